@@ -1,0 +1,13 @@
+//! The public record: who has which devices, so that nobody has to be believed.
+//!
+//! Pure code: no clock, no I/O, no randomness. The same functions judge at the service, at senders, at
+//! receivers and at auditors. The bytes and the numbered rules are in `docs/protocol.md`.
+//!
+//! Reading order: [`encoding`] and [`id`], then [`sigchain`] (what an account is), [`map`] (where every
+//! account's head is), [`block`] (what changes at once), [`log`] (what order blocks have, and who saw it).
+
+pub mod encoding;
+pub mod id;
+pub mod label;
+pub mod log;
+pub mod map;

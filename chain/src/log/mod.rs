@@ -1,0 +1,1 @@
+//! The log: one file per C2SP document.
