@@ -7,6 +7,7 @@
 //! account's head is), [`block`] (what changes at once), [`log`] (what order blocks have, and who saw it).
 
 pub mod encoding;
+pub mod handle;
 pub mod id;
 pub mod label;
 pub mod log;
