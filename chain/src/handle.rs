@@ -56,6 +56,18 @@ pub enum HandleError {
 }
 
 impl HandleError {
+    /// The rule's number in `docs/protocol.md`.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Length { .. } | Self::Charset { .. } => "HND-4",
+            Self::IndexKey => "HND-5",
+            Self::NotHeld => "HND-1",
+            Self::Taken { .. } | Self::Exhausted => "HND-2",
+            Self::Locked { .. } => "HND-3",
+        }
+    }
+
     /// The code that a service answers with and that a person's sentence is chosen by.
     #[must_use]
     pub fn code(&self) -> &'static str {

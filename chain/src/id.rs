@@ -124,7 +124,7 @@ impl Digest {
 /// A point with a small-order *part* is accepted: only its holder can make one, and the one verification equation of
 /// the protocol (without cofactor, strict) gives the same verdict everywhere. Looking for it costs as much as a
 /// verification.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PublicKey(VerifyingKey);
 
 /// 2^255 − 19, little-endian.
@@ -206,7 +206,7 @@ impl Ord for PublicKey {
 }
 
 /// The two public keys of one device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeviceKeys {
     /// Signs entries and requests to the service.
     pub chain: PublicKey,

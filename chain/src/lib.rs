@@ -6,9 +6,12 @@
 //! Reading order: [`encoding`] and [`id`], then [`sigchain`] (what an account is), [`map`] (where every
 //! account's head is), [`block`] (what changes at once), [`log`] (what order blocks have, and who saw it).
 
+pub mod audit;
+pub mod block;
 pub mod encoding;
 pub mod handle;
 pub mod id;
 pub mod label;
 pub mod log;
 pub mod map;
+pub mod sigchain;
