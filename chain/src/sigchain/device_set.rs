@@ -127,6 +127,17 @@ impl DeviceSet {
         self.head
     }
 
+    /// Hash over all entries with the numbers and times of their blocks.
+    pub fn history(&self) -> Digest {
+        self.history
+    }
+
+    /// The history hash after one more entry.
+    pub fn next_history(history: &Digest, entry: &Digest, block: u64, time_s: u64) -> Digest {
+        let (block, time_s) = (block.to_be_bytes(), time_s.to_be_bytes());
+        Digest::labelled(label::HISTORY, &[&history.0, &entry.0, &block, &time_s])
+    }
+
     /// Whether the account goes on.
     pub fn state(&self) -> &AccountState {
         &self.state
