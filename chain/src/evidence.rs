@@ -275,8 +275,7 @@ pub fn contradicts(earlier: (u64, Digest), later: (u64, Digest), path: &[Digest]
         Some((first, rest)) if size_a.is_power_of_two() => (*first, rest),
         _ => (root_a, path),
     };
-    merkle::consistency_roots(size_a, size_b, rest, &first)
-        .is_ok_and(|(old, new)| new == root_b && old != root_a)
+    merkle::consistency_roots(size_a, size_b, rest, &first).is_ok_and(|(old, new)| new == root_b && old != root_a)
 }
 
 /// True if the entries are those that the later state commits to: hash-linked from the earlier head to the later one,

@@ -16,8 +16,8 @@ use crate::id::{AccountId, Digest, HandleLabel};
 use crate::log::checkpoint::LogSignedCheckpoint;
 use crate::log::merkle;
 use crate::log::policy::Policy;
-use crate::map::transition::MAX_TRANSITION_LEN;
 use crate::map::TransitionProof;
+use crate::map::transition::MAX_TRANSITION_LEN;
 use crate::proven::{
     MAX_RECORD, ProvenGenesis, ProvenHeader, Unproven, check_inclusion, check_map, check_record, decode_path,
     encode_path,
@@ -92,13 +92,10 @@ impl SealedBlock {
         let handles = self.handles_before(&previous.new_root)?;
         let roots = self.roots_before(checkpoint.size, &checkpoint.root)?;
         let missing = Cell::new(false);
-        let before = Before {
-            account: &|id| known(&accounts, id, &missing),
-            handle: &|label| known(&handles, label, &missing),
-        };
+        let before =
+            Before { account: &|id| known(&accounts, id, &missing), handle: &|label| known(&handles, label, &missing) };
         let root_at = |size: u64| roots.get(&size).copied();
-        let ground =
-            Ground { parameters: &parameters, block: header.number, time_s: header.time_s, root_at: &root_at };
+        let ground = Ground { parameters: &parameters, block: header.number, time_s: header.time_s, root_at: &root_at };
         let judged = judge_block(&previous, &header, &self.body, &before, &ground, &mut Signatures::CheckNow);
         if missing.get() {
             return Err(Unproven::Map);

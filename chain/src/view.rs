@@ -406,8 +406,10 @@ fn check_newest(policy: &Policy, newest: &ProvenHeader) -> Result<(VerifiedCheck
     if header.number.checked_add(1) != Some(checkpoint.size) {
         return Err(ViewError::Proof(Unproven::Header { number: header.number, size: checkpoint.size }));
     }
-    let witnessed_s = policy.earliest_quorum(verified.times()).unwrap_or(header.time_s);
-    let ahead_s = header.time_s.saturating_sub(witnessed_s);
+    let times = verified.times();
+    let ahead_s = policy.quorum_time_not_after(times).map_or(0, |at_s| header.time_s.saturating_sub(at_s));
+    // a quorum vouches for the log up to this time; without witnesses there is only the log's own word
+    let witnessed_s = policy.quorum_time_not_before(times).unwrap_or(header.time_s);
     if ahead_s > BLOCK_AHEAD_S {
         return Err(ViewError::Ahead { ahead_s });
     }

@@ -78,7 +78,7 @@ pub enum AccountState {
         /// Account id of that identity.
         successor: AccountId,
         /// Its first device.
-        device: DeviceKeys,
+        device: Box<DeviceKeys>,
         /// The head that the successor must name.
         head: Digest,
     },
