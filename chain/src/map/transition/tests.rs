@@ -171,6 +171,15 @@ fn a_misshapen_old_tree_is_refused() {
     let root = up(&leaf_hash(&other, &value(3)));
     let proof = TransitionProof::from_body(node(&shown));
     assert_eq!(proof.verify(&root, &new), Err(TransitionError::LeafMisplaced { p }));
+    // two leaves that part before the bit position above them
+    let [left, right] = [0, 0x14].map(|first| {
+        let mut key = Digest::ZERO;
+        key.0[0] = first;
+        Change { key: MapKey(key), old: Some(value(1)), new: value(2) }
+    });
+    let root = inner_hash(&leaf_hash(&left.key, &value(1)), &leaf_hash(&right.key, &value(1)), 5);
+    let proof = TransitionProof::from_body(vec![2, 5, 1, 1]);
+    assert_eq!(proof.verify(&root, &[left, right]), Err(TransitionError::LeafMisplaced { p: 5 }));
 }
 
 /// A key said to be new that the old map holds.
