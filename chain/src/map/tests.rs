@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::naive::{self, NaiveMap, any_key, any_map, example, key, value};
 use super::*;
+use crate::encoding::{DecodeError, Reader, Writer};
 
 const FOREIGN_ROOTS: &str = include_str!("../../../docs/vectors/waict-mpt/mpt_root_kats.jsonl");
 const FOREIGN_PROOFS: &str = include_str!("../../../docs/vectors/waict-mpt/mpt_inclusion_kats.jsonl");
@@ -159,6 +160,32 @@ fn a_thousand_released_versions_leave_no_memory_behind() {
 fn a_leaf_costs_less_than_150_bytes() {
     let tree = tree(&example(30_000));
     assert!(tree.memory_bytes() < 30_000 * 120, "{}", tree.memory_bytes());
+}
+
+/// Attack 27: no one finds such keys, but they must not end the process. Their proof is too long for a client.
+#[test]
+fn the_deepest_tree_there_can_be_is_handled() {
+    let deep = |bit: usize| {
+        let mut key = [0; 32];
+        key[bit / 8] = 0x80 >> (bit % 8);
+        (MapKey(Digest(key)), value(bit as u64))
+    };
+    let (mut tree, mut model) = (Tree::new(), NaiveMap::new());
+    let new: NaiveMap = (0..256).map(deep).chain([(MapKey(Digest::ZERO), value(0))]).collect();
+    let again = new.keys().map(|key| (*key, value(1))).collect();
+    for batch in [&new, &again] {
+        let base = tree.newest();
+        let changes = naive::set(&mut model, batch);
+        let proof = tree.prove_transition(base, &changes).unwrap();
+        let next = tree.apply(base, &changes).unwrap();
+        assert_eq!(proof.verify(&tree.root(base).unwrap(), &changes), Ok(tree.root(next).unwrap()));
+        assert_eq!(newest_root(&tree), naive::map_root(&model));
+    }
+    let proof = tree.prove(tree.newest(), &MapKey(Digest::ZERO)).unwrap();
+    assert_eq!(proof.verify(&newest_root(&tree), &MapKey(Digest::ZERO)), Ok(Some(value(1))));
+    let mut writer = Writer::new();
+    proof.encode(&mut writer);
+    assert!(matches!(MapProof::decode(&mut Reader::new(&writer.finish())), Err(DecodeError::Length { .. })));
 }
 
 /// BLK-2, BLK-3.
