@@ -16,6 +16,7 @@ pub mod label;
 pub mod log;
 pub mod map;
 pub mod proven;
+pub mod replay;
 pub mod sealed_block;
 pub mod sigchain;
 pub mod stamped;

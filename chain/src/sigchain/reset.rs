@@ -76,7 +76,11 @@ pub(super) fn carry_out(
         return Err(RuleBroken::ResetTooEarly { earliest_s, now_s: ground.time_s });
     }
     check_wait(&notice, carried, ground)?;
-    set.end(AccountState::ResetTo { successor: notice.successor, device: Box::new(notice.device), head: notice.previous });
+    set.end(AccountState::ResetTo {
+        successor: notice.successor,
+        device: Box::new(notice.device),
+        head: notice.previous,
+    });
     Ok(())
 }
 
