@@ -120,6 +120,11 @@ impl Replay {
         self.frontier.root()
     }
 
+    /// The Merkle state of the log after the replayed blocks.
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
     /// Root that the log had at `size`, if that many blocks were replayed.
     pub fn root_at(&self, size: u64) -> Option<Digest> {
         let index = usize::try_from(size.checked_sub(1)?).ok()?;
@@ -404,8 +409,8 @@ impl Replay {
     }
 }
 
-/// The hash of a complete subtree, from the leaf hashes.
-fn complete_node(leaves: &[Digest], level: u8, index: u64) -> Option<Digest> {
+/// The hash of a complete subtree, from all leaf hashes: what the functions of [`merkle`] read.
+pub fn complete_node(leaves: &[Digest], level: u8, index: u64) -> Option<Digest> {
     let width = 1u64.checked_shl(level.into())?;
     let start = usize::try_from(index.checked_mul(width)?).ok()?;
     let end = start.checked_add(usize::try_from(width).ok()?)?;
