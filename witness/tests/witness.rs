@@ -248,6 +248,22 @@ async fn a_bound_witness_answers_on_its_port_and_stops_when_asked() {
     assert!(running.await.unwrap().is_ok());
 }
 
+/// Attack 52, on a clock that jumps ahead as soon as everybody waits.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_brings_no_request_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let bound = open(folder.path()).bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = bound.address();
+    let running = tokio::spawn(bound.run(std::future::pending()));
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    assert_eq!(stream.try_write(b"POST /add-checkpoint HTTP/1.1\r\n").unwrap(), 31);
+    let start = tokio::time::Instant::now();
+    stream.readable().await.unwrap();
+    assert!(matches!(stream.try_read(&mut [0; 64]), Ok(0) | Err(_)));
+    assert_eq!(start.elapsed().as_secs(), 60);
+    assert!(!running.is_finished());
+}
+
 /// A checkpoint with extension lines is some log's own affair; the cosignature covers them.
 #[test]
 fn a_checkpoint_with_extension_lines_is_cosigned() {
