@@ -12,7 +12,7 @@ use crate::block::{Body, Header, Parameters, body_hash};
 use crate::encoding::DecodeError;
 use crate::handle::{HandleError, HandleHead};
 use crate::id::{AccountId, Digest, HandleLabel};
-use crate::map::Change;
+use crate::map::{Change, MapKey, MapValue};
 use crate::sigchain::body::{Body as EntryBody, Predecessor};
 use crate::sigchain::broken::RuleBroken;
 use crate::sigchain::device_set::{AccountState, DeviceSet};
@@ -223,16 +223,19 @@ pub fn judge_entries(
         let Some(new) = effects.accounts.get(index) else { continue };
         check_both_sides(entries, &effects.accounts, index)?;
         let change = Change {
-            key: DeviceSet::map_key(&new.account()),
-            old: old.as_ref().map(DeviceSet::map_value),
-            new: new.map_value(),
+            key: MapKey(DeviceSet::map_key(&new.account())),
+            old: old.as_ref().map(|set| MapValue(set.map_value())),
+            new: MapValue(new.map_value()),
         };
         changes.insert(change.key, change);
         let moved = move_handles(entry, old.as_ref(), new, entries, before, ground)
             .map_err(|reason| BlockBroken::Handle { index, reason })?;
         for (label, old_head, head) in moved {
-            let change =
-                Change { key: Digest(label.0), old: old_head.as_ref().map(HandleHead::value), new: head.value() };
+            let change = Change {
+                key: MapKey(Digest(label.0)),
+                old: old_head.as_ref().map(|head| MapValue(head.value())),
+                new: MapValue(head.value()),
+            };
             if changes.insert(change.key, change).is_some() {
                 return Err(BlockBroken::HandleTwice);
             }

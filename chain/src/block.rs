@@ -15,7 +15,7 @@ use crate::handle::{VrfKeyId, VrfPublicKey};
 use crate::id::{Digest, PublicKey};
 use crate::label;
 use crate::log::policy::Policy;
-use crate::map::Change;
+use crate::map::{Change, MapKey, MapValue};
 use crate::sigchain::entry::Entry;
 use crate::sigchain::rules::{MAX_ENTRY, MAX_ORIGIN, RULE_SET};
 
@@ -189,7 +189,7 @@ impl Body {
         });
         w.count32(self.changes.len());
         for change in &self.changes {
-            w.raw(&change.key.0).option(change.old.as_ref().map(|value| value.0.as_slice())).raw(&change.new.0);
+            w.raw(&change.key.0.0).option(change.old.as_ref().map(|value| value.0.0.as_slice())).raw(&change.new.0.0);
         }
         w.finish()
     }
@@ -222,8 +222,8 @@ impl Body {
 
 fn decode_change(r: &mut Reader<'_>) -> Result<Change, DecodeError> {
     Ok(Change {
-        key: Digest::decode(r, "changed key")?,
-        old: if r.present("old value")? { Some(Digest::decode(r, "old value")?) } else { None },
-        new: Digest::decode(r, "new value")?,
+        key: MapKey(Digest::decode(r, "changed key")?),
+        old: if r.present("old value")? { Some(MapValue(Digest::decode(r, "old value")?)) } else { None },
+        new: MapValue(Digest::decode(r, "new value")?),
     })
 }

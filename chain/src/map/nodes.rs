@@ -1,0 +1,227 @@
+//! The nodes of the map's trees, and how a batch of changes makes a new tree that shares what stays.
+//!
+//! Used by [`super::tree`] with the whole map and by [`super::transition`] with a pruned one, so the rule of the
+//! shape is written once.
+
+use super::arena::Arena;
+use super::{Change, MapKey, MapValue, inner_hash, leaf_hash};
+use crate::id::Digest;
+
+/// Marks a leaf's number; the rest of the 32 bits is the number in its arena.
+const LEAF: u32 = 1 << 31;
+
+/// Where a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NodeRef(u32);
+
+/// A node, looked up.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Node<'a> {
+    /// A key and its value.
+    Leaf(&'a Leaf),
+    /// Two subtrees.
+    Inner(&'a Inner),
+}
+
+/// A leaf, 64 bytes; its hash is computed when asked for.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    pub(super) key: MapKey,
+    pub(super) value: MapValue,
+}
+
+/// An inner node, 44 bytes.
+#[derive(Debug)]
+pub(super) struct Inner {
+    hash: Digest,
+    pub(super) left: NodeRef,
+    pub(super) right: NodeRef,
+    pub(super) p: u8,
+}
+
+/// A tree or a part of one: its top node and that node's hash.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subtree {
+    pub(super) node: NodeRef,
+    pub(super) hash: Digest,
+}
+
+/// A change whose old value is not what the map holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OldValueMismatch(pub(super) MapKey);
+
+/// All nodes of all versions.
+#[derive(Debug)]
+pub(super) struct Nodes {
+    leaves: Arena<Leaf>,
+    inners: Arena<Inner>,
+}
+
+impl Nodes {
+    /// Starts without nodes.
+    pub(super) fn new() -> Self {
+        Self { leaves: Arena::new(), inners: Arena::new() }
+    }
+
+    /// Looks a node up.
+    pub(super) fn node(&self, node: NodeRef) -> Node<'_> {
+        match node.0 & LEAF {
+            0 => Node::Inner(self.inners.item(node.0)),
+            _ => Node::Leaf(self.leaves.item(node.0 & !LEAF)),
+        }
+    }
+
+    /// Adds a leaf.
+    pub(super) fn leaf(&mut self, key: MapKey, value: MapValue) -> Subtree {
+        let node = NodeRef(self.leaves.insert(Leaf { key, value }) | LEAF);
+        Subtree { node, hash: leaf_hash(&key, &value) }
+    }
+
+    /// Adds an inner node above two subtrees.
+    pub(super) fn join(&mut self, p: u8, left: Subtree, right: Subtree) -> Subtree {
+        let hash = inner_hash(&left.hash, &right.hash, p);
+        let inner = Inner { hash, left: left.node, right: right.node, p };
+        Subtree { node: NodeRef(self.inners.insert(inner)), hash }
+    }
+
+    /// Adds the place of a subtree of which only the hash is known. It must never be looked into.
+    pub(super) fn stub(&mut self, hash: Digest) -> Subtree {
+        let nowhere = NodeRef(u32::MAX);
+        Subtree { node: NodeRef(self.inners.insert(Inner { hash, left: nowhere, right: nowhere, p: 0 })), hash }
+    }
+
+    /// Gives a node's place back.
+    pub(super) fn remove(&mut self, node: NodeRef) {
+        match node.0 & LEAF {
+            0 => self.inners.remove(node.0),
+            _ => self.leaves.remove(node.0 & !LEAF),
+        }
+    }
+
+    /// A node with its hash.
+    pub(super) fn subtree(&self, node: NodeRef) -> Subtree {
+        let hash = match self.node(node) {
+            Node::Leaf(leaf) => leaf_hash(&leaf.key, &leaf.value),
+            Node::Inner(inner) => inner.hash,
+        };
+        Subtree { node, hash }
+    }
+
+    /// The leaf at which the descent by the bits of `key` ends: the key's own if it is in the tree.
+    pub(super) fn descend(&self, mut node: NodeRef, key: &MapKey) -> &Leaf {
+        loop {
+            match self.node(node) {
+                Node::Leaf(leaf) => return leaf,
+                Node::Inner(inner) => node = if key.bit(inner.p) { inner.right } else { inner.left },
+            }
+        }
+    }
+
+    /// Bytes of memory reserved.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.leaves.memory_bytes() + self.inners.memory_bytes()
+    }
+
+    /// Builds a tree from leaves with strictly ascending keys; none without leaves.
+    pub(super) fn build(&mut self, leaves: impl Iterator<Item = (MapKey, MapValue)>) -> Option<Subtree> {
+        // the inner nodes on the right edge that wait for their right subtree, with p rising
+        let mut open: Vec<(u8, Subtree)> = Vec::new();
+        let mut last: Option<(MapKey, Subtree)> = None;
+        for (key, value) in leaves {
+            let leaf = self.leaf(key, value);
+            if let Some((before, mut done)) = last
+                && let Some(p) = before.first_difference(&key)
+            {
+                while let Some((q, left)) = open.pop_if(|(q, _)| *q > p) {
+                    done = self.join(q, left, done);
+                }
+                open.push((p, done));
+            }
+            last = Some((key, leaf));
+        }
+        let (_, done) = last?;
+        Some(open.into_iter().rev().fold(done, |done, (p, left)| self.join(p, left, done)))
+    }
+
+    /// Checks each change's old value against the tree (BLK-2); reorders `changes`.
+    pub(super) fn check_old(&self, node: NodeRef, changes: &mut [&Change]) -> Result<(), OldValueMismatch> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        match self.node(node) {
+            Node::Leaf(leaf) => {
+                let wrong = |c: &&&Change| c.old != (c.key == leaf.key).then_some(leaf.value);
+                changes.iter().find(wrong).map_or(Ok(()), |change| Err(OldValueMismatch(change.key)))
+            }
+            Node::Inner(inner) => {
+                let (left, right) = split_references(changes, inner.p);
+                self.check_old(inner.left, left)?;
+                self.check_old(inner.right, right)
+            }
+        }
+    }
+
+    /// Makes the tree with these changes, whose old values were checked. Nodes of the old tree that the new one does
+    /// not use are added to `replaced`. Every touched node is hashed once. `depth`: the first bit position at which
+    /// the changes may differ from each other and from the keys below `node`. Recursion ends at depth 256.
+    pub(super) fn merge(
+        &mut self,
+        node: NodeRef,
+        depth: u16,
+        changes: &[Change],
+        replaced: &mut Vec<NodeRef>,
+    ) -> Subtree {
+        let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return self.subtree(node) };
+        if let Some((p, node_is_right)) = self.divergence(node, depth, &first.key, &last.key) {
+            let (left, right) = split(changes, p);
+            let (near, far) = if node_is_right { (right, left) } else { (left, right) };
+            let near = self.merge(node, u16::from(p) + 1, near, replaced);
+            return match self.build(far.iter().map(|change| (change.key, change.new))) {
+                Some(far) if node_is_right => self.join(p, far, near),
+                Some(far) => self.join(p, near, far),
+                None => near,
+            };
+        }
+        replaced.push(node);
+        match self.node(node) {
+            Node::Leaf(_) => self.leaf(first.key, first.new),
+            Node::Inner(&Inner { p, left, right, .. }) => {
+                let (changes_left, changes_right) = split(changes, p);
+                let left = self.merge(left, u16::from(p) + 1, changes_left, replaced);
+                let right = self.merge(right, u16::from(p) + 1, changes_right, replaced);
+                self.join(p, left, right)
+            }
+        }
+    }
+
+    /// Where the first change leaves the edge above `node`: the bit position, and whether `node` is to its right.
+    /// Of sorted keys the first or the last leaves earliest.
+    fn divergence(&self, node: NodeRef, depth: u16, first: &MapKey, last: &MapKey) -> Option<(u8, bool)> {
+        let end = match self.node(node) {
+            Node::Leaf(_) => 256,
+            Node::Inner(inner) => u16::from(inner.p),
+        };
+        if end == depth {
+            return None; // no bit is skipped: the usual case near the root
+        }
+        // any leaf below would do; in a pruned tree the one on this path is known
+        let key = self.descend(node, first).key;
+        let p = [first, last].iter().filter_map(|change| change.first_difference(&key)).min()?;
+        (u16::from(p) < end).then(|| (p, key.bit(p)))
+    }
+}
+
+/// Splits sorted changes that agree in all bits before `p`.
+fn split(changes: &[Change], p: u8) -> (&[Change], &[Change]) {
+    changes.split_at(changes.partition_point(|change| !change.key.bit(p)))
+}
+
+/// Splits changes by bit `p`, whatever the bits before it: the two ways of a descent by key bits alone.
+pub(super) fn split_references<'a, 'b>(
+    changes: &'a mut [&'b Change],
+    p: u8,
+) -> (&'a mut [&'b Change], &'a mut [&'b Change]) {
+    changes.sort_by_key(|change| change.key.bit(p));
+    let middle = changes.partition_point(|change| !change.key.bit(p));
+    changes.split_at_mut(middle)
+}
