@@ -73,7 +73,15 @@ impl Store {
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "cache_size", -65_536)?;
         db.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+        db.busy_timeout(WAIT_FOR_WRITER)?;
         db.execute_batch(include_str!("schema.sql"))?;
+        Ok(Self { db })
+    }
+
+    /// Opens a second connection for a rare small write beside the sequencer's.
+    pub(crate) fn open_beside(path: &Path) -> Result<Self, rusqlite::Error> {
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        db.busy_timeout(WAIT_FOR_WRITER)?;
         Ok(Self { db })
     }
 
@@ -119,6 +127,11 @@ impl Store {
         let mut select = self.db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
         let value: Option<Vec<u8>> = select.query_row([name], |row| row.get(0)).optional()?;
         Ok(value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// True if there is no block yet.
+    pub(crate) fn is_empty(&self) -> Result<bool, rusqlite::Error> {
+        self.db.query_row("SELECT NOT EXISTS (SELECT * FROM blocks)", [], |row| row.get(0))
     }
 
     /// The headers of all blocks, in order.
@@ -207,11 +220,13 @@ impl Store {
 
     /// The oldest kept cosigned checkpoint that covers a block.
     pub(crate) fn cosigned_covering(&self, block: u64) -> Result<Option<String>, rusqlite::Error> {
-        let mut select =
-            self.db.prepare_cached("SELECT note FROM cosigned WHERE size > ?1 ORDER BY size LIMIT 1")?;
+        let mut select = self.db.prepare_cached("SELECT note FROM cosigned WHERE size > ?1 ORDER BY size LIMIT 1")?;
         select.query_row([column(block)], |row| row.get(0)).optional()
     }
 }
+
+/// How long one writer waits for the other.
+const WAIT_FOR_WRITER: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A reset notice lapses after 30 days (RST-7); a day more for slow clocks.
 const COSIGNED_KEPT_S: u64 = 31 * protocol::limits::DAY_S;
@@ -245,10 +260,7 @@ impl Readers {
     }
 
     /// Lends a connection to `read`.
-    pub(crate) fn with<T, E: From<rusqlite::Error>>(
-        &self,
-        read: impl FnOnce(&Store) -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub(crate) fn with<T, E: From<rusqlite::Error>>(&self, read: impl FnOnce(&Store) -> Result<T, E>) -> Result<T, E> {
         let idle = || self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let lent = idle().pop();
         let store = lent.map_or_else(|| Store::open_reader(&self.path), Ok)?;
