@@ -118,7 +118,8 @@ impl Remote {
 
     /// The root that the log on offer has at `size`.
     fn root_at(&self, size: u64, of: u64) -> Result<Digest, Failure> {
-        merkle::root(size, |level, index| self.node(of, level, index)).map_err(|error| lie("chain.proof_invalid", error))
+        merkle::root(size, |level, index| self.node(of, level, index))
+            .map_err(|error| lie("chain.proof_invalid", error))
     }
 
     /// Everything of an account, checked against the view and against what was seen before.

@@ -22,7 +22,11 @@ pub(crate) fn entry(entry: &Entry) -> String {
         Body::DeviceRefused(it) => format!("device {} was refused by device {}", it.device, it.signer),
         Body::DeviceRemoved { devices, signer } => {
             let names: Vec<_> = devices.iter().map(ToString::to_string).collect();
-            format!("{} removed by device {signer}: {}", if names.len() == 1 { "device" } else { "devices" }, names.join(", "))
+            format!(
+                "{} removed by device {signer}: {}",
+                if names.len() == 1 { "device" } else { "devices" },
+                names.join(", ")
+            )
         }
         Body::HandleBound { handle: Some(_), .. } => "another name was chosen".to_owned(),
         Body::HandleBound { handle: None, .. } => "the name was given up".to_owned(),

@@ -14,7 +14,7 @@ use crate::block::{Header, Parameters};
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::evidence::{Evidence, Lie, contradicts};
 use crate::handle::{Handle, HandleError, HandleHead, VrfProof};
-use crate::id::{AccountId, Digest};
+use crate::id::{AccountId, Digest, HandleLabel};
 use crate::log::checkpoint::{CheckpointError, LogSignedCheckpoint, VerifiedCheckpoint};
 use crate::log::merkle;
 use crate::log::note::SignedNote;
@@ -288,20 +288,34 @@ impl View {
         Err(ViewError::Lie { code, evidence: Box::new(evidence) })
     }
 
-    /// Checks what the service says of a handle (CHK-4): who holds it or held it last; `None` if nobody ever did.
+    /// Checks that the record knows no account of this id.
+    ///
+    /// # Errors
+    /// [`ViewError::Proof`].
+    pub fn absent(&self, account: AccountId, proof: &[u8]) -> Result<(), ViewError> {
+        let value = check_map(&self.header.new_root, DeviceSet::map_key(&account), proof)?;
+        if value.is_none() { Ok(()) } else { Err(ViewError::Proof(Unproven::Map)) }
+    }
+
+    /// Checks what the service says of a handle (CHK-4): its label, and who holds it or held it last; `None` if nobody
+    /// ever did.
     ///
     /// # Errors
     /// [`ViewError`].
-    pub fn handle(&self, handle: &Handle, evidence: &HandleEvidence) -> Result<Option<HandleHead>, ViewError> {
+    pub fn handle(
+        &self,
+        handle: &Handle,
+        evidence: &HandleEvidence,
+    ) -> Result<(HandleLabel, Option<HandleHead>), ViewError> {
         let label = self.parameters.vrf_key.verify(handle, &VrfProof(evidence.vrf))?;
         let value = check_map(&self.header.new_root, Digest(label.0), &evidence.proof)?;
         if evidence.head.is_empty() {
-            return if value.is_none() { Ok(None) } else { Err(ViewError::Proof(Unproven::Map)) };
+            return if value.is_none() { Ok((label, None)) } else { Err(ViewError::Proof(Unproven::Map)) };
         }
         let mut reader = Reader::new(&evidence.head);
         let head = HandleHead::decode(&mut reader)?;
         reader.finish()?;
-        if value == Some(head.value()) { Ok(Some(head)) } else { Err(ViewError::Proof(Unproven::Map)) }
+        if value == Some(head.value()) { Ok((label, Some(head))) } else { Err(ViewError::Proof(Unproven::Map)) }
     }
 
     /// How much the view may be relied on at `now_s`. A clock that is a little ahead or behind changes nothing.

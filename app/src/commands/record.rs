@@ -142,12 +142,14 @@ fn tell(view: &View, seen: &Seen) -> Result<(), Failure> {
         }));
     }
     let set = seen.account.set();
-    let confirmed = set.confirmed().iter().map(|(id, it)| {
-        json!({ "device": id.to_string(), "state": "confirmed", "since_entry": it.sequence })
-    });
-    let pending = set.pending().iter().map(|(id, it)| {
-        json!({ "device": id.to_string(), "state": "pending", "request": it.request })
-    });
+    let confirmed = set
+        .confirmed()
+        .iter()
+        .map(|(id, it)| json!({ "device": id.to_string(), "state": "confirmed", "since_entry": it.sequence }));
+    let pending = set
+        .pending()
+        .iter()
+        .map(|(id, it)| json!({ "device": id.to_string(), "state": "pending", "request": it.request }));
     say(json!({
         "account": set.account().to_string(), "generation": set.generation(), "entries": set.sequence() + 1,
         "state": state_word(set), "devices": confirmed.chain(pending).collect::<Vec<_>>(),
@@ -224,12 +226,7 @@ fn check(file: &std::path::Path, policy: Option<&Policy>, json: bool) -> Result<
     Ok(())
 }
 
-fn evidence(
-    folder: &std::path::Path,
-    name: Option<&str>,
-    out: Option<&PathBuf>,
-    json: bool,
-) -> Result<(), Failure> {
+fn evidence(folder: &std::path::Path, name: Option<&str>, out: Option<&PathBuf>, json: bool) -> Result<(), Failure> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|it| it == "evidence"));

@@ -1,0 +1,177 @@
+//! Admission: what a proposal has to pass on its caller's thread before the sequencer sees it.
+//!
+//! Cheap refusals come first, signatures last, so that a flood costs little and delays nobody (attacks 13, 28). What is
+//! admitted is judged again by the sequencer against the newest state; only the signatures are not checked twice.
+
+use std::net::IpAddr;
+use std::sync::PoisonError;
+
+use chain::audit::BlockBroken;
+use chain::id::{AccountId, Digest, PublicKey};
+use chain::sigchain::body::Body;
+use chain::sigchain::broken::RuleBroken;
+use chain::sigchain::device_set::DeviceSet;
+use chain::sigchain::entry::{Claim, Entry, Proposal};
+use chain::sigchain::fold::Ground;
+use chain::sigchain::rules::REQUEST_LAPSES_AFTER_S;
+use protocol::limits::{DAY_S, MIN_FREE_PERCENT};
+use tokio::sync::oneshot;
+
+use crate::judge::{Reads, judge_unit, own_claim};
+use crate::record::Record;
+use crate::refusal::Refusal;
+use crate::shared::Shared;
+use crate::store::{Store, StoredEntry};
+
+/// Kinds that open a request, by number (DeviceAdded, ResetRequested).
+const REQUEST_KINDS: [u8; 2] = [2, 9];
+
+/// Where an accepted entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) entry: Digest,
+    pub(crate) account: AccountId,
+    pub(crate) sequence: u64,
+    pub(crate) block: u64,
+}
+
+/// Entries that stand or fall together, ascending by account: one, or a reset with its successor.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) entries: Vec<Entry>,
+    /// Signatures that hold.
+    pub(crate) checked: Vec<Claim>,
+    /// The account whose entry the caller proposed.
+    pub(crate) proposed: AccountId,
+    /// Who waits.
+    pub(crate) reply: oneshot::Sender<Result<Accepted, Refusal>>,
+}
+
+/// What a caller waits on.
+pub(crate) type Reply = oneshot::Receiver<Result<Accepted, Refusal>>;
+
+impl Shared {
+    /// Admits one proposal and queues it.
+    pub(crate) fn submit(&self, bytes: &[u8], address: IpAddr) -> Result<Reply, Refusal> {
+        let record = self.record()?;
+        self.check_disk()?;
+        let proposal = Proposal::decode(bytes).map_err(BlockBroken::from)?;
+        if matches!(proposal.statement.body, Body::AccountReset { .. }) {
+            return Err(Refusal::NotProposable);
+        }
+        let now_s = self.now_s();
+        let rates = || self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = proposal.statement.position.account;
+        let opens_account = matches!(proposal.statement.body, Body::AccountCreated { .. });
+        if opens_account {
+            rates().check_new_account(&self.limits, address, now_s)?;
+        }
+        let (entries, checked) = self.readers.with(|store| {
+            let reads = Reads::new(store, None);
+            self.check_limits(store, &reads, &proposal, now_s)?;
+            let entry = proposal.complete(&record.parameters.origin, &self.keys.entry);
+            let entries = vec![entry];
+            let checked = self.check(record, &reads, &entries, now_s)?;
+            Ok::<_, Refusal>((entries, checked))
+        })?;
+        if opens_account {
+            rates().add_new_account(&self.limits, address, now_s);
+        }
+        self.queue(entries, checked, account)
+    }
+
+    /// Hands checked entries to the sequencer.
+    pub(crate) fn queue(
+        &self,
+        entries: Vec<Entry>,
+        checked: Vec<Claim>,
+        proposed: AccountId,
+    ) -> Result<Reply, Refusal> {
+        let (reply, waiting) = oneshot::channel();
+        self.propose(Submission { entries, checked, proposed, reply })?;
+        Ok(waiting)
+    }
+
+    /// Folds completed entries and checks every signature but the service's own.
+    pub(crate) fn check(
+        &self,
+        record: &Record,
+        reads: &Reads<'_>,
+        entries: &[Entry],
+        now_s: u64,
+    ) -> Result<Vec<Claim>, Refusal> {
+        let newest = record.newest().map(|(_, head)| head.header);
+        let root_at = |size| record.root_at(size);
+        let ground = Ground {
+            parameters: &record.parameters,
+            block: newest.as_ref().map_or(0, |header| header.number.saturating_add(1)),
+            time_s: now_s.max(newest.as_ref().map_or(0, |header| header.time_s)),
+            root_at: &root_at,
+        };
+        let (_, claims) = judge_unit(entries, reads, &ground)?;
+        let key = PublicKey::from(&self.keys.entry);
+        let own: Vec<Claim> =
+            entries.iter().filter_map(|entry| own_claim(entry, &record.parameters.origin, key)).collect();
+        let broken = |place| BlockBroken::Entry { index: 0, reason: RuleBroken::Signature { place } };
+        for (place, claim) in claims.iter().enumerate() {
+            if !own.contains(claim) && !claim.holds() {
+                return Err(broken(place).into());
+            }
+        }
+        Ok(claims)
+    }
+
+    /// BLK-7: nothing is promised when the disk is nearly full.
+    pub(crate) fn check_disk(&self) -> Result<(), Refusal> {
+        let free = (self.free_percent)(self.folder.root()).map_err(|error| Refusal::Broken(error.into()))?;
+        if free < MIN_FREE_PERCENT { Err(Refusal::StoreFull) } else { Ok(()) }
+    }
+
+    /// The limits of one account. Exact although nothing is locked: each accepted entry moves the head that the next
+    /// one has to name, so of two that pass here only one is taken.
+    fn check_limits(&self, store: &Store, reads: &Reads<'_>, proposal: &Proposal, now_s: u64) -> Result<(), Refusal> {
+        let Some(set) = reads.account(&proposal.statement.position.account) else { return Ok(()) };
+        let body = &proposal.statement.body;
+        if let Some(max) = self.limits.open_requests
+            && matches!(body, Body::DeviceAdded { .. })
+        {
+            check_open(&set, max.get(), now_s)?;
+        }
+        let count = self.limits.entries_a_day.map_or(0, std::num::NonZeroU32::get);
+        let newest = store.newest_entries(&set.account(), count)?;
+        if let Some(max) = self.limits.entries_a_day {
+            check_window("entries of this account", newest.iter(), max.get(), now_s)?;
+        }
+        if let Some(max) = self.limits.requests_a_day
+            && matches!(body, Body::DeviceAdded { .. } | Body::ResetRequested { .. })
+        {
+            let requests = newest.iter().filter(|entry| REQUEST_KINDS.contains(&entry.kind));
+            check_window("requests of this account", requests, max.get(), now_s)?;
+        }
+        Ok(())
+    }
+}
+
+/// Attack 13: one popup at a time.
+fn check_open(set: &DeviceSet, max: u32, now_s: u64) -> Result<(), Refusal> {
+    let lapses = set.pending().values().map(|pending| pending.opened_at_s.saturating_add(REQUEST_LAPSES_AFTER_S));
+    let open: Vec<u64> = lapses.filter(|at_s| *at_s > now_s).collect();
+    match open.iter().min() {
+        Some(first) if open.len() >= max as usize => Err(Refusal::RateLimited {
+            what: "open requests of this account",
+            retry_after_s: first.saturating_sub(now_s),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses if the `max`-th newest entry is less than a day old. `entries` are newest first.
+fn check_window<'e>(
+    what: &'static str,
+    mut entries: impl Iterator<Item = &'e StoredEntry>,
+    max: u32,
+    now_s: u64,
+) -> Result<(), Refusal> {
+    let free_at_s = entries.nth(max.saturating_sub(1) as usize).map_or(0, |oldest| oldest.time_s.saturating_add(DAY_S));
+    if free_at_s <= now_s { Ok(()) } else { Err(Refusal::RateLimited { what, retry_after_s: free_at_s - now_s }) }
+}

@@ -1,0 +1,127 @@
+//! The data folder: one log, one process, and files that are on disk when a function here says so.
+//!
+//! ```text
+//! DATA/lock            held while a service runs
+//! DATA/keys/           the three secret keys, mode 0600
+//! DATA/store.sqlite    records; its transactions are the points of no return
+//! DATA/tree.snapshot   the map after one block, so that a start need not build it from records
+//! DATA/policy          the witness policy (C2SP tlog-policy), for clients
+//! DATA/public/         what any web server may serve: checkpoint, tile/..., block/<number>
+//! ```
+//!
+//! Not in scope: what the files say.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::error::StartError;
+
+/// The opened data folder; the lock ends with it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if it is missing, and locks it.
+    pub(crate) fn open(root: &Path) -> Result<Self, StartError> {
+        for part in ["keys", "public/block", "public/tile"] {
+            fs::create_dir_all(root.join(part))?;
+        }
+        let lock = OpenOptions::new().create(true).append(true).open(root.join("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { root: root.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StartError::Locked),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The database.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.root.join("store.sqlite")
+    }
+
+    /// A secret key.
+    pub(crate) fn key(&self, name: &str) -> PathBuf {
+        self.root.join("keys").join(name)
+    }
+
+    /// The map's snapshot.
+    pub(crate) fn snapshot(&self) -> PathBuf {
+        self.root.join("tree.snapshot")
+    }
+
+    /// The witness policy.
+    pub(crate) fn policy(&self) -> PathBuf {
+        self.root.join("policy")
+    }
+
+    /// A file that everybody may read. `path` is made by this crate, never taken from a request as it is.
+    pub(crate) fn public(&self, path: &str) -> PathBuf {
+        self.root.join("public").join(path)
+    }
+
+    /// The body of a block, named by its number.
+    pub(crate) fn block(&self, number: u64) -> PathBuf {
+        self.public("block").join(number.to_string())
+    }
+
+    /// The newest checkpoint with a quorum.
+    pub(crate) fn checkpoint(&self) -> PathBuf {
+        self.public("checkpoint")
+    }
+}
+
+/// Writes a file so that after a crash it is the old one or the new one, and that it is on disk on return.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = write_beside(path, bytes)?;
+    file.sync_all()?;
+    rename_from_beside(path)?;
+    let parent = path.parent().unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
+}
+
+/// Writes a file so that a reader sees the old one or the new one. For what is written again at the next start.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_beside(path, bytes)?;
+    rename_from_beside(path)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    path.with_added_extension("new")
+}
+
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::create(beside(path))?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+fn rename_from_beside(path: &Path) -> io::Result<()> {
+    fs::rename(beside(path), path)
+}
+
+/// Reads a file; `None` if there is none.
+pub(crate) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The free part of the disk that holds `path`, in percent, as an unprivileged process sees it.
+///
+/// # Errors
+/// What the system says.
+pub fn free_percent(path: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(path)?;
+    Ok((disk.f_bavail.saturating_mul(100)).checked_div(disk.f_blocks).unwrap_or(100))
+}

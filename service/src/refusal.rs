@@ -1,0 +1,104 @@
+//! How a request is refused, before it becomes a status and a document.
+
+use chain::audit::BlockBroken;
+use protocol::refusal as code;
+use protocol::refusal::{Problem, status_of};
+
+use crate::error::Stopped;
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// A rule of the chain.
+    #[error(transparent)]
+    Rule(#[from] BlockBroken),
+    /// The same head was continued by an entry that was first.
+    #[error("another entry was first; read the account and sign again if it is still wanted")]
+    Conflict,
+    /// A handle that is none, or has no proof.
+    #[error(transparent)]
+    Handle(#[from] chain::handle::HandleError),
+    /// More than the limits allow.
+    #[error("too many {what}; try again in {retry_after_s} seconds")]
+    RateLimited {
+        /// Of what.
+        what: &'static str,
+        /// When to come back, in seconds.
+        retry_after_s: u64,
+    },
+    /// The queue is full.
+    #[error("too many entries wait to be sealed")]
+    Busy,
+    /// No block yet, or no quorum yet.
+    #[error("the record has no cosigned checkpoint yet: witnesses are still missing")]
+    Starting,
+    /// The service ends.
+    #[error("the service is ending")]
+    Stopping,
+    /// The disk is nearly full.
+    #[error("less than a tenth of the disk is free")]
+    StoreFull,
+    /// A kind that only the service makes.
+    #[error("an entry of this kind is made by the service only")]
+    NotProposable,
+    /// The body is too large.
+    #[error("a body has at most {} bytes", protocol::limits::MAX_REQUEST_BODY)]
+    TooLarge,
+    /// Not of the interface's form.
+    #[error("{what} is malformed")]
+    Malformed {
+        /// What.
+        what: &'static str,
+    },
+    /// Nothing there.
+    #[error("there is nothing at this address")]
+    NotFound,
+    /// The store fails; the service is ending.
+    #[error("the store fails")]
+    Broken(#[from] Stopped),
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl Refusal {
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Rule(broken) => broken.code(),
+            Self::Handle(error) => error.code(),
+            Self::Conflict => code::CONFLICT,
+            Self::RateLimited { .. } => code::RATE_LIMITED,
+            Self::Busy => code::BUSY,
+            Self::Starting => code::STARTING,
+            Self::Stopping => code::STOPPING,
+            Self::StoreFull => code::STORE_FULL,
+            Self::NotProposable => code::NOT_PROPOSABLE,
+            Self::TooLarge => code::TOO_LARGE,
+            Self::Malformed { .. } => code::MALFORMED,
+            Self::NotFound => code::NOT_FOUND,
+            Self::Broken(stopped) => stopped.code(),
+        }
+    }
+
+    /// The document that says it.
+    pub(crate) fn problem(&self) -> Problem {
+        let code = self.code();
+        let (status, kind) = status_of(code);
+        let retry_after_s = match self {
+            Self::RateLimited { retry_after_s, .. } => Some(*retry_after_s),
+            Self::Busy | Self::Starting => Some(1),
+            _ => None,
+        };
+        let detail = match self {
+            // "entry 0: " says nothing to somebody who sent one entry
+            Self::Rule(BlockBroken::Entry { reason, .. }) => reason.to_string(),
+            Self::Rule(BlockBroken::Handle { reason, .. }) => reason.to_string(),
+            other => other.to_string(),
+        };
+        Problem { problem_type: "about:blank".into(), status, code: code.into(), kind, detail, retry_after_s }
+    }
+}
