@@ -55,7 +55,7 @@ impl Shared {
     pub(crate) fn submit(&self, bytes: &[u8], address: IpAddr) -> Result<Reply, Refusal> {
         let record = self.record()?;
         self.check_disk()?;
-        let proposal = Proposal::decode(bytes).map_err(BlockBroken::from)?;
+        let proposal = Proposal::decode(bytes)?;
         if matches!(proposal.statement.body, Body::AccountReset { .. }) {
             return Err(Refusal::NotProposable);
         }

@@ -62,7 +62,8 @@ impl StartError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Locked => refusal::STORE_LOCKED,
-            Self::Io(_) | Self::Store(_) | Self::BadKey { .. } | Self::NoRandomness => refusal::STORE_IO,
+            Self::Store(error) => code_of(error),
+            Self::Io(_) | Self::BadKey { .. } | Self::NoRandomness => refusal::STORE_IO,
             Self::Corrupt(_) => refusal::STORE_CORRUPT,
             Self::Rollback { .. } => refusal::STORE_ROLLBACK,
             Self::BadOrigin | Self::OtherOrigin { .. } => "service.origin",
@@ -152,8 +153,17 @@ impl Stopped {
         match self {
             Self::Corrupt(_) => refusal::STORE_CORRUPT,
             Self::Rollback { .. } => refusal::STORE_ROLLBACK,
-            Self::Io(_) | Self::Store(_) => refusal::STORE_IO,
+            Self::Store(error) => code_of(error),
+            Self::Io(_) => refusal::STORE_IO,
             Self::Fault { .. } => "service.fault",
         }
+    }
+}
+
+/// SQLite notices some damage itself.
+fn code_of(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => refusal::STORE_CORRUPT,
+        _ => refusal::STORE_IO,
     }
 }

@@ -1,6 +1,7 @@
 //! How a request is refused, before it becomes a status and a document.
 
 use chain::audit::BlockBroken;
+use chain::encoding::DecodeError;
 use protocol::refusal as code;
 use protocol::refusal::{Problem, status_of};
 
@@ -56,6 +57,13 @@ pub(crate) enum Refusal {
     /// The store fails; the service is ending.
     #[error("the store fails")]
     Broken(#[from] Stopped),
+}
+
+/// ENT-1.
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        Self::Rule(BlockBroken::Entry { index: 0, reason: error.into() })
+    }
 }
 
 impl From<rusqlite::Error> for Refusal {

@@ -24,7 +24,7 @@ impl Shared {
     pub(crate) fn submit_reset(&self, account: &AccountId, opening: &[u8]) -> Result<Reply, Refusal> {
         let record = self.record()?;
         self.check_disk()?;
-        let opening = Proposal::decode(opening).map_err(BlockBroken::from)?;
+        let opening = Proposal::decode(opening)?;
         let successor = opening.statement.position.account;
         let now_s = self.now_s();
         let (entries, checked) = self.readers.with(|store| {

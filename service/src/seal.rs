@@ -112,6 +112,11 @@ impl Sealer {
         Ok(())
     }
 
+    /// Leaves the records in one file.
+    pub(crate) fn settle(&self) -> Result<(), Stopped> {
+        Ok(self.store.settle()?)
+    }
+
     /// Writes the newest map to its snapshot.
     pub(crate) fn write_snapshot(&self, shared: &Shared, record: &Record) -> Result<(), Stopped> {
         let mut bytes = Vec::new();

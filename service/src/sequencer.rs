@@ -70,7 +70,8 @@ impl Sequencer {
                 heartbeat_at = Instant::now().checked_add(shared.heartbeat);
             }
         }
-        self.write_snapshot_if_old(record, 1)
+        self.write_snapshot_if_old(record, 1)?;
+        self.sealer.settle()
     }
 
     /// Waits for the first message, unless something waits already, and takes what else is there. False if the service

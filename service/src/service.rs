@@ -216,14 +216,16 @@ fn begin(
 /// The witnesses in block 0, at their newest addresses.
 fn witnesses_of(record: &Record, addresses: &[WitnessAddress]) -> Vec<Witness> {
     let client = WitnessClient::new(std::time::Duration::from_secs(2));
-    let ask =
-        |address: &WitnessAddress| Some((address.key.clone().or_else(|| client.vkey(&address.url))?, &address.url));
+    let ask = |address: &WitnessAddress| {
+        let key = address.key.clone().or_else(|| client.vkey(&address.url))?;
+        Some((key, address.url.clone()))
+    };
     let known_urls = |url: &str| record.parameters.policy.witnesses().iter().any(|it| it.url.as_deref() == Some(url));
     let new = addresses.iter().filter(|address| address.key.is_some() || !known_urls(&address.url));
     let new: Vec<_> = new.filter_map(ask).collect();
     let policy = record.parameters.policy.witnesses().iter();
     let witnesses = policy.map(|it| {
-        let moved = new.iter().find(|(key, _)| *key == it.key).map(|(_, url)| (*url).clone());
+        let moved = new.iter().find(|(key, _)| *key == it.key).map(|(_, url)| url.clone());
         Witness { key: it.key.clone(), url: moved.or_else(|| it.url.clone()).unwrap_or_default() }
     });
     witnesses.collect()

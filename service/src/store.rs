@@ -129,6 +129,11 @@ impl Store {
         Ok(value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
+    /// Moves all that is in the write-ahead log into the database file, so that the folder can be copied as it is.
+    pub(crate) fn settle(&self) -> Result<(), rusqlite::Error> {
+        self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
     /// True if there is no block yet.
     pub(crate) fn is_empty(&self) -> Result<bool, rusqlite::Error> {
         self.db.query_row("SELECT NOT EXISTS (SELECT * FROM blocks)", [], |row| row.get(0))

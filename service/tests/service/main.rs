@@ -1,0 +1,5 @@
+//! The service through its router, without sockets and with a made-up clock.
+
+mod entries;
+mod restarts;
+mod world;
