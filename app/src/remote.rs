@@ -194,7 +194,7 @@ impl Remote {
     }
 
     fn node(&self, size: u64, level: u8, index: u64) -> Option<Digest> {
-        node_from_tiles(size, level, index, |tile| {
+        node_from_tiles(size, level, index, &mut |tile: &Tile| {
             let bytes = self.source.read(&tile.to_string(), 32 * usize::from(TILE_WIDTH)).ok()?;
             decode_hash_tile(tile, &bytes).ok()
         })
@@ -239,7 +239,6 @@ fn parse<Answer: serde::de::DeserializeOwned>(
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn unreachable(error: SourceError) -> Failure {
     let kind = if error.code() == "service.unreachable" { Kind::Unreachable } else { Kind::Lie };
     Failure::new(kind, error.code(), error)

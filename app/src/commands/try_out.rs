@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use chain::handle::Handle;
 use chain::id::{AccountId, DeviceId, DeviceKeys, Digest};
@@ -23,6 +24,8 @@ use crate::remote::{Remote, read_policy};
 
 /// How many witnesses there are.
 const WITNESSES: usize = 4;
+/// How long service and witnesses may take until block 0 is cosigned.
+const START_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -162,7 +165,7 @@ struct Person<'a> {
 
 impl<'a> Person<'a> {
     fn new(stage: &Stage, remote: &'a Remote, name: &str) -> Result<Self, Failure> {
-        let view = remote.begin(read_policy(&stage.policy)?)?;
+        let view = first_look(stage, remote)?;
         let kept = Kept::of(&stage.folder.join(name), &view.parameters().origin);
         Ok(Self { remote, kept, view })
     }
@@ -302,6 +305,18 @@ fn leave(
         }
         Err(other) => Err(other),
         Ok(_) => Err(unexpected("a replayed confirmation was accepted")),
+    }
+}
+
+/// The first look, once the witnesses have cosigned block 0.
+fn first_look(stage: &Stage, remote: &Remote) -> Result<View, Failure> {
+    let patience = Instant::now();
+    loop {
+        let looked = read_policy(&stage.policy).and_then(|policy| remote.begin(policy));
+        match looked {
+            Err(_) if patience.elapsed() < START_WITHIN => std::thread::sleep(Duration::from_millis(50)),
+            looked => return looked,
+        }
     }
 }
 
