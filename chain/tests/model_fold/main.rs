@@ -14,7 +14,7 @@ mod judge;
 mod moves;
 mod state;
 
-use stateright::{Checker, Model, Property};
+use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use crate::cast::{Cast, GHOST};
 use crate::judge::Judge;
@@ -102,7 +102,8 @@ fn the_service_cannot_break_the_fold_within_the_bounds() {
 /// A judge that is weak in one way is found out: the model has teeth.
 fn breaks(judge: Judge, property: &'static str) {
     let bounds = Bounds { entries: 6, signed: 4, jumps: 2 };
-    let checker = Fold::new(judge, bounds).checker().threads(2).target_state_count(400_000).spawn_bfs().join();
+    let checker =
+        Fold::new(judge, bounds).checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     println!("{} unique", checker.unique_state_count());
     assert!(checker.discovery(property).is_some(), "{property}");
 }
@@ -123,4 +124,27 @@ fn a_fold_without_dev_8_breaks_the_model() {
 #[test]
 fn a_fold_that_does_not_wait_before_a_reset_breaks_the_model() {
     breaks(Judge::NoWait, "a reset has a notice, its time and no veto");
+}
+
+#[test]
+fn explore() {
+    for (entries, signed, jumps) in [(4, 4, 1), (5, 4, 1), (5, 4, 2), (9, 3, 1), (6, 4, 1)] {
+        let start = std::time::Instant::now();
+        let checker = Fold::new(Judge::Production, Bounds { entries, signed, jumps })
+            .checker()
+            .threads(2)
+            .timeout(std::time::Duration::from_secs(25))
+            .spawn_bfs()
+            .join();
+        println!(
+            "unique {entries} {signed} {jumps}: {} {} depth {} {:?}",
+            checker.unique_state_count(),
+            checker.state_count(),
+            checker.max_depth(),
+            start.elapsed()
+        );
+        for (name, _) in checker.discoveries() {
+            println!("unique   {name}");
+        }
+    }
 }

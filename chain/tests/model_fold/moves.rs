@@ -32,11 +32,11 @@ pub(crate) enum Action {
     /// The service appends what an honest device signed, moved to the newest head of an account.
     Move { signed: usize, account: usize },
     /// The service lists its ghost.
-    AddGhost { account: usize },
+    AddGhost,
     /// The ghost signs as the confirming device.
-    GhostConfirms { account: usize, device: usize },
+    GhostConfirms { device: usize },
     /// The service signs a confirmation of the ghost in the name of a device.
-    ForgeConfirmation { account: usize, by: usize },
+    ForgeConfirmation { by: usize },
     /// The ghost removes a device.
     GhostRemoves { device: usize },
     /// The service announces a reset to an identity of its own.
@@ -90,18 +90,13 @@ impl Fold {
             actions.push(Action::Append(signed));
             actions.extend([ACCOUNT, OTHER].map(|account| Action::Move { signed, account }));
         }
-        for account in [ACCOUNT, OTHER] {
-            let set = &state.sets[account];
-            if !self.cast.waits(set, GHOST) {
-                actions.push(Action::AddGhost { account });
-                continue;
-            }
+        let set = &state.sets[ACCOUNT];
+        if self.cast.waits(set, GHOST) {
             let waiting = (1..=GHOST).filter(|device| self.cast.waits(set, *device));
-            actions.extend(waiting.map(|device| Action::GhostConfirms { account, device }));
-            actions.push(Action::ForgeConfirmation { account, by: 0 });
-        }
-        if self.cast.waits(&state.sets[ACCOUNT], GHOST) {
-            actions.push(Action::GhostRemoves { device: 0 });
+            actions.extend(waiting.map(|device| Action::GhostConfirms { device }));
+            actions.extend([Action::ForgeConfirmation { by: 0 }, Action::GhostRemoves { device: 0 }]);
+        } else {
+            actions.push(Action::AddGhost);
         }
         actions.extend([Action::Announce, Action::Reset]);
         if state.successor.is_some() {
@@ -112,7 +107,9 @@ impl Fold {
     fn list_signatures(&self, state: &State, actions: &mut Vec<Action>) {
         let set = &state.sets[ACCOUNT];
         for device in 1..HONEST {
-            if !self.cast.waits(set, device) && !self.cast.counts(set, device) {
+            // devices 1 and 2 are alike: the second starts after the first
+            let in_turn = device == 1 || self.was_started(state, device - 1);
+            if in_turn && !self.cast.waits(set, device) && !self.cast.counts(set, device) {
                 actions.push(Action::Start(device));
             }
         }
@@ -128,6 +125,12 @@ impl Fold {
                 actions.push(Action::Veto { by });
             }
         }
+    }
+
+    fn was_started(&self, state: &State, device: usize) -> bool {
+        let keys = self.cast.devices[device];
+        let starts = |body: &Body| matches!(body, Body::DeviceAdded { device, .. } if *device == keys);
+        state.signed.iter().any(|signed| starts(&signed.entry.statement.body))
     }
 
     /// The state after a step; `None` if nothing comes of it.
@@ -148,14 +151,10 @@ impl Fold {
             Action::Announce => self.announce(state),
             Action::Reset => self.reset(state),
             Action::GhostJoinsSuccessor => self.ghost_joins(state),
-            Action::AddGhost { account }
-            | Action::GhostConfirms { account, .. }
-            | Action::ForgeConfirmation { account, .. } => {
-                let set = &state.sets[account];
-                let body = self.body(set, action)?;
-                self.append(state, account, &unsigned(&set.following(body, checkpoint())))
-            }
-            Action::GhostRemoves { .. } => {
+            Action::AddGhost
+            | Action::GhostConfirms { .. }
+            | Action::ForgeConfirmation { .. }
+            | Action::GhostRemoves { .. } => {
                 let set = &state.sets[ACCOUNT];
                 let body = self.body(set, action)?;
                 self.append(state, ACCOUNT, &unsigned(&set.following(body, checkpoint())))
@@ -183,10 +182,10 @@ impl Fold {
         };
         Some(match action {
             Action::Start(device) => listed(device),
-            Action::AddGhost { .. } => listed(GHOST),
+            Action::AddGhost => listed(GHOST),
             Action::Confirm { by, device } => confirmed(device, by)?,
-            Action::GhostConfirms { device, .. } => confirmed(device, GHOST)?,
-            Action::ForgeConfirmation { by, .. } => confirmed(GHOST, by)?,
+            Action::GhostConfirms { device } => confirmed(device, GHOST)?,
+            Action::ForgeConfirmation { by } => confirmed(GHOST, by)?,
             Action::Remove { by, device } => removed(device, by),
             Action::GhostRemoves { device } => removed(device, GHOST),
             Action::RefuseGhost { by } => {
@@ -344,7 +343,7 @@ impl Fold {
         let set = state.successor.as_ref()?;
         let ghost = self.cast.ids[GHOST];
         let body = match set.pending().get(&ghost) {
-            None => self.body(set, Action::AddGhost { account: ACCOUNT })?,
+            None => self.body(set, Action::AddGhost)?,
             Some(pending) => {
                 let signer = Confirmer::Device(self.cast.ids[WAITING]);
                 Body::DeviceConfirmed(Answer { added: pending.added, device: ghost, signer })
