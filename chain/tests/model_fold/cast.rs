@@ -2,11 +2,12 @@
 
 use chain::block::Parameters;
 use chain::handle::VrfPublicKey;
-use chain::id::{DeviceId, DeviceKeys, Digest, PublicKey};
+use chain::id::{AccountId, DeviceId, DeviceKeys, Digest, PublicKey};
 use chain::log::policy::Policy;
-use chain::sigchain::body::{Body, ResetChoice};
+use chain::sigchain::body::{Answer, Body, Confirmer, Predecessor, ResetChoice};
 use chain::sigchain::device_set::DeviceSet;
 use chain::sigchain::entry::{Entry, SeenCheckpoint, Statement};
+use chain::sigchain::rules::CODE_COMMITMENTS;
 use ed25519_dalek::SigningKey;
 
 /// The owner's devices are 0, 1 and 2; device 0 opened both accounts.
@@ -24,6 +25,7 @@ pub(crate) struct Cast {
     pub(crate) parameters: Parameters,
     pub(crate) devices: [DeviceKeys; 5],
     pub(crate) ids: [DeviceId; 5],
+    templates: Vec<Entry>,
 }
 
 impl Cast {
@@ -36,7 +38,8 @@ impl Cast {
             policy: Policy::parse("quorum none\n").unwrap(),
         };
         let devices = [1, 2, 3, 4, 5].map(|n| DeviceKeys { chain: key(n), mls: key(100 + n) });
-        Self { parameters, devices, ids: devices.map(|keys| keys.id()) }
+        let templates = templates(&devices);
+        Self { parameters, devices, ids: devices.map(|keys| keys.id()), templates }
     }
 
     /// True if the service holds the key itself.
@@ -57,14 +60,15 @@ impl Cast {
 
     /// The opening of one of the owner's accounts.
     pub(crate) fn opening(&self, account: u8) -> Entry {
-        let body = Body::AccountCreated {
-            salt: [account; 32],
-            device: self.devices[0],
-            reset_choice: ResetChoice::ThreeDays,
-            handle: None,
-            predecessor: None,
-        };
-        unsigned(&Statement::opening(1, checkpoint(), body))
+        self.unsigned(Statement::opening(1, checkpoint(), opening_body(self.devices[0], account, None)))
+    }
+
+    /// The entry of a statement, without signatures that hold.
+    pub(crate) fn unsigned(&self, statement: Statement) -> Entry {
+        let same_kind = |it: &&Entry| it.statement.body.kind() == statement.body.kind();
+        let mut entry = self.templates.iter().find(same_kind).expect("the kind is played").clone();
+        entry.statement = statement;
+        entry
     }
 }
 
@@ -73,9 +77,36 @@ pub(crate) fn checkpoint() -> SeenCheckpoint {
     SeenCheckpoint { size: 0, root: Digest::sha256(b"") }
 }
 
-/// The entry of a statement, with zeros where signatures are: their claims are judged by who knows what.
-pub(crate) fn unsigned(statement: &Statement) -> Entry {
+/// An entry of every kind that is played, from which others are made: reading one checks its keys, which is slow.
+fn templates(devices: &[DeviceKeys; 5]) -> Vec<Entry> {
+    let (device, signer) = (devices[0], devices[0].id());
+    let bodies = [
+        opening_body(device, 0, None),
+        Body::DeviceAdded { device, commitments: [Digest::ZERO; CODE_COMMITMENTS] },
+        Body::DeviceConfirmed(Answer { added: Digest::ZERO, device: signer, signer: Confirmer::Device(signer) }),
+        Body::DeviceRefused(Answer { added: Digest::ZERO, device: signer, signer }),
+        Body::DeviceRemoved { devices: vec![signer], signer },
+        Body::ResetRequested { successor: AccountId([0; 32]), device },
+        Body::ResetVetoed { notice: Digest::ZERO, signer },
+        Body::AccountReset {
+            successor: AccountId([0; 32]),
+            notice_checkpoint: Vec::new(),
+            later_checkpoint: Vec::new(),
+        },
+    ];
+    bodies.into_iter().map(template).collect()
+}
+
+/// The entry of a body, with zeros where signatures are: their claims are judged by who knows what.
+fn template(body: Body) -> Entry {
+    let request = u64::from(body.names_a_request());
+    let statement = Statement { request, ..Statement::opening(1, checkpoint(), body) };
     let mut bytes = statement.encode();
     bytes.resize(bytes.len() + 64 * statement.roles().len(), 0);
     Entry::decode(&bytes).expect("the statement is canonical")
+}
+
+/// What opens an account.
+pub(crate) fn opening_body(device: DeviceKeys, salt: u8, predecessor: Option<Predecessor>) -> Body {
+    Body::AccountCreated { salt: [salt; 32], device, reset_choice: ResetChoice::ThreeDays, handle: None, predecessor }
 }

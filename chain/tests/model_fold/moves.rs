@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chain::id::{DeviceId, Digest};
-use chain::sigchain::body::{Answer, Body, Confirmer, Predecessor, ResetChoice};
+use chain::sigchain::body::{Answer, Body, Confirmer, Predecessor};
 use chain::sigchain::device_set::{AccountState, DeviceSet};
 use chain::sigchain::entry::{Entry, Role, Signatures, Statement};
 use chain::sigchain::fold::Ground;
 use chain::sigchain::rules::{CODE_COMMITMENTS, DAY_S, YOUNG_FOR_S};
 
 use crate::Fold;
-use crate::cast::{GHOST, HONEST, START_S, WAITING, checkpoint, unsigned};
+use crate::cast::{GHOST, HONEST, START_S, WAITING, checkpoint, opening_body};
 use crate::state::{ACCOUNT, OTHER, Promise, Signed, State, signer_of};
 
 /// One step. Devices and accounts are numbers, as in [`crate::cast`] and [`crate::state`].
@@ -157,7 +157,7 @@ impl Fold {
             | Action::GhostRemoves { .. } => {
                 let set = &state.sets[ACCOUNT];
                 let body = self.body(set, action)?;
-                self.append(state, ACCOUNT, &unsigned(&set.following(body, checkpoint())))
+                self.append(state, ACCOUNT, &self.cast.unsigned(set.following(body, checkpoint())))
             }
             Action::Start(_)
             | Action::Confirm { .. }
@@ -214,7 +214,7 @@ impl Fold {
             .filter_map(|(role, key)| Some((key, statement.signed_bytes(role, origin)?)))
             .collect();
         let mut next = state.clone();
-        next.signed.push(Arc::new(Signed { entry: unsigned(&statement), claims }));
+        next.signed.push(Arc::new(Signed { entry: self.cast.unsigned(statement), claims }));
         Some(next)
     }
 
@@ -243,7 +243,7 @@ impl Fold {
         if statement.body.names_a_request() && statement.request == 0 {
             statement.request = signed.entry.statement.request;
         }
-        Some(unsigned(&statement))
+        Some(self.cast.unsigned(statement))
     }
 
     /// Appends an entry to one of the owner's accounts, if the judge takes it, and keeps book of the promises.
@@ -302,12 +302,12 @@ impl Fold {
     fn announce(&self, state: &State) -> Option<State> {
         let set = &state.sets[ACCOUNT];
         let predecessor = Some(Predecessor { account: set.account(), head: set.head() });
-        let (device, reset_choice) = (self.cast.devices[WAITING], ResetChoice::ThreeDays);
-        let body = Body::AccountCreated { salt: [9; 32], device, reset_choice, handle: None, predecessor };
+        let device = self.cast.devices[WAITING];
+        let body = opening_body(device, 9, predecessor);
         let opening = Statement::opening(set.generation() + 1, checkpoint(), body);
         let body = Body::ResetRequested { successor: opening.position.account, device };
-        let mut next = self.append(state, ACCOUNT, &unsigned(&set.following(body, checkpoint())))?;
-        next.announced = Some(Arc::new(unsigned(&opening)));
+        let mut next = self.append(state, ACCOUNT, &self.cast.unsigned(set.following(body, checkpoint())))?;
+        next.announced = Some(Arc::new(self.cast.unsigned(opening)));
         next.notice_s = Some(state.time_s);
         Some(next)
     }
@@ -320,7 +320,7 @@ impl Fold {
             notice_checkpoint: Vec::new(),
             later_checkpoint: Vec::new(),
         };
-        let end = unsigned(&set.following(body, checkpoint()));
+        let end = self.cast.unsigned(set.following(body, checkpoint()));
         if self.judge_block(state, &[&end]).is_some() || self.judge_block(state, &[&end, &end]).is_some() {
             return Some(State { broken: Some(Promise::ResetWaits), ..state.clone() });
         }
@@ -349,7 +349,7 @@ impl Fold {
                 Body::DeviceConfirmed(Answer { added: pending.added, device: ghost, signer })
             }
         };
-        let set = self.judge(state, set, &unsigned(&set.following(body, checkpoint())))?;
+        let set = self.judge(state, set, &self.cast.unsigned(set.following(body, checkpoint())))?;
         Some(State { successor: Some(Arc::new(set)), entries: state.entries + 1, ..state.clone() })
     }
 }
