@@ -81,7 +81,7 @@ impl Fold {
             self.list_signatures(state, actions);
         }
         if state.jumps < self.bounds.jumps && state.entries > 0 {
-            actions.extend([Action::Wait(YOUNG_FOR_S), Action::Wait(7 * DAY_S)]);
+            actions.extend([YOUNG_FOR_S - 1, YOUNG_FOR_S, 7 * DAY_S].map(Action::Wait));
         }
         if state.entries >= self.bounds.entries {
             return;
