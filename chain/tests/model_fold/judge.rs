@@ -48,7 +48,7 @@ impl Fold {
         let account = |id: &AccountId| {
             state.sets.iter().chain(&state.successor).find(|set| set.account() == *id).map(|set| DeviceSet::clone(set))
         };
-        let mut entries: Vec<_> = entries.iter().map(|entry| Entry::clone(entry)).collect();
+        let mut entries: Vec<_> = entries.iter().copied().cloned().collect();
         entries.sort_by_key(|entry| entry.statement.position.account);
         let reset = entries.iter().find(|entry| matches!(entry.statement.body, Body::AccountReset { .. }))?;
         let ground = self.ground(state, &reset.statement.body);

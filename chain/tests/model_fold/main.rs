@@ -13,6 +13,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test: devices and accounts are numbers below their count, and what the model composes is canonical"
 )]
