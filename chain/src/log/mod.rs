@@ -1,18 +1,13 @@
 //! The log: one file per C2SP document.
-/// stub
-pub mod policy {
-    /// p
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct Policy(String);
-    impl Policy {
-        /// p
-        pub fn parse(t: &str) -> Result<Self, ()> {
-            Ok(Self(t.into()))
-        }
-    }
-    impl std::fmt::Display for Policy {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str(&self.0)
-        }
-    }
-}
+//!
+//! Reading order: [`merkle`] (RFC 6962 trees and proofs), [`note`] (C2SP signed-note), [`checkpoint`]
+//! (tlog-checkpoint), [`cosignature`] (tlog-cosignature), [`policy`] (tlog-policy), [`tile`] (tlog-tiles), [`witness`]
+//! (tlog-witness: the decision, not the server). Not in scope: what the leaves mean (blocks), sockets, files, clocks.
+
+pub mod checkpoint;
+pub mod cosignature;
+pub mod merkle;
+pub mod note;
+pub mod policy;
+pub mod tile;
+pub mod witness;
