@@ -143,7 +143,7 @@ impl Parameters {
         let service_key = PublicKey::decode(&mut r, "service key")?;
         let vrf_key = VrfPublicKey::decode(&mut r)?;
         let text = r.bytes16(0, MAX_POLICY, "policy")?;
-        let policy = std::str::from_utf8(text).ok().and_then(|text| Policy::parse(text).ok());
+        let policy = std::str::from_utf8(text).ok().and_then(|text| text.parse::<Policy>().ok());
         let policy = policy.filter(|policy| policy.to_string().as_bytes() == text);
         let policy = policy.ok_or(DecodeError::Unknown { field: "policy", value: 0 })?;
         r.finish()?;

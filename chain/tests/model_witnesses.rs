@@ -1,19 +1,26 @@
 //! Model check of the quorum: a forking log, its witnesses and two clients. With n witnesses, quorum q and f liars two
 //! quorums share an honest witness if and only if 2q − n > f.
 //!
-//! Checkpoints are (size, branch); size 0 is common to all branches. An honest witness cosigns what extends the newest
-//! checkpoint that it keeps, a liar cosigns anything, a forgetful one cosigns and then loses what it should have kept
+//! Checkpoints are (size, branch); size 0 is common to all branches. Whether an honest witness cosigns is asked of the
+//! production decision, with real trees, notes and proofs; a liar cosigns anything, a forgetful one cosigns and then loses what it should have kept
 //! (WIT-3). A client accepts what extends its own newest checkpoint and has a quorum. The log signs everything.
 //! Searched: every state, with two branches of two blocks each.
 
 #![expect(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::unwrap_used,
     reason = "a test: witnesses and clients are numbers below their count, and the number of states is worth seeing"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chain::log::checkpoint::Checkpoint as LogCheckpoint;
+use chain::log::merkle::{self, Frontier};
+use chain::log::note::{KeyKind, NoteSigner};
+use chain::log::witness::{AddCheckpointRequest, decide};
+use ed25519_dalek::SigningKey;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 const LARGEST: u8 = 2;
@@ -41,6 +48,52 @@ impl Checkpoint {
     }
 }
 
+/// The log that forks, with its key.
+struct ForkingLog {
+    signer: NoteSigner,
+}
+
+impl ForkingLog {
+    const ORIGIN: &str = "trefoil.example/chain";
+
+    fn new() -> Self {
+        let key = SigningKey::from_bytes(&[1; 32]);
+        Self { signer: NoteSigner::new(Self::ORIGIN.parse().unwrap(), KeyKind::Ed25519, key) }
+    }
+
+    /// The hashes of a branch: its leaves differ from the first on.
+    fn nodes(at: Checkpoint) -> impl FnMut(u8, u64) -> Option<chain::id::Digest> {
+        let (mut nodes, mut frontier) = (BTreeMap::new(), Frontier::new());
+        for leaf in 0..at.size {
+            let hash = merkle::leaf_hash(&[at.branch, leaf]);
+            frontier.append_with(hash, |level, index, hash| _ = nodes.insert((level, index), hash)).unwrap();
+        }
+        move |level, index| nodes.get(&(level, index)).copied()
+    }
+
+    fn checkpoint(at: Checkpoint) -> LogCheckpoint {
+        let (size, origin) = (u64::from(at.size), Self::ORIGIN.parse().unwrap());
+        LogCheckpoint::new(origin, size, merkle::root(size, Self::nodes(at)).unwrap())
+    }
+
+    /// True if the production decision cosigns `new` over `kept` for any request that this log can make.
+    fn convinces(&self, kept: Checkpoint, new: Checkpoint) -> bool {
+        let cosigned = (kept != Checkpoint::EMPTY).then(|| Self::checkpoint(kept));
+        let known = [self.signer.verifier_key().clone()];
+        let note = Self::checkpoint(new).sign(&self.signer).unwrap();
+        let proofs = |old: u8| {
+            let of = move |branch| {
+                merkle::prove_consistency(old.into(), new.size.into(), Self::nodes(Checkpoint { branch, ..new }))
+            };
+            BRANCHES.into_iter().filter_map(move |branch| of(branch).ok()).chain([Vec::new()])
+        };
+        (0..=LARGEST).flat_map(|old| proofs(old).map(move |proof| (old, proof))).any(|(old, proof)| {
+            let request = AddCheckpointRequest::new(old.into(), proof, note.clone()).unwrap();
+            decide(cosigned.as_ref(), &request, &known).is_ok()
+        })
+    }
+}
+
 /// How a witness is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Witness {
@@ -55,6 +108,8 @@ enum Witness {
 struct Quorum {
     witnesses: Vec<Witness>,
     quorum: usize,
+    /// What the production decision cosigns: (kept, new).
+    cosigns: BTreeSet<(Checkpoint, Checkpoint)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -105,7 +160,7 @@ impl Model for Quorum {
         match action {
             Action::Cosign(witness, checkpoint) => {
                 let lies = self.witnesses[witness] == Witness::Liar;
-                if !lies && !checkpoint.extends(state.kept[witness]) {
+                if !lies && !self.cosigns.contains(&(state.kept[witness], checkpoint)) {
                     return None;
                 }
                 if !lies {
@@ -151,7 +206,11 @@ fn setting(n: usize, quorum: usize, liars: usize, forgetful: usize) -> Quorum {
         _ if place < liars + forgetful => Witness::Forgetful,
         _ => Witness::Honest,
     };
-    Quorum { witnesses: (0..n).map(kind).collect(), quorum }
+    let log = ForkingLog::new();
+    let kept = || Checkpoint::all().chain([Checkpoint::EMPTY]);
+    let pairs = kept().flat_map(|kept| Checkpoint::all().map(move |new| (kept, new)));
+    let cosigns = pairs.filter(|(kept, new)| log.convinces(*kept, *new)).collect();
+    Quorum { witnesses: (0..n).map(kind).collect(), quorum, cosigns }
 }
 
 /// True if two clients can be led onto two branches.

@@ -3,7 +3,6 @@
 use chain::block::Parameters;
 use chain::handle::VrfPublicKey;
 use chain::id::{AccountId, DeviceId, DeviceKeys, Digest, PublicKey};
-use chain::log::policy::Policy;
 use chain::sigchain::body::{Answer, Body, Confirmer, Predecessor, ResetChoice};
 use chain::sigchain::device_set::DeviceSet;
 use chain::sigchain::entry::{Entry, SeenCheckpoint, Statement};
@@ -35,7 +34,7 @@ impl Cast {
             origin: "trefoil.example/chain".into(),
             service_key: key(200),
             vrf_key: VrfPublicKey::from_bytes(key(201).as_bytes()).unwrap(),
-            policy: Policy::parse("quorum none\n").unwrap(),
+            policy: "quorum none\n".parse().unwrap(),
         };
         let devices = [1, 2, 3, 4, 5].map(|n| DeviceKeys { chain: key(n), mls: key(100 + n) });
         let templates = templates(&devices);

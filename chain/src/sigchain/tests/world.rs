@@ -8,7 +8,6 @@ use crate::audit::{Before, BlockBroken, Effects, judge_entries};
 use crate::block::Parameters;
 use crate::handle::{HandleHead, VrfPublicKey};
 use crate::id::{AccountId, DeviceId, DeviceKeys, Digest, HandleLabel, PublicKey};
-use crate::log::policy::Policy;
 use crate::sigchain::body::{Answer, Body, Confirmer, Predecessor, ResetChoice};
 use crate::sigchain::broken::RuleBroken;
 use crate::sigchain::device_set::DeviceSet;
@@ -76,7 +75,7 @@ impl World {
             origin: origin.into(),
             service_key: PublicKey::from(&service),
             vrf_key: VrfPublicKey::from_bytes(vrf.as_bytes()).unwrap(),
-            policy: Policy::parse("quorum none\n").unwrap(),
+            policy: "quorum none\n".parse().unwrap(),
         };
         let (accounts, handles) = (BTreeMap::new(), BTreeMap::new());
         Self { parameters, service, block: 1, time_s: START_S, accounts, handles }
