@@ -257,7 +257,7 @@ fn no_part_that_is_missing_or_swapped_convicts_an_honest_block() {
 fn a_body_of_the_accusers_own_making_proves_nothing() {
     let ledger = busy();
     for number in 0..ledger.size() {
-        let block = SealedBlock { body: Ledger::new(1, 2).bodies[0].clone(), ..ledger.sealed(number) };
+        let block = SealedBlock { body: Ledger::new(2, 3).bodies[0].clone(), ..ledger.sealed(number) };
         assert_eq!(judge(&ledger, block), Err(EvidenceError::Unproven(Unproven::Body)), "block {number}");
     }
 }
@@ -388,7 +388,7 @@ fn honest_statements_in_another_order_convict_nobody() {
     let ledger = busy();
     let bob = ledger.open(&bob_phone(), Some("bob")).statement.position.account;
     let alice = ledger.open(&alice_phone(), Some("alice")).statement.position.account;
-    let records: Vec<_> = [(alice, 1), (alice, 2), (alice, 3), (alice, 8), (bob, 3), (bob, 6), (bob, 9)]
+    let records: Vec<_> = [(alice, 1), (alice, 2), (alice, 3), (alice, 7), (bob, 3), (bob, 6), (bob, 8)]
         .map(|(account, number)| ledger.proven_record(&account, number))
         .to_vec();
     let acquitted = |lie: Lie| assert!(ledger.evidence(lie).check().is_err());
@@ -471,6 +471,21 @@ fn a_second_key_of_the_same_name_convicts_nobody() {
         let forged = Evidence { policy: text.parse().unwrap(), ..file };
         assert_eq!(forged.check(), Err(EvidenceError::NoContradiction));
     }
+}
+
+/// An account id says nothing of a log: the same person may open the same account in two.
+#[test]
+fn the_states_of_one_account_in_two_logs_convict_neither() {
+    let (mut one, mut two) = (Ledger::new(0, 0), Ledger::named("other.example/log", 0, 0));
+    let alice = one.opened(&alice_phone(), None);
+    assert_eq!(two.opened(&alice_phone(), None), alice);
+    let choose = one.choose(&alice, ResetChoice::Never, &alice_phone());
+    one.seal(vec![choose], one.time_s() + 5);
+    two.grow(4);
+    let text = format!("log {}\nlog {}\nquorum none\n", one.log_key(), two.log_key());
+    let (earlier, later) = (Box::new(one.proven_record(&alice, 2)), Box::new(two.proven_record(&alice, 3)));
+    let file = Evidence { policy: text.parse().unwrap(), lie: Lie::Rewound { earlier, later } };
+    assert_eq!(file.check(), Err(EvidenceError::NoContradiction));
 }
 
 fn other_log(name: &str, seed: u8) -> chain::log::note::NoteSigner {

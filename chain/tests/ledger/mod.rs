@@ -115,16 +115,20 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Block 0 of a log with a quorum of `quorum` of `witnesses`; 0 of 0 for none.
     pub(crate) fn new(quorum: usize, witnesses: u8) -> Self {
+        Self::named(ORIGIN, quorum, witnesses)
+    }
+
+    pub(crate) fn named(origin: &str, quorum: usize, witnesses: u8) -> Self {
         let signer = |name: String, kind, seed| {
             NoteSigner::new(name.parse().unwrap(), kind, SigningKey::from_bytes(&[seed; 32]))
         };
-        let log = signer(ORIGIN.to_owned(), KeyKind::Ed25519, 1);
+        let log = signer(origin.to_owned(), KeyKind::Ed25519, origin.len() as u8);
         let witnesses: Vec<_> = (0..witnesses)
             .map(|at| signer(format!("witness.example/w{at}"), KeyKind::CosignatureV1, 10 + at))
             .collect();
         let policy = policy_text(&log, &witnesses, quorum).parse::<Policy>().unwrap();
         let parameters = Parameters {
-            origin: ORIGIN.to_owned(),
+            origin: origin.to_owned(),
             service_key: PublicKey::from(&service_key()),
             vrf_key: vrf_key().public(),
             policy: policy.clone(),
@@ -218,7 +222,8 @@ impl Ledger {
     }
 
     pub(crate) fn sign(&self, statement: Statement, device: &Device) -> Entry {
-        Proposal::sign(statement, ORIGIN, &device.chain, Some(&device.mls)).complete(ORIGIN, &service_key())
+        let origin = &self.parameters.origin;
+        Proposal::sign(statement, origin, &device.chain, Some(&device.mls)).complete(origin, &service_key())
     }
 
     pub(crate) fn add(&self, account: &AccountId, device: &Device) -> Entry {
@@ -348,7 +353,7 @@ impl Ledger {
 
     /// The signed note of the log at `size`, cosigned by these witnesses at this time.
     pub(crate) fn checkpoint(&self, size: u64, witnesses: &[usize], time_s: u64) -> Vec<u8> {
-        let checkpoint = Checkpoint::new(ORIGIN.parse().unwrap(), size, self.root_at(size));
+        let checkpoint = Checkpoint::new(self.parameters.origin.parse().unwrap(), size, self.root_at(size));
         let text = checkpoint.to_text();
         let mut lines = vec![self.log.sign(&text).unwrap()];
         let cosign = |at: &usize| cosignature::cosign(&self.witnesses[*at], &checkpoint, time_s).unwrap();
@@ -429,7 +434,7 @@ impl Ledger {
             replay.apply(header, body, &mut Vec::new()).unwrap();
         }
         let size = self.size();
-        let checkpoint = Checkpoint::new(ORIGIN.parse().unwrap(), size, self.root_at(size));
+        let checkpoint = Checkpoint::new(self.parameters.origin.parse().unwrap(), size, self.root_at(size));
         let note = self.checkpoint(size, &self.all(), self.time_s() + 1);
         let at = number as usize;
         replay.accuse(&note, &checkpoint, &self.leaves(), &self.headers[at], &self.bodies[at]).unwrap()
