@@ -97,9 +97,9 @@ fn handles_are_found_or_proven_absent_under_one_key_only() {
     let (ledger, alice) = alice();
     let view = ledger.view();
     let handle = |name| Handle::parse(name).unwrap();
-    let held = view.handle(&handle("alice"), &ledger.handle_evidence("alice")).unwrap().unwrap();
+    let held = view.handle(&handle("alice"), &ledger.handle_evidence("alice")).unwrap().1.unwrap();
     assert_eq!((held.account, held.incarnation), (alice, 1));
-    assert_eq!(view.handle(&handle("bob"), &ledger.handle_evidence("bob")), Ok(None));
+    assert_eq!(view.handle(&handle("bob"), &ledger.handle_evidence("bob")).map(|(_, head)| head), Ok(None));
     // somebody else's answer, a bent proof, a head left out
     assert_eq!(code(view.handle(&handle("alice"), &ledger.handle_evidence("bob"))), "chain.index_key");
     let mut bent = ledger.handle_evidence("alice");
