@@ -7,7 +7,6 @@
 //! Searched: every state, with two branches of two blocks each.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,

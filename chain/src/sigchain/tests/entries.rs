@@ -212,6 +212,19 @@ fn a_checkpoint_that_the_log_never_had_is_refused() {
     assert_eq!(world.refusal(&choose(seen(world.block + 1, root(world.block + 1)))), "entry.checkpoint");
 }
 
+/// DEV-1: a service that shows an entry with another block or time than it was sealed at is found out by the head.
+#[test]
+fn the_device_set_hash_binds_block_and_time_of_every_entry() {
+    let (mut world, account, first) = World::with_account();
+    let entry = world.choice_set(&account, ResetChoice::Never, &first);
+    let here = world.judge(&entry).unwrap().hash();
+    world.time_s += 1;
+    let later = world.judge(&entry).unwrap().hash();
+    (world.time_s, world.block) = (world.time_s - 1, world.block + 1);
+    let next = world.judge(&entry).unwrap().hash();
+    assert!(here != later && here != next && later != next);
+}
+
 /// ENT-5, attack 29.
 #[test]
 fn a_closed_account_takes_nothing() {
