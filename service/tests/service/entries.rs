@@ -140,6 +140,25 @@ fn requests_to_join_are_limited_by_account() {
     submit(&service, &Device::new().joining(&set)).unwrap();
 }
 
+/// Attack 28: a flood of requests to join one account is refused early, and another account goes on.
+#[test]
+fn a_flood_does_not_stop_another_account() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let ((flooded, _), (id, first)) = (account(&service), account(&service));
+    let second = Device::new();
+    submit(&service, &second.joining(&proven(&service, &id).unwrap())).unwrap();
+    let set = proven(&service, &flooded).unwrap();
+    let accepted: usize = std::thread::scope(|scope| {
+        let flood = || (0..100).filter(|_| submit(&service, &Device::new().joining(&set)).is_ok()).count();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(flood)).collect();
+        submit(&service, &first.confirming(&proven(&service, &id).unwrap(), &second)).unwrap();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(accepted, 1);
+    assert_eq!(proven(&service, &id).unwrap().confirmed().len(), 2);
+}
+
 /// Attack 28: twenty entries of one account in a day; others are not touched.
 #[test]
 fn entries_are_limited_by_account() {
