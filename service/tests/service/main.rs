@@ -9,6 +9,7 @@
 
 mod entries;
 mod listener;
+mod replay;
 mod restarts;
 mod witness;
 mod witnesses;
