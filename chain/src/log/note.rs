@@ -187,7 +187,7 @@ impl VerifierKey {
         &self.name
     }
 
-    /// The key id: SHA-256(name ‖ newline ‖ signature type ‖ public key)[:4].
+    /// The key id: SHA-256(name ‖ newline ‖ signature type ‖ public key), first four bytes.
     pub fn id(&self) -> KeyId {
         self.id
     }
