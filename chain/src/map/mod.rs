@@ -17,6 +17,8 @@
 //! and values mean (account heads and handle heads), and where the root is written down (block headers).
 
 mod arena;
+#[cfg(test)]
+mod naive;
 mod nodes;
 pub mod proof;
 pub mod snapshot;

@@ -10,6 +10,9 @@
 //! path = count 1 (0 to 64) ‖ count × (p 1 ‖ sibling 32), from the leaf up
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use thiserror::Error;
 
 use super::{EMPTY_ROOT, MapKey, MapValue, inner_hash, leaf_hash};

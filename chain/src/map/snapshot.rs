@@ -104,3 +104,86 @@ pub fn decode(bytes: &[u8]) -> Result<Snapshot, SnapshotError> {
     let computed = tree.root(tree.newest())?;
     if computed == stated { Ok(Snapshot { block, tree }) } else { Err(SnapshotError::WrongRoot { stated, computed }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::naive::example;
+    use super::*;
+
+    fn snapshot(leaves: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let tree = Tree::from_sorted(example(leaves)).unwrap();
+        encode(&tree, tree.newest(), 12, |piece| bytes.extend_from_slice(piece)).unwrap();
+        bytes
+    }
+
+    /// Puts a fitting checksum under changed bytes.
+    fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
+        bytes.truncate(bytes.len() - 32);
+        let checksum = Digest::sha256(&bytes);
+        bytes.extend(checksum.0);
+        bytes
+    }
+
+    #[test]
+    fn a_snapshot_gives_the_same_map_again() {
+        for len in [0, 1, 2, 500] {
+            let bytes = snapshot(len);
+            let Snapshot { block, tree } = decode(&bytes).unwrap();
+            assert_eq!(block, 12);
+            assert!(tree.leaves(tree.newest()).unwrap().eq(example(len)));
+            let mut again = Vec::new();
+            encode(&tree, tree.newest(), block, |piece| again.extend_from_slice(piece)).unwrap();
+            assert_eq!(again, bytes);
+        }
+    }
+
+    /// Attack 24.
+    #[test]
+    fn every_flipped_or_missing_byte_is_noticed() {
+        let bytes = snapshot(8);
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= 1 << bit;
+                assert!(decode(&bytes).is_err(), "byte {at} bit {bit}");
+            }
+            assert!(decode(&bytes[..at]).is_err());
+        }
+        assert!(decode(&[&bytes[..], &[0]].concat()).is_err());
+    }
+
+    /// Attack 24: a flip before the checksum was made.
+    #[test]
+    fn leaves_that_do_not_have_the_root_are_refused_under_a_fitting_checksum() {
+        let bytes = snapshot(8);
+        for at in MAGIC.len() + 8..bytes.len() - 32 {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1;
+            assert!(decode(&resealed(bytes)).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn leaves_out_of_order_or_twice_are_refused() {
+        let bytes = snapshot(3);
+        let first = MAGIC.len() + 48;
+        let mut swapped = bytes.clone();
+        swapped[first..first + 128].rotate_left(64);
+        assert!(matches!(decode(&resealed(swapped)), Err(SnapshotError::BadLeaves(TreeError::NotAscending { .. }))));
+        let mut twice = bytes;
+        twice.copy_within(first..first + 64, first + 64);
+        assert!(matches!(decode(&resealed(twice)), Err(SnapshotError::BadLeaves(TreeError::NotAscending { .. }))));
+    }
+
+    /// Attack 27.
+    #[test]
+    fn a_leaf_count_that_the_bytes_do_not_hold_is_refused() {
+        for count in [9, 1 << 29, u64::MAX] {
+            let mut bytes = snapshot(8);
+            bytes[MAGIC.len() + 40..MAGIC.len() + 48].copy_from_slice(&count.to_be_bytes());
+            assert!(matches!(decode(&resealed(bytes)), Err(SnapshotError::Malformed(_))));
+        }
+        assert_eq!(decode(b"trefoil-map-snapshot/v2").unwrap_err(), SnapshotError::WrongMagic);
+    }
+}

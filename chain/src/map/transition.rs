@@ -18,6 +18,9 @@
 //! A new key always ends at a leaf that is shown, so the verifier knows where it parts from the keys it meets even if
 //! that is far above the leaf.
 
+#[cfg(test)]
+mod tests;
+
 use thiserror::Error;
 
 use super::nodes::{Nodes, OldValueMismatch, Subtree, split_references};
@@ -142,16 +145,15 @@ impl TransitionProof {
         let Some(old) = old else {
             return match changes.iter().find(|change| change.old.is_some()) {
                 Some(change) => Err(TransitionError::OldValueMismatch { key: change.key }),
-                None => Ok(new_root(nodes.build(changes.iter().map(|change| (change.key, change.new))))),
+                None => {
+                    let new = nodes.build(changes.iter().map(|change| (change.key, change.new)));
+                    Ok(new.map_or(EMPTY_ROOT, |new| new.hash))
+                }
             };
         };
         nodes.check_old(old.node, &mut changes.iter().collect::<Vec<_>>())?;
         Ok(nodes.merge(old.node, 0, changes, &mut Vec::new()).hash)
     }
-}
-
-fn new_root(tree: Option<Subtree>) -> Digest {
-    tree.map_or(EMPTY_ROOT, |tree| tree.hash)
 }
 
 /// A pruned tree while it is read.
