@@ -17,11 +17,11 @@ use chain::sigchain::rules::REQUEST_LAPSES_AFTER_S;
 use protocol::limits::{DAY_S, MIN_FREE_PERCENT};
 use tokio::sync::oneshot;
 
-use crate::judge::{Reads, judge_unit, own_claim};
+use crate::disk::store::{Store, StoredEntry};
+use crate::http::refusal::Refusal;
 use crate::record::Record;
-use crate::refusal::Refusal;
+use crate::sequencer::judge::{Reads, judge_unit, own_claim};
 use crate::shared::Shared;
-use crate::store::{Store, StoredEntry};
 
 /// Kinds that open a request, by number (DeviceAdded, ResetRequested).
 const REQUEST_KINDS: [u8; 2] = [2, 9];

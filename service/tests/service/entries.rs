@@ -1,13 +1,14 @@
 //! Entries: accepted ones are proven, the others refused by their code.
 
 use crate::world::{
-    Device, LOOPBACK, World, account, answer, bytes, lookup, nothing_seen, proven, proven_handle, submit, submit_from,
-    well_known,
+    Device, LOOPBACK, World, account, answer, bytes, fold, lookup, nothing_seen, proven, proven_handle, submit,
+    submit_from, well_known,
 };
 use axum::http::Request;
 use chain::sigchain::body::ResetChoice;
 use chain::sigchain::device_set::DeviceSet;
 use protocol::api::{AccountAnswer, ConsistencyAnswer};
+use protocol::limits::Limits;
 
 /// BLK-7: the answer comes after the block, and the block proves the entry.
 #[test]
@@ -140,6 +141,25 @@ fn requests_to_join_are_limited_by_account() {
     submit(&service, &Device::new().joining(&set)).unwrap();
 }
 
+/// Attack 28: a flood of requests to join one account is refused early, and another account goes on.
+#[test]
+fn a_flood_does_not_stop_another_account() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let ((flooded, _), (id, first)) = (account(&service), account(&service));
+    let second = Device::new();
+    submit(&service, &second.joining(&proven(&service, &id).unwrap())).unwrap();
+    let set = proven(&service, &flooded).unwrap();
+    let accepted: usize = std::thread::scope(|scope| {
+        let flood = || (0..100).filter(|_| submit(&service, &Device::new().joining(&set)).is_ok()).count();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(flood)).collect();
+        submit(&service, &first.confirming(&proven(&service, &id).unwrap(), &second)).unwrap();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(accepted, 1);
+    assert_eq!(proven(&service, &id).unwrap().confirmed().len(), 2);
+}
+
 /// Attack 28: twenty entries of one account in a day; others are not touched.
 #[test]
 fn entries_are_limited_by_account() {
@@ -155,6 +175,26 @@ fn entries_are_limited_by_account() {
     account(&service);
     world.pass(86_400);
     choose(&set).unwrap();
+}
+
+/// Attack 27: an answer has at most 256 entries, and says that there are more.
+#[test]
+fn entries_come_in_pages() {
+    let mut world = World::new();
+    world.limits = Limits::NONE;
+    let service = world.open().unwrap();
+    let (id, device) = account(&service);
+    let mut previous = proven(&service, &id).unwrap();
+    for _ in 0..260 {
+        let proposal = device.choosing(&previous, ResetChoice::OneDay);
+        let accepted = submit(&service, &proposal).unwrap();
+        let path = format!("/v1/accounts/{id}?since={}", accepted.sequence);
+        let page: AccountAnswer = answer(&service, Request::get(path), "", LOOPBACK).unwrap();
+        previous = fold(&service, Some(previous), &page.entries).unwrap();
+    }
+    let first: AccountAnswer = answer(&service, Request::get(format!("/v1/accounts/{id}")), "", LOOPBACK).unwrap();
+    assert_eq!((first.entries.len(), first.more), (256, true));
+    assert_eq!(proven(&service, &id), Some(previous));
 }
 
 /// BLK-7: below a tenth of the disk nothing is promised, and what is there is still served.
