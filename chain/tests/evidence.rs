@@ -271,7 +271,8 @@ fn seal_bent(ledger: &mut Ledger, entries: Vec<Entry>, bend: impl Fn(&mut Header
 /// BLK-1, BLK-2, BLK-5: headers that do not fit what they stand for.
 #[test]
 fn a_bent_header_convicts_the_log_of_its_rule() {
-    let bends: [(&str, fn(&mut Header)); 6] = [
+    type Bend = fn(&mut Header);
+    let bends: [(&str, Bend); 6] = [
         ("BLK-1", |it| it.entries += 1),
         ("BLK-1", |it| it.vrf_key.0.0[0] ^= 1),
         ("BLK-2", |it| it.previous_root.0[0] ^= 1),
