@@ -31,7 +31,7 @@ use chain::view::View;
 use ledger::{HOUR_S, Ledger, alice_laptop, alice_phone, bob_phone, ghost};
 
 /// Inputs for each format in the plain test run.
-const CASES: u64 = 600;
+const CASES: u64 = 20_000;
 
 /// A format: what reads and writes it, and true values.
 struct Format {
@@ -264,7 +264,7 @@ fn edited(sample: &[u8], edits: &[u8]) -> Vec<u8> {
     let mut bytes = sample.to_vec();
     for edit in edits.as_chunks::<4>().0.iter().take(8) {
         let [kind, high, low, value] = *edit;
-        let at = usize::from(u16::from_be_bytes([high, low])) * bytes.len() >> 16;
+        let at = (usize::from(u16::from_be_bytes([high, low])) * bytes.len()) >> 16;
         let end = (at + 1 + usize::from(value % 64)).min(bytes.len());
         match kind % 8 {
             0 | 1 if at < bytes.len() => bytes[at] ^= 1 << (value % 8),
@@ -308,7 +308,7 @@ fn try_all(formats: &[Format]) {
             input[0] = place as u8;
             accepted += u64::from(judge(formats, &input));
         }
-        println!("{}: {accepted} of {CASES} inputs are values", format.name);
+        assert!(accepted > CASES / 50, "{}: {accepted} inputs are values, so little is tried", format.name);
     }
 }
 

@@ -191,6 +191,22 @@ fn a_record_that_the_entries_do_not_give_convicts_the_log() {
     assert_eq!(rule_of_newest(&ledger), "BLK-4");
 }
 
+/// BLK-4, attack 10: a confirmation dated back in the record, so that the device looks older than it is. Who is shown
+/// the false time only cannot see it; who replays the block does.
+#[test]
+fn a_record_that_tells_another_time_than_its_block_convicts_the_log() {
+    let (mut ledger, alice) = pending_laptop();
+    let view = ledger.view();
+    let known = view.account(alice, None, &ledger.account_evidence(&alice, None)).unwrap();
+    let confirm = vec![ledger.confirm(&alice, &alice_laptop(), &alice_phone(), &alice_phone())];
+    let backdated = ledger.effects(&confirm, ledger.time_s(), &mut Signatures::CheckNow);
+    ledger.seal_unchecked(confirm, backdated, ledger.time_s() + 100 * HOUR_S);
+    assert_eq!(rule_of_newest(&ledger), "BLK-4");
+    let moved = view.advance(&ledger.log_evidence(view.size()), ledger.time_s()).unwrap();
+    let told = moved.account(alice, Some(&known), &ledger.account_evidence(&alice, Some(1)));
+    assert_eq!(told.unwrap_err().code(), "chain.proof_invalid");
+}
+
 /// An honest log in which much happens: openings, handles bound, moved and released, removals, two accounts a block.
 fn busy() -> Ledger {
     let (mut ledger, alice) = pending_laptop();
