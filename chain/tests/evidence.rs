@@ -249,6 +249,13 @@ fn no_part_that_is_missing_or_swapped_convicts_an_honest_block() {
         (0..block.roots.len()).for_each(|at| acquitted(&|it| drop(it.roots.remove(at))));
         (0..block.accounts.len()).for_each(|at| acquitted(&|it| it.accounts[at].state.clear()));
         (0..block.handles.len()).for_each(|at| acquitted(&|it| it.handles[at].state.clear()));
+        if let [first, second, ..] = block.accounts.as_slice() {
+            // each account's state in the place of the other's
+            acquitted(&|it| (it.accounts[0].key, it.accounts[1].key) = (second.key, first.key));
+        }
+        for at in (0..block.handles.len()).filter(|at| !block.handles[*at].state.is_empty()) {
+            acquitted(&|it| it.handles[at].state[39] ^= 3);
+        }
         acquitted(&|it| it.transition.clear());
         acquitted(&|it| it.transition.truncate(1));
         acquitted(&|it| it.body.clear());
