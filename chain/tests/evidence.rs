@@ -339,7 +339,10 @@ fn a_body_against_the_rules_convicts_the_log_of_its_rule() {
     assert_eq!(seal(vec![choose.clone()], &|it| it.changes[0].new = MapValue(Digest([9; 32]))), "BLK-4");
     assert_eq!(seal(vec![choose.clone()], &|it| it.changes.insert(0, it.changes[0])), "BLK-3");
     let confirm = ledger.confirm(&alice, &alice_laptop(), &alice_phone(), &alice_phone());
-    assert_eq!(seal(vec![choose.clone(), confirm], &|_| ()), "BLK-3");
+    let mut twice = ledger.clone();
+    let effects = twice.effects(std::slice::from_ref(&choose), twice.time_s() + 5, &mut Signatures::CheckNow);
+    twice.seal_unchecked(vec![choose.clone(), confirm], effects, twice.time_s() + 5);
+    assert_eq!(rule_of_newest(&twice), "BLK-3");
     // a handle that Alice holds
     let mut taken = ledger.clone();
     let bob = taken.open(&bob_phone(), Some("alice"));
