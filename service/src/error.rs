@@ -1,6 +1,7 @@
 //! Why the service does not start, and why it stops.
 
 use std::io;
+use std::net::SocketAddr;
 
 use chain::audit::BlockBroken;
 use protocol::refusal;
@@ -15,6 +16,14 @@ pub enum StartError {
     /// A file cannot be read or written.
     #[error("the data folder cannot be used")]
     Io(#[from] io::Error),
+    /// The address cannot be listened on.
+    #[error("{address} cannot be listened on")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The database cannot be read or written.
     #[error("the database cannot be used")]
     Store(#[from] rusqlite::Error),
@@ -64,6 +73,7 @@ impl StartError {
             Self::Locked => refusal::STORE_LOCKED,
             Self::Store(error) => code_of(error),
             Self::Io(_) | Self::BadKey { .. } | Self::NoRandomness => refusal::STORE_IO,
+            Self::Listen { .. } => "service.address",
             Self::Corrupt(_) => refusal::STORE_CORRUPT,
             Self::Rollback { .. } => refusal::STORE_ROLLBACK,
             Self::BadOrigin | Self::OtherOrigin { .. } => "service.origin",

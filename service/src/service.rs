@@ -47,7 +47,7 @@ impl Service {
     pub fn open(options: Options) -> Result<Self, StartError> {
         let folder = Folder::open(&options.data)?;
         let store = Store::open(&folder.store())?;
-        let listener = options.listen.map(TcpListener::bind).transpose()?;
+        let listener = options.listen.map(listen).transpose()?;
         let is_new = store.is_empty()?;
         let keys = Keys::open(&folder, is_new)?;
         let bound = listener.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -164,6 +164,10 @@ impl Drop for Service {
 /// Twice the processors, so that a reader that waits for the disk holds up nobody.
 fn readers() -> usize {
     std::thread::available_parallelism().map_or(4, std::num::NonZero::get).saturating_mul(2)
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })
 }
 
 /// The origin of the log: what it always was, else what is asked for, else its address.
