@@ -15,7 +15,7 @@ use crate::handle::{VrfKeyId, VrfPublicKey};
 use crate::id::{Digest, PublicKey};
 use crate::label;
 use crate::log::policy::Policy;
-use crate::map::{Change, MapKey, MapValue};
+use crate::map::{Change, EMPTY_ROOT, MapKey, MapValue};
 use crate::sigchain::entry::Entry;
 use crate::sigchain::rules::{MAX_ENTRY, MAX_ORIGIN, RULE_SET};
 
@@ -152,7 +152,7 @@ impl Parameters {
 
     /// The header of block 0: an empty map, and these parameters.
     pub fn genesis(&self, time_s: u64) -> Header {
-        let empty = Digest::sha256(b"");
+        let empty = EMPTY_ROOT;
         Header {
             number: 0,
             time_s,

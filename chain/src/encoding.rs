@@ -125,6 +125,12 @@ impl<'a> Reader<'a> {
         self.take(length, field)
     }
 
+    /// Reads a byte string behind a four-byte length, at most `max` bytes long.
+    pub fn bytes32(&mut self, max: usize, field: &'static str) -> Result<&'a [u8], DecodeError> {
+        let length = self.count32(max, 1, field)?;
+        self.take(length, field)
+    }
+
     /// Reads a byte string behind a one-byte length, `min..=max` bytes long.
     pub fn bytes8(&mut self, min: usize, max: usize, field: &'static str) -> Result<&'a [u8], DecodeError> {
         let length = usize::from(self.u8(field)?);
@@ -213,6 +219,11 @@ impl Writer {
     pub fn bytes16(&mut self, bytes: &[u8]) -> &mut Self {
         let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
         self.u16(length).raw(bytes)
+    }
+
+    /// Adds a byte string behind a four-byte length, with the same remark as [`Writer::bytes8`].
+    pub fn bytes32(&mut self, bytes: &[u8]) -> &mut Self {
+        self.count32(bytes.len()).raw(bytes)
     }
 
     /// Adds the number of items of a list in four bytes, with the same remark as [`Writer::bytes8`].

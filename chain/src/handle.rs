@@ -142,7 +142,7 @@ impl fmt::Debug for Handle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VrfKeyId(pub Digest);
 
-/// A VRF proof, pi of RFC 9381 §5.5, unchecked: Gamma (32 bytes), c (16), s (32).
+/// A VRF proof, pi of RFC 9381 §5.1, unchecked: Gamma (32 bytes), c (16), s (32).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct VrfProof(pub [u8; 80]);
 
@@ -174,7 +174,7 @@ impl VrfProof {
 
 impl fmt::Debug for VrfProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // a proof lets whoever has it test names offline
+        // whoever has a proof can test names offline (RFC 9381 §7.6)
         f.write_str("VrfProof(..)")
     }
 }

@@ -9,9 +9,15 @@
 pub mod audit;
 pub mod block;
 pub mod encoding;
+pub mod evidence;
 pub mod handle;
 pub mod id;
 pub mod label;
 pub mod log;
 pub mod map;
+pub mod proven;
+pub mod replay;
+pub mod sealed_block;
 pub mod sigchain;
+pub mod stamped;
+pub mod view;

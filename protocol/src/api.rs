@@ -125,6 +125,8 @@ pub struct AccountAnswer {
     pub head: Head,
     /// The map proof of the account's leaf, or of its absence.
     pub map_proof: Base64Url,
+    /// The device-set record whose hash is in the leaf; empty if there is no such account.
+    pub record: Base64Url,
     /// Entries from the asked sequence number on, at most 256.
     pub entries: Vec<SealedEntry>,
     /// True if more follow: ask again from after the last one. The proof is for the head behind all of them.

@@ -9,6 +9,7 @@ use chain::id::{AccountId, Digest};
 use chain::map::{MapKey, MapProof, MapValue};
 use chain::sigchain::device_set::DeviceSet;
 use chain::sigchain::rules::RULE_SET;
+use chain::stamped::{StampedEntry, fold_stamped};
 use protocol::api::{AccountAnswer, ConsistencyAnswer, HandleAnswer, Head, SealedEntry, WellKnown, WitnessEntry};
 use protocol::bytes::{Base64Url, Hashes};
 use protocol::limits::{MAX_REQUEST_BODY, PAGE_ENTRIES};
@@ -51,7 +52,23 @@ impl Shared {
             entries.push(SealedEntry { block: entry.block, time_s: entry.time_s, entry: Base64Url(entry.bytes) });
         }
         let more = entries.len() < total;
-        Ok(AccountAnswer { head: head(&proven), map_proof: encode(&proven.map_proof), entries, more })
+        let record = Base64Url(self.record_of(account, &proven)?);
+        Ok(AccountAnswer { head: head(&proven), map_proof: encode(&proven.map_proof), record, entries, more })
+    }
+
+    /// The device-set record that stands behind the proven value: the newest one, or, while a newer block waits for its
+    /// quorum, the one that the entries up to the proven block give.
+    fn record_of(&self, account: &AccountId, proven: &Proven) -> Result<Vec<u8>, Refusal> {
+        let Some(value) = proven.value else { return Ok(Vec::new()) };
+        let newest = self.readers.with(|store| store.account(account))?;
+        if let Some(set) = newest.filter(|set| MapValue(set.map_value()) == value) {
+            return Ok(set.encode());
+        }
+        let found = self.readers.with(|store| store.entries_since(account, 0, proven.size, usize::MAX))?;
+        let stamped: Vec<_> =
+            found.into_iter().map(|it| StampedEntry { block: it.block, time_s: it.time_s, entry: it.bytes }).collect();
+        let folded = fold_stamped(None, &stamped, &self.record()?.parameters, &|_| None);
+        folded.map(|set| set.encode()).map_err(|_| Refusal::Starting)
     }
 
     /// Who holds a handle, by the published record. The work is the same for all handles (attack 31).

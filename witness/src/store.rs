@@ -136,6 +136,17 @@ impl Store {
         Ok(store)
     }
 
+    /// The name of the key that is in the folder; `None` if the folder is missing or was never used.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn kept_name(folder: &Path) -> Result<Option<KeyName>, StoreError> {
+        if !folder.exists() || !is_used(folder)? {
+            return Ok(None);
+        }
+        read_key(folder).map(|signer| Some(signer.verifier_key().name().clone()))
+    }
+
     /// True if [`Store::open`] made the folder and the key: a new witness, which no policy names yet.
     pub fn is_new(&self) -> bool {
         self.is_new

@@ -115,9 +115,9 @@ fn a_block_changes_what_its_entries_explain() {
     assert!(effects.changes.is_sorted_by(|a, b| a.key < b.key));
     assert_eq!(effects.handles[&LABEL], HandleHead { account: two, incarnation: 1, state: HandleState::Bound });
     for set in &effects.accounts {
-        let change = effects.changes.iter().find(|it| it.key == DeviceSet::map_key(&set.account())).unwrap();
-        assert_eq!(change.old, Some(world.set(&set.account()).map_value()));
-        assert_eq!(change.new, set.map_value());
+        let change = effects.changes.iter().find(|it| it.key == MapKey(DeviceSet::map_key(&set.account()))).unwrap();
+        assert_eq!(change.old, Some(MapValue(world.set(&set.account()).map_value())));
+        assert_eq!(change.new, MapValue(set.map_value()));
     }
     assert!(world.counts(&one, &first));
 }
@@ -208,13 +208,13 @@ fn a_change_that_no_entry_explains_is_refused() {
     let (world, [one, _], _) = two_accounts();
     let entries = vec![world.added(&one, &Device::new(3))];
     let honest = world.judge_block(&entries).unwrap().changes[0];
-    let unexplained = Change { key: Digest([0xff; 32]), ..honest };
+    let unexplained = Change { key: MapKey(Digest([0xff; 32])), ..honest };
     let cases = [
         vec![],
         vec![honest, unexplained],
         vec![Change { old: None, ..honest }],
-        vec![Change { old: Some(Digest::ZERO), ..honest }],
-        vec![Change { new: Digest::ZERO, ..honest }],
+        vec![Change { old: Some(MapValue(Digest::ZERO)), ..honest }],
+        vec![Change { new: MapValue(Digest::ZERO), ..honest }],
     ];
     for changes in cases {
         let body = Body { entries: entries.clone(), changes };

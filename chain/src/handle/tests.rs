@@ -86,6 +86,19 @@ fn the_vectors_of_rfc_9381_hold() {
     }
 }
 
+/// `docs/protocol.md` §2: the bytes that go into the VRF and into the hashes, written out.
+#[test]
+fn the_label_is_made_of_exactly_these_bytes() {
+    let (key, alice) = (key(1), handle("alice"));
+    assert_eq!(alice.alpha(), b"\x15trefoil/vrf/handle/v1alice");
+    let id = Digest::sha256(&[&b"\x15trefoil/vrf-key-id/v1"[..], key.public().as_bytes()].concat());
+    assert_eq!(key.public().id(), VrfKeyId(id));
+    let (proof, label) = key.prove(&alice).unwrap();
+    let beta = key.public().output(&alice.alpha(), &proof).unwrap();
+    let hashed = [&b"\x15trefoil/map/handle/v1"[..], id.as_bytes(), &beta].concat();
+    assert_eq!(label.as_bytes(), Digest::sha256(&hashed).as_bytes());
+}
+
 #[test]
 fn a_handle_has_one_label_under_one_key() {
     let key = key(1);
@@ -257,7 +270,10 @@ fn a_handle_head_has_one_encoding() {
             assert!(HandleHead::decode(&mut Reader::new(&bytes[..length])).is_err());
         }
     }
-    assert_ne!(bound.value(), bound.release(ALICE, 7).unwrap().value());
+    let released = bound.release(ALICE, 7).unwrap();
+    let encoded = [&[1; 32][..], &[0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 7]].concat();
+    assert_eq!(released.encode(), encoded);
+    assert_eq!(released.value(), Digest::sha256(&[&b"\x1atrefoil/map/handle-head/v1"[..], &encoded].concat()));
     let mut bytes = bound.encode();
     bytes[40] = 3;
     assert_eq!(

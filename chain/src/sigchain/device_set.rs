@@ -78,7 +78,7 @@ pub enum AccountState {
         /// Account id of that identity.
         successor: AccountId,
         /// Its first device.
-        device: DeviceKeys,
+        device: Box<DeviceKeys>,
         /// The head that the successor must name.
         head: Digest,
     },
@@ -125,6 +125,17 @@ impl DeviceSet {
     /// Hash of the newest entry.
     pub fn head(&self) -> Digest {
         self.head
+    }
+
+    /// Hash over all entries with the numbers and times of their blocks.
+    pub fn history(&self) -> Digest {
+        self.history
+    }
+
+    /// The history hash after one more entry.
+    pub fn next_history(history: &Digest, entry: &Digest, block: u64, time_s: u64) -> Digest {
+        let (block, time_s) = (block.to_be_bytes(), time_s.to_be_bytes());
+        Digest::labelled(label::HISTORY, &[&history.0, &entry.0, &block, &time_s])
     }
 
     /// Whether the account goes on.

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::block::Parameters;
 use crate::id::{DeviceId, DeviceKeys, Digest, PublicKey};
-use crate::label;
 use crate::sigchain::body::{Answer, Body, Confirmer};
 use crate::sigchain::broken::RuleBroken;
 use crate::sigchain::device_set::{AccountState, Confirmed, DeviceSet, Pending};
@@ -127,8 +126,7 @@ impl DeviceSet {
     /// Binds entry, block number and block time of every step into the record, so that a service that shows an entry
     /// with another time than the one it was sealed at is found out by the hash in the head.
     fn chain_history(&mut self, ground: &Ground<'_>) {
-        let (block, time) = (ground.block.to_be_bytes(), ground.time_s.to_be_bytes());
-        self.history = Digest::labelled(label::HISTORY, &[&self.history.0, &self.head.0, &block, &time]);
+        self.history = Self::next_history(&self.history, &self.head, ground.block, ground.time_s);
     }
 
     /// DEV-5, RST-7: what nobody answered in time is gone.

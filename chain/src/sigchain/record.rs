@@ -104,7 +104,7 @@ fn decode_state(r: &mut Reader<'_>) -> Result<AccountState, DecodeError> {
         1 => Ok(AccountState::Open),
         2 => Ok(AccountState::ResetTo {
             successor: AccountId::decode(r, "successor")?,
-            device: DeviceKeys::decode(r)?,
+            device: Box::new(DeviceKeys::decode(r)?),
             head: Digest::decode(r, "predecessor head")?,
         }),
         3 => Ok(AccountState::Closed),

@@ -5,6 +5,8 @@
 //! accepted it (RST-6), so even a service that lies here reads nothing.
 
 use crate::id::{AccountId, DeviceKeys, Digest};
+use crate::log::checkpoint::VerifiedCheckpoint;
+use crate::log::note::SignedNote;
 use crate::sigchain::body::{Body, Predecessor};
 use crate::sigchain::broken::RuleBroken;
 use crate::sigchain::device_set::{AccountState, DeviceSet, Notice};
@@ -74,7 +76,11 @@ pub(super) fn carry_out(
         return Err(RuleBroken::ResetTooEarly { earliest_s, now_s: ground.time_s });
     }
     check_wait(&notice, carried, ground)?;
-    set.end(AccountState::ResetTo { successor: notice.successor, device: notice.device, head: notice.previous });
+    set.end(AccountState::ResetTo {
+        successor: notice.successor,
+        device: Box::new(notice.device),
+        head: notice.previous,
+    });
     Ok(())
 }
 
@@ -91,7 +97,7 @@ pub fn check_succession(ended: &DeviceSet, opening: &Statement) -> Result<(), Ru
         return Err(RuleBroken::Successor);
     };
     let names = Predecessor { account: ended.account(), head: *head };
-    if opening.position.account != *successor || first != device || *predecessor != Some(names) {
+    if opening.position.account != *successor || first != device.as_ref() || *predecessor != Some(names) {
         return Err(RuleBroken::Successor);
     }
     if Some(opening.position.generation) != ended.generation().checked_add(1) {
@@ -100,7 +106,24 @@ pub fn check_succession(ended: &DeviceSet, opening: &Statement) -> Result<(), Ru
     Ok(())
 }
 
-/// stub
-fn check_wait(_n: &Notice, _c: [&[u8]; 2], _g: &Ground<'_>) -> Result<(), RuleBroken> {
-    Ok(())
+/// RST-5: the carried checkpoints prove that the waiting time has passed by the witnesses' clocks, not the service's.
+fn check_wait(notice: &Notice, carried: [&[u8]; 2], ground: &Ground<'_>) -> Result<(), RuleBroken> {
+    let policy = &ground.parameters.policy;
+    if policy.smallest_quorum() == 0 {
+        return if carried == [&[] as &[u8]; 2] { Ok(()) } else { Err(RuleBroken::WaitUnproven) };
+    }
+    let [first, second] = carried.map(|note| {
+        let verified = SignedNote::parse(note).ok().and_then(|note| VerifiedCheckpoint::verify(&note, policy).ok())?;
+        let checkpoint = verified.checkpoint();
+        let known = (ground.root_at)(checkpoint.size);
+        let own = checkpoint.origin.as_str() == ground.parameters.origin;
+        (own && known.is_none_or(|root| root == checkpoint.root)).then_some(verified)
+    });
+    let (Some(first), Some(second)) = (first, second) else { return Err(RuleBroken::WaitUnproven) };
+    let sizes = [notice.block, first.checkpoint().size, second.checkpoint().size, ground.block];
+    let ordered = matches!(sizes, [block, a, b, log] if block < a && a <= b && b <= log);
+    let announced = policy.quorum_time_not_after(first.times());
+    let waited = policy.quorum_time_not_before(second.times());
+    let enough = announced.zip(waited).is_some_and(|(from, to)| to.saturating_sub(from) >= notice.wait_s);
+    if ordered && enough { Ok(()) } else { Err(RuleBroken::WaitUnproven) }
 }

@@ -1,0 +1,259 @@
+//! `trefoil record`: what the public record says of somebody, and evidence of lies.
+
+use std::path::PathBuf;
+
+use chain::evidence::Evidence;
+use chain::handle::Handle;
+use chain::id::AccountId;
+use chain::log::note::VerifierKey;
+use chain::log::policy::Policy;
+use chain::sigchain::device_set::{AccountState, DeviceSet};
+use chain::sigchain::entry::Entry;
+use chain::view::View;
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{now_s, say};
+use crate::failure::{Failure, Kind};
+use crate::keeping::{Kept, default_folder, replace};
+use crate::remote::{Remote, Seen, read_policy};
+use crate::words;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Every entry of an account, verified
+    Show {
+        /// A name, or an account id
+        who: String,
+        /// Address of the service
+        #[arg(long, value_name = "URL", env = "TREFOIL_SERVICE")]
+        service: String,
+        /// Witness policy to hold it to; pinned at the first look. Without one, what the service itself says
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+        /// Folder that remembers what was seen
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Checks an evidence file, offline
+    Check {
+        /// The file
+        file: PathBuf,
+        /// The policy you trust: says whether the accused keys are the ones you know
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists the evidence that was kept, or copies one file of it
+    Evidence {
+        /// Which one to copy, by the beginning of its name
+        name: Option<String>,
+        /// Where to
+        #[arg(long, value_name = "FILE", requires = "name")]
+        out: Option<PathBuf>,
+        /// Folder that remembers what was seen
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Arguments {
+    pub(crate) fn is_json(&self) -> bool {
+        match self.verb {
+            Verb::Show { json, .. } | Verb::Check { json, .. } | Verb::Evidence { json, .. } => json,
+        }
+    }
+}
+
+/// Shows, checks or lists.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.verb {
+        Verb::Show { who, service, policy, state, json } => {
+            let state = state.clone().unwrap_or_else(default_folder);
+            let policy = policy.as_deref().map(read_policy).transpose()?;
+            show(who, service, policy, &state, *json)
+        }
+        Verb::Check { file, policy, json } => {
+            let policy = policy.as_deref().map(read_policy).transpose()?;
+            check(file, policy.as_ref(), *json)
+        }
+        Verb::Evidence { name, out, state, json } => {
+            let folder = state.clone().unwrap_or_else(default_folder).join("evidence");
+            evidence(&folder, name.as_deref(), out.as_ref(), *json)
+        }
+    }
+}
+
+fn show(who: &str, service: &str, policy: Option<Policy>, state: &std::path::Path, json: bool) -> Result<(), Failure> {
+    let remote = Remote::new(service)?;
+    let pinned = policy.is_some();
+    let policy = policy.map_or_else(|| remote.policy(), Ok)?;
+    let origin = policy.logs().first().map(|log| log.key.name().as_str().to_owned()).unwrap_or_default();
+    let kept = Kept::of(state, &origin);
+    let view = match kept.view()? {
+        Some(view) if !pinned || *view.policy() == policy => view,
+        _ => remote.begin(policy)?,
+    };
+    kept.keep_view(&view)?;
+    let (view, id) = match who.parse::<AccountId>() {
+        Ok(id) => (view, Some(id)),
+        Err(_) => {
+            let handle = Handle::parse(who).map_err(|error| Failure::misuse(error.code(), error))?;
+            let (view, place) = remote.handle(&view, &handle, &kept)?;
+            (view, place.holder())
+        }
+    };
+    kept.keep_view(&view)?;
+    let nobody = || Failure::new(Kind::Refused, "account.unknown", format_args!("the record knows nobody as {who}"));
+    let (view, seen) = remote.account(&view, id.ok_or_else(nobody)?, &kept)?;
+    kept.keep_view(&view)?;
+    let seen = seen.ok_or_else(nobody)?;
+    kept.keep_account(&seen.account)?;
+    if json { tell(&view, &seen) } else { print(who, &view, &seen) }
+}
+
+fn decode(entries: &Seen) -> Result<Vec<Entry>, Failure> {
+    let decoded = entries.entries.iter().map(|it| Entry::decode(&it.entry));
+    // the fold has read them before
+    decoded.collect::<Result<_, _>>().map_err(Failure::broken)
+}
+
+fn tell(view: &View, seen: &Seen) -> Result<(), Failure> {
+    for (stamped, entry) in seen.entries.iter().zip(decode(seen)?) {
+        say(json!({
+            "number": entry.statement.position.sequence, "kind": entry.statement.body.name(),
+            "block": stamped.block, "time_s": stamped.time_s, "entry": entry.hash().to_string(),
+            "signed_by": words::signers(&entry), "says": words::entry(&entry),
+            "verified": ["signatures", "hash link", "rules", "map", "log", "quorum"],
+        }));
+    }
+    let set = seen.account.set();
+    let confirmed = set
+        .confirmed()
+        .iter()
+        .map(|(id, it)| json!({ "device": id.to_string(), "state": "confirmed", "since_entry": it.sequence }));
+    let pending = set
+        .pending()
+        .iter()
+        .map(|(id, it)| json!({ "device": id.to_string(), "state": "pending", "request": it.request }));
+    say(json!({
+        "account": set.account().to_string(), "generation": set.generation(), "entries": set.sequence() + 1,
+        "state": state_word(set), "devices": confirmed.chain(pending).collect::<Vec<_>>(),
+        "size": view.size(), "root": view.root().to_string(),
+        "witnesses": view.policy().witnesses().len(), "quorum": view.policy().smallest_quorum(),
+        "age_s": now_s().saturating_sub(view.witnessed_s()),
+    }));
+    Ok(())
+}
+
+fn state_word(set: &DeviceSet) -> &'static str {
+    match set.state() {
+        AccountState::Open => "open",
+        AccountState::ResetTo { .. } => "reset",
+        AccountState::Closed => "closed",
+    }
+}
+
+fn print(who: &str, view: &View, seen: &Seen) -> Result<(), Failure> {
+    let set = seen.account.set();
+    say(format_args!("{who} is account {}, {}.", set.account(), state_word(set)));
+    for (stamped, entry) in seen.entries.iter().zip(decode(seen)?) {
+        say(format_args!(
+            "  {:>3}  block {:<6} {}  [signed by {}]",
+            entry.statement.position.sequence,
+            stamped.block,
+            words::entry(&entry),
+            words::signers(&entry).join(", ")
+        ));
+    }
+    for id in set.confirmed().keys() {
+        say(format_args!("  device {id}  confirmed"));
+    }
+    for id in set.pending().keys() {
+        say(format_args!("  device {id}  waits for confirmation; nothing is encrypted to it"));
+    }
+    let quorum = view.policy().smallest_quorum();
+    let witnesses = match quorum {
+        0 => "without any independent witness".to_owned(),
+        _ => format!("cosigned by at least {quorum} of {} witnesses", view.policy().witnesses().len()),
+    };
+    let age = words::ago(now_s().saturating_sub(view.witnessed_s()));
+    say(format_args!("All of it verified in the record of {} blocks, {witnesses}, {age} ago.", view.size()));
+    Ok(())
+}
+
+fn check(file: &std::path::Path, policy: Option<&Policy>, json: bool) -> Result<(), Failure> {
+    let bytes = std::fs::read(file)
+        .map_err(|error| Failure::misuse("evidence.missing", format_args!("{}: {error}", file.display())))?;
+    let evidence = Evidence::decode(&bytes)
+        .map_err(|error| Failure::misuse("evidence.malformed", format_args!("this is no evidence file: {error}")))?;
+    let finding = evidence.check().map_err(|error| Failure::new(Kind::Refused, error.code(), error))?;
+    let known = policy.map(|policy| {
+        let key: Option<VerifierKey> = finding.log.parse().ok();
+        policy.logs().iter().any(|log| Some(&log.key) == key.as_ref())
+    });
+    if json {
+        say(json!({
+            "code": finding.code, "rule": finding.rule, "fact": finding.fact, "log": finding.log,
+            "witnesses": finding.witnesses, "known": known, "proven": true,
+        }));
+        return Ok(());
+    }
+    say(format_args!("Proven: {} ({}, rule {}).", finding.fact, finding.code, finding.rule));
+    say(format_args!("Signed by the log key {}", finding.log));
+    for witness in &finding.witnesses {
+        say(format_args!("Cosigned on both sides by the witness {witness}"));
+    }
+    match known {
+        Some(true) => say("This is the key of a log in your policy."),
+        Some(false) => say("This key is in none of your policy's logs: it accuses somebody else."),
+        None => say("Compare the key with the one that you know: the file only shows that this key lied."),
+    }
+    Ok(())
+}
+
+fn evidence(folder: &std::path::Path, name: Option<&str>, out: Option<&PathBuf>, json: bool) -> Result<(), Failure> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|it| it == "evidence"));
+    files.sort();
+    let stem = |path: &PathBuf| path.file_stem().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(name) = name {
+        files.retain(|path| stem(path).starts_with(name));
+    }
+    if let (Some(out), [file]) = (out, files.as_slice()) {
+        let bytes = std::fs::read(file).map_err(Failure::broken)?;
+        replace(out, &bytes)?;
+    } else if name.is_some() && files.len() != 1 {
+        let message = format_args!("{} files have such a name", files.len());
+        return Err(Failure::misuse("evidence.missing", message));
+    }
+    for file in &files {
+        let bytes = std::fs::read(file).map_err(Failure::broken)?;
+        let finding = Evidence::decode(&bytes).ok().and_then(|it| it.check().ok());
+        let (code, fact) = finding.map_or(("evidence.malformed", String::new()), |it| (it.code, it.fact));
+        if json {
+            say(json!({ "name": stem(file), "path": file.display().to_string(), "code": code, "fact": fact }));
+        } else {
+            say(format_args!("{}  {code}  {fact}", stem(file)));
+        }
+    }
+    if files.is_empty() && !json {
+        say("No evidence of any lie was kept.");
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! What a look at the record leaves behind: one folder per log, with the view, the accounts seen, and evidence.
+//!
+//! ```text
+//! STATE/<hash of the origin>/view          chain::view::View
+//! STATE/<hash of the origin>/accounts/<id> chain::proven::ProvenRecord
+//! STATE/evidence/<hash>.evidence           chain::evidence::Evidence
+//! ```
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use chain::encoding::{Reader, Writer};
+use chain::evidence::Evidence;
+use chain::id::{AccountId, Digest};
+use chain::proven::ProvenRecord;
+use chain::view::{ProvenAccount, View};
+
+use crate::failure::{Failure, Kind};
+
+/// The folder of the person's state: `$XDG_STATE_HOME/trefoil`, or `~/.local/state/trefoil`.
+pub(crate) fn default_folder() -> PathBuf {
+    let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let state = std::env::var_os("XDG_STATE_HOME").filter(|value| !value.is_empty());
+    state.map_or_else(|| home().join(".local/state"), PathBuf::from).join("trefoil")
+}
+
+/// What was seen of one log.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    folder: PathBuf,
+    evidence: PathBuf,
+}
+
+impl Kept {
+    /// The place for a log of this origin.
+    pub(crate) fn of(state: &Path, origin: &str) -> Self {
+        let name = Digest::sha256(origin.as_bytes()).to_string();
+        Self { folder: state.join(name.split_at(16).0), evidence: state.join("evidence") }
+    }
+
+    /// The view of the last look.
+    pub(crate) fn view(&self) -> Result<Option<View>, Failure> {
+        let path = self.folder.join("view");
+        let Some(bytes) = read(&path)? else { return Ok(None) };
+        let damaged = |error| {
+            let message = format_args!("{} is damaged ({error}); delete it to look afresh", path.display());
+            Failure::new(Kind::Broken, "store.corrupt", message)
+        };
+        View::decode(&bytes).map(Some).map_err(damaged)
+    }
+
+    /// Keeps a view.
+    pub(crate) fn keep_view(&self, view: &View) -> Result<(), Failure> {
+        replace(&self.folder.join("view"), &view.encode())
+    }
+
+    /// The account as it was proven at the last look.
+    pub(crate) fn account(&self, view: &View, id: &AccountId) -> Result<Option<ProvenAccount>, Failure> {
+        let path = self.folder.join("accounts").join(id.to_string());
+        let Some(bytes) = read(&path)? else { return Ok(None) };
+        let damaged = || {
+            let message = format_args!("{} is damaged; delete it to look afresh", path.display());
+            Failure::new(Kind::Broken, "store.corrupt", message)
+        };
+        let mut reader = Reader::new(&bytes);
+        let record = ProvenRecord::decode(&mut reader).map_err(|_| damaged())?;
+        ProvenAccount::restore(view.policy(), record).map(Some).map_err(|_| damaged())
+    }
+
+    /// Keeps a proven account.
+    pub(crate) fn keep_account(&self, account: &ProvenAccount) -> Result<(), Failure> {
+        let mut w = Writer::new();
+        account.proven().encode(&mut w);
+        replace(&self.folder.join("accounts").join(account.set().account().to_string()), &w.finish())
+    }
+
+    /// Keeps evidence of a lie.
+    pub(crate) fn keep_evidence(&self, evidence: &Evidence) -> Result<PathBuf, Failure> {
+        let bytes = evidence.encode();
+        let path = self.evidence.join(evidence_name(&bytes));
+        replace(&path, &bytes)?;
+        Ok(path)
+    }
+}
+
+/// Writes evidence into the current folder.
+pub(crate) fn write_beside(evidence: &Evidence) -> Result<PathBuf, Failure> {
+    let bytes = evidence.encode();
+    let path = PathBuf::from(evidence_name(&bytes));
+    replace(&path, &bytes)?;
+    Ok(path)
+}
+
+fn evidence_name(bytes: &[u8]) -> String {
+    format!("{}.evidence", Digest::sha256(bytes).to_string().split_at(16).0)
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(disk(path, &error)),
+    }
+}
+
+/// Replaces a file whole, synced, so that a crash leaves the old one or the new one.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.map_or(Ok(()), fs::create_dir_all)?;
+        let beside = path.with_extension("new");
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().map_err(|error| disk(path, &error))
+}
+
+fn disk(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Kind::Broken, "store.io", format_args!("{}: {error}", path.display()))
+}
