@@ -46,6 +46,19 @@ fn the_second_entry_on_one_head_is_a_conflict() {
     assert_eq!(proven(&service, &id).unwrap().sequence(), 1);
 }
 
+/// A device whose answer was lost asks again, and gets the answer that it would have had; nothing is sealed twice.
+#[test]
+fn the_newest_entry_handed_in_again_gets_the_same_answer() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let (id, device) = account(&service);
+    let proposal = device.choosing(&proven(&service, &id).unwrap(), ResetChoice::Never);
+    let first = submit(&service, &proposal).unwrap();
+    let again = submit(&service, &proposal).unwrap();
+    assert_eq!((again.block, &again.entry, again.sequence), (first.block, &first.entry, first.sequence));
+    assert_eq!(proven(&service, &id).unwrap().sequence(), 1);
+}
+
 /// Attack 3: a recorded confirmation is named for what it is.
 #[test]
 fn an_old_confirmation_is_refused_as_a_replay() {
@@ -56,6 +69,7 @@ fn an_old_confirmation_is_refused_as_a_replay() {
     submit(&service, &second.joining(&proven(&service, &id).unwrap())).unwrap();
     let confirmation = first.confirming(&proven(&service, &id).unwrap(), &second);
     submit(&service, &confirmation).unwrap();
+    submit(&service, &first.choosing(&proven(&service, &id).unwrap(), ResetChoice::Never)).unwrap();
     assert_eq!(submit(&service, &confirmation).unwrap_err(), "confirm.replayed");
 }
 
