@@ -193,7 +193,7 @@ enum Beginning {
     /// With block 0.
     New { store: Store, signer: NoteSigner, witnesses: Vec<WitnessAddress> },
     /// With what was there.
-    Continued { sealer: Sealer, witnesses: Vec<Witness>, snapshot: u64 },
+    Continued { sealer: Sealer, witnesses: Vec<Witness> },
 }
 
 /// Sets the record of a log that was found, after it has been compared with what its witnesses have.
@@ -204,7 +204,7 @@ fn begin(
     found: Option<Found>,
     addresses: Vec<WitnessAddress>,
 ) -> Result<Beginning, StartError> {
-    let Some(Found { record, newest, snapshot }) = found else {
+    let Some(Found { record, newest, saved }) = found else {
         return Ok(Beginning::New { store, signer, witnesses: addresses });
     };
     let witnesses = witnesses_of(&record, &addresses);
@@ -219,8 +219,8 @@ fn begin(
         write_atomically(&folder.checkpoint(), record.published_note().unwrap_or_default().as_bytes())?;
     }
     shared.record.set(record).unwrap_or_default();
-    let sealer = Sealer::new(store, signer, newest);
-    Ok(Beginning::Continued { sealer, witnesses, snapshot })
+    let sealer = Sealer::new(store, signer, newest, saved);
+    Ok(Beginning::Continued { sealer, witnesses })
 }
 
 /// The witnesses in block 0, at their newest addresses.
@@ -269,15 +269,15 @@ fn work(
     beginning: Beginning,
     queue: Receiver<Message>,
 ) -> Result<(), Stopped> {
-    let (sealer, witnesses, snapshot) = match beginning {
-        Beginning::Continued { sealer, witnesses, snapshot } => (sealer, witnesses, snapshot),
+    let (sealer, witnesses) = match beginning {
+        Beginning::Continued { sealer, witnesses } => (sealer, witnesses),
         Beginning::New { store, signer, witnesses } => {
             let Some(witnesses) = genesis::learn_witnesses(shared, &store, &witnesses, &queue)? else { return Ok(()) };
             let policy = genesis::policy(&shared.log_vkey, &witnesses)
                 .map_err(|_| Stopped::Fault { what: "making a policy of these witnesses" })?;
             let (record, sealer) = genesis::seal(shared, store, signer, policy)?;
             shared.record.set(record).unwrap_or_default();
-            (sealer, witnesses, 0)
+            (sealer, witnesses)
         }
     };
     let threads = witnesses::start(shared, gathering, witnesses)?;
@@ -292,7 +292,6 @@ fn work(
         queue,
         gathering: Arc::clone(&gathering),
         waiting: VecDeque::new(),
-        snapshot,
     };
     let result = sequencer.run();
     shared.stop(None);

@@ -20,7 +20,7 @@ use crate::error::{StartError, Stopped};
 use crate::nodes::LogNodes;
 use crate::options::WitnessAddress;
 use crate::record::{Record, SealedHead, State};
-use crate::sequencer::seal::{Sealer, sign};
+use crate::sequencer::seal::{Saved, Sealer, sign};
 use crate::shared::{Message, Shared};
 use crate::witnesses::Witness;
 use crate::witnesses::client::WitnessClient;
@@ -106,5 +106,5 @@ pub(crate) fn seal(
         write_atomically(&shared.folder.checkpoint(), note.as_bytes())?;
         record.publish(1, note);
     }
-    Ok((record, Sealer::new(store, signer, header)))
+    Ok((record, Sealer::new(store, signer, header, Saved::default())))
 }

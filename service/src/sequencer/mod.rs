@@ -24,14 +24,12 @@ use crate::error::Stopped;
 use crate::http::refusal::Refusal;
 use crate::record::Record;
 use crate::sequencer::judge::{CheckedClaims, Reads, judge_unit};
-use crate::sequencer::seal::{Draft, Sealer};
+use crate::sequencer::seal::{Draft, Occasion, Sealer};
 use crate::shared::{Message, Shared};
 use crate::witnesses::Gathering;
 
 /// Most bytes of entries in one block, so that a body stays below the limit of every reader.
 const MAX_ENTRY_BYTES: usize = 8 << 20;
-/// After so many blocks the map is written to its snapshot at the next quiet moment.
-const SNAPSHOT_AFTER_BLOCKS: u64 = 1_024;
 
 /// Takes entries and seals them.
 #[derive(Debug)]
@@ -42,8 +40,6 @@ pub(crate) struct Sequencer {
     pub(crate) gathering: Arc<Gathering>,
     /// Judged in the order of arrival; what one block cannot take stays.
     pub(crate) waiting: VecDeque<Submission>,
-    /// Newest block that is in the snapshot.
-    pub(crate) snapshot: u64,
 }
 
 /// What goes into one block.
@@ -67,14 +63,13 @@ impl Sequencer {
             if self.waiting.is_empty() && !is_heartbeat {
                 continue;
             }
-            if is_heartbeat && self.waiting.is_empty() {
-                self.write_snapshot_if_old(record, SNAPSHOT_AFTER_BLOCKS)?;
-            }
+            let occasion = if self.waiting.is_empty() { Occasion::Quiet } else { Occasion::Busy };
             if self.seal(record, is_heartbeat)? {
                 heartbeat_at = Instant::now().checked_add(shared.heartbeat);
             }
+            self.sealer.save(&shared, record, occasion)?;
         }
-        self.write_snapshot_if_old(record, 1)?;
+        self.sealer.save(&shared, record, Occasion::End)?;
         self.sealer.settle()
     }
 
@@ -147,15 +142,6 @@ impl Sequencer {
         batch.draft.before = reads.remembered();
         self.waiting = left;
         Ok(batch)
-    }
-
-    fn write_snapshot_if_old(&mut self, record: &Record, after_blocks: u64) -> Result<(), Stopped> {
-        let newest = self.sealer.previous().number;
-        if newest.saturating_sub(self.snapshot) >= after_blocks {
-            self.sealer.write_snapshot(&self.shared, record)?;
-            self.snapshot = newest;
-        }
-        Ok(())
     }
 }
 

@@ -174,8 +174,18 @@ fn a_copy_that_went_its_own_way_does_not_start_again() {
 /// RST-4, RST-5: a reset is carried out when its time has come, with both checkpoints, in one block with its successor.
 #[test]
 fn a_reset_that_is_due_is_carried_out() {
+    reset_when_due(3);
+}
+
+/// RST-5: without witnesses nobody proves the wait, and block time alone decides.
+#[test]
+fn a_reset_without_witnesses_is_carried_out() {
+    reset_when_due(0);
+}
+
+fn reset_when_due(count: u8) {
     let world = World::new();
-    let witnesses = witnesses(&world, 3);
+    let witnesses = witnesses(&world, count);
     let service = open(&world, &witnesses);
     let (id, opening) = Device::new().opening(None);
     submit_and_wait(&service, opening.encode());
