@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use chain::account::ProvenAccount;
 use chain::block::{Header, Parameters};
 use chain::handle::{Handle, HandleHead, HandleState, VrfProof};
 use chain::id::{AccountId, Digest};
@@ -13,7 +14,7 @@ use chain::log::policy::Policy;
 use chain::log::tile::{TILE_WIDTH, Tile, TileKind, decode_bundle, decode_hash_tile, node_from_tiles};
 use chain::proven::{ProvenGenesis, ProvenHeader};
 use chain::stamped::StampedEntry;
-use chain::view::{AccountEvidence, HandleEvidence, LogEvidence, ProvenAccount, View, ViewError};
+use chain::view::{AccountEvidence, HandleEvidence, LogEvidence, View, ViewError};
 use protocol::api::{
     ACCOUNTS, AccountAnswer, CONSISTENCY, ConsistencyAnswer, ENTRIES, EntryAccepted, HANDLE_LOOKUP, HandleAnswer,
     HandleQuestion, Head,

@@ -10,6 +10,7 @@
 #[expect(dead_code, reason = "each test uses a part of the ledger")]
 mod ledger;
 
+use chain::account::ProvenAccount;
 use chain::evidence::{Evidence, Finding};
 use chain::handle::Handle;
 use chain::id::AccountId;
@@ -19,7 +20,7 @@ use chain::log::policy::Policy;
 use chain::proven::Unproven;
 use chain::sigchain::body::{Body, ResetChoice};
 use chain::sigchain::entry::Signatures;
-use chain::view::{Freshness, LogEvidence, ProvenAccount, View, ViewError};
+use chain::view::{Freshness, LogEvidence, View, ViewError};
 
 use ledger::{Device, HOUR_S, Ledger, alice_laptop, alice_phone, bob_phone, carol_phone, ghost};
 
