@@ -46,17 +46,20 @@ impl World {
         run(self.folder.path(), arguments)
     }
 
-    /// Starts a service without witnesses.
+    /// Starts a service without witnesses, and waits for block 0.
     pub fn service(&self, name: &str) -> Service {
-        self.serve(name, &[])
+        let service = self.serve(name, &[]);
+        service.api.wait_for_size(1);
+        service
     }
 
-    /// Starts a service whose log these witnesses watch; they are started, too, with the first service.
+    /// Starts a service and these witnesses of its log, and waits until they have cosigned block 0.
     pub fn watched_service(&self, name: &str, witnesses: &mut [Witness]) -> Service {
         let service = self.serve(name, &addresses(witnesses));
         for witness in witnesses {
             witness.start(&service.log_vkey);
         }
+        service.api.wait_for_size(1);
         service
     }
 
