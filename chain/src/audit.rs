@@ -207,6 +207,9 @@ pub fn judge_entries(
     ground: &Ground<'_>,
     signatures: &mut Signatures<'_>,
 ) -> Result<Effects, BlockBroken> {
+    if !entries.is_sorted_by(|a, b| a.statement.position.account < b.statement.position.account) {
+        return Err(DecodeError::NotAscending { field: "entries" }.into());
+    }
     let mut effects = Effects::default();
     let mut old_sets = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
@@ -317,3 +320,6 @@ fn move_handles(
 fn asks_for(entry: &Entry, label: &HandleLabel) -> bool {
     matches!(&entry.statement.body, EntryBody::AccountCreated { handle: Some(asked), .. } if asked == label)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,14 +10,14 @@
 
 use thiserror::Error;
 
-use crate::block::Header;
+use crate::block::{Header, Parameters};
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::id::Digest;
 use crate::log::checkpoint::{CheckpointError, LogSignedCheckpoint};
 use crate::log::note::SignedNote;
-use crate::log::policy::Policy;
+use crate::log::policy::{Policy, PolicyLog};
 use crate::log::{cosignature, merkle};
-use crate::proven::{MAX_NOTE, ProvenRecord, Unproven, decode_path, encode_path};
+use crate::proven::{MAX_NOTE, ProvenGenesis, ProvenRecord, Unproven, decode_path, decode_policy, encode_path};
 use crate::sealed_block::SealedBlock;
 use crate::sigchain::device_set::DeviceSet;
 use crate::stamped::{StampedEntry, fold_stamped};
@@ -54,8 +54,11 @@ pub enum Lie {
         earlier: Option<Box<ProvenRecord>>,
         /// The state after, as the log has it.
         later: Box<ProvenRecord>,
-        /// Block 0 of the log of the later state.
-        genesis: Box<crate::proven::ProvenGenesis>,
+        /// Block 0 of the same log.
+        genesis: Box<ProvenGenesis>,
+        /// The checkpoint, a signed note, that block 0 is proven in: the first one that the view saw, seldom the later
+        /// state's.
+        genesis_in: Vec<u8>,
         /// The entries between.
         entries: Vec<StampedEntry>,
     },
@@ -121,25 +124,15 @@ impl Evidence {
         match &self.lie {
             Lie::Fork { earlier, later, path } => self.check_fork(earlier, later, path),
             Lie::Rewound { earlier, later } => self.check_rewound(earlier, later),
-            Lie::Sigchain { earlier, later, genesis, entries } => {
-                let earlier = earlier.as_deref().map(|it| it.check(&self.policy)).transpose()?;
-                let (signed, _, after) = later.check(&self.policy)?;
-                let parameters = genesis.check(signed.checkpoint())?;
-                let before = earlier.map(|(_, _, set)| set);
-                let linked = links(before.as_ref(), &after, entries);
-                let folded = fold_stamped(before, entries, &parameters, &|_| None);
-                let (rule, code, fact) = match folded {
-                    _ if !linked => return Err(EvidenceError::NoContradiction),
-                    Ok(set) if set == after => return Err(EvidenceError::NoContradiction),
-                    Ok(_) => ("BLK-4", "chain.block_invalid", "the entries give another device set".to_owned()),
-                    Err(broken) => (broken.rule(), broken.code(), broken.to_string()),
-                };
-                Ok(self.finding(&signed, rule, code, fact, Vec::new()))
+            Lie::Sigchain { earlier, later, genesis, genesis_in, entries } => {
+                let genesis_in = log_signed(genesis_in, &self.policy)?;
+                let parameters = genesis.check(genesis_in.checkpoint())?;
+                self.check_sigchain(earlier.as_deref(), later, &genesis_in, &parameters, entries)
             }
             Lie::Block(block) => {
                 let (signed, broken) = block.check(&self.policy)?;
                 let broken = broken.ok_or(EvidenceError::NoContradiction)?;
-                Ok(self.finding(&signed, broken.rule(), broken.code(), broken.to_string(), Vec::new()))
+                self.finding(&[&signed], broken.rule(), broken.code(), broken.to_string())
             }
         }
     }
@@ -148,7 +141,7 @@ impl Evidence {
         let earlier = log_signed(earlier, &self.policy)?;
         let later = log_signed(later, &self.policy)?;
         let (a, b) = (earlier.checkpoint(), later.checkpoint());
-        if a.origin != b.origin || !contradicts((a.size, a.root), (b.size, b.root), path) {
+        if !contradicts((a.size, a.root), (b.size, b.root), path) {
             return Err(EvidenceError::NoContradiction);
         }
         let cosigned = |note: &SignedNote| -> Vec<String> {
@@ -163,12 +156,13 @@ impl Evidence {
             "the log signed root {} at size {} and, as part of its log of size {}, another",
             a.root, a.size, b.size
         );
-        Ok(self.finding(&later, "CHK-2", "chain.fork", fact, both))
+        let finding = self.finding(&[&earlier, &later], "CHK-2", "chain.fork", fact)?;
+        Ok(Finding { witnesses: both, ..finding })
     }
 
     fn check_rewound(&self, earlier: &ProvenRecord, later: &ProvenRecord) -> Result<Finding, EvidenceError> {
-        let (_, first_header, first) = earlier.check(&self.policy)?;
-        let (signed, second_header, second) = later.check(&self.policy)?;
+        let (first_signed, first_header, first) = earlier.check(&self.policy)?;
+        let (second_signed, second_header, second) = later.check(&self.policy)?;
         let place = |set: &DeviceSet| (set.generation(), set.sequence());
         let back = place(&second) < place(&first) || (place(&second) == place(&first) && first != second);
         if first.account() != second.account() || second_header.number < first_header.number || !back {
@@ -182,21 +176,50 @@ impl Evidence {
             second.sequence(),
             second_header.number
         );
-        Ok(self.finding(&signed, "CHK-3", "chain.rollback", fact, Vec::new()))
+        self.finding(&[&first_signed, &second_signed], "CHK-3", "chain.rollback", fact)
     }
 
+    fn check_sigchain(
+        &self,
+        earlier: Option<&ProvenRecord>,
+        later: &ProvenRecord,
+        genesis_in: &LogSignedCheckpoint,
+        parameters: &Parameters,
+        entries: &[StampedEntry],
+    ) -> Result<Finding, EvidenceError> {
+        let earlier = earlier.map(|it| it.check(&self.policy)).transpose()?;
+        let (signed, _, after) = later.check(&self.policy)?;
+        let mut sides = vec![genesis_in, &signed];
+        sides.extend(earlier.iter().map(|(signed, _, _)| signed));
+        let before = earlier.as_ref().map(|(_, _, set)| set.clone());
+        if !links(before.as_ref(), &after, entries) {
+            return Err(EvidenceError::NoContradiction);
+        }
+        let (rule, code, fact) = match fold_stamped(before, entries, parameters, &|_| None) {
+            Ok(set) if set == after => return Err(EvidenceError::NoContradiction),
+            Ok(_) => ("BLK-4", "chain.block_invalid", "the entries give another device set".to_owned()),
+            Err(broken) => (broken.rule(), broken.code(), broken.to_string()),
+        };
+        self.finding(&sides, rule, code, fact)
+    }
+
+    /// What the signed checkpoints prove, if one key made all of them. Else nothing: two logs may differ, and a file's
+    /// author can name a key of his own beside the log's.
     fn finding(
         &self,
-        signed: &LogSignedCheckpoint,
+        sides: &[&LogSignedCheckpoint],
         rule: &'static str,
         code: &'static str,
         fact: String,
-        witnesses: Vec<String>,
-    ) -> Finding {
-        let origin = signed.checkpoint().origin.as_str();
-        let keys = self.policy.logs().iter().map(|log| &log.key);
-        let log = keys.filter(|key| key.name().as_str() == origin).map(ToString::to_string).next().unwrap_or_default();
-        Finding { code, rule, fact, log, witnesses }
+    ) -> Result<Finding, EvidenceError> {
+        let origin = sides.first().map_or("", |side| side.checkpoint().origin.as_str());
+        let named = |log: &&PolicyLog| log.key.name().as_str() == origin;
+        let logs: Vec<&PolicyLog> = self.policy.logs().iter().filter(named).collect();
+        let one_log = sides.iter().all(|side| side.checkpoint().origin.as_str() == origin);
+        match logs.as_slice() {
+            [log] if one_log => Ok(Finding { code, rule, fact, log: log.key.to_string(), witnesses: Vec::new() }),
+            _ => Err(EvidenceError::NoContradiction),
+        }
     }
 
     /// The file's bytes.
@@ -212,12 +235,12 @@ impl Evidence {
                 earlier.encode(w.u8(2));
                 later.encode(&mut w);
             }
-            Lie::Sigchain { earlier, later, genesis, entries } => {
+            Lie::Sigchain { earlier, later, genesis, genesis_in, entries } => {
                 w.u8(3).u8(u8::from(earlier.is_some()));
                 earlier.iter().for_each(|it| it.encode(&mut w));
                 later.encode(&mut w);
                 genesis.encode(&mut w);
-                w.count32(entries.len());
+                w.bytes16(genesis_in).count32(entries.len());
                 entries.iter().for_each(|entry| entry.encode(&mut w));
             }
             Lie::Block(block) => block.encode(w.u8(4)),
@@ -230,13 +253,14 @@ impl Evidence {
     /// # Errors
     /// [`DecodeError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > MAX_EVIDENCE {
+            return Err(DecodeError::Length { field: "evidence file", length: bytes.len(), min: 1, max: MAX_EVIDENCE });
+        }
         let mut r = Reader::new(bytes);
         if r.bytes8(0, 255, "evidence file")? != MAGIC {
             return Err(DecodeError::Unknown { field: "evidence file", value: 0 });
         }
-        let text = r.bytes16(0, MAX_NOTE, "policy")?;
-        let policy = std::str::from_utf8(text).ok().and_then(|text| text.parse::<Policy>().ok());
-        let policy = policy.ok_or(DecodeError::Unknown { field: "policy", value: 0 })?;
+        let policy = decode_policy(&mut r)?;
         let lie = match r.u8("kind of evidence")? {
             1 => Lie::Fork {
                 earlier: r.bytes16(1, MAX_NOTE, "checkpoint")?.to_vec(),
@@ -250,7 +274,8 @@ impl Evidence {
             3 => Lie::Sigchain {
                 earlier: if r.present("earlier state")? { Some(Box::new(ProvenRecord::decode(&mut r)?)) } else { None },
                 later: Box::new(ProvenRecord::decode(&mut r)?),
-                genesis: Box::new(crate::proven::ProvenGenesis::decode(&mut r)?),
+                genesis: Box::new(ProvenGenesis::decode(&mut r)?),
+                genesis_in: r.bytes16(1, MAX_NOTE, "checkpoint")?.to_vec(),
                 entries: (0..r.count32(MAX_ENTRIES, StampedEntry::MIN_LEN, "entries")?)
                     .map(|_| StampedEntry::decode(&mut r))
                     .collect::<Result<_, _>>()?,
@@ -294,7 +319,8 @@ fn links(before: Option<&DeviceSet>, after: &DeviceSet, entries: &[StampedEntry]
     head == after.head() && history == after.history()
 }
 
-fn log_signed(note: &[u8], policy: &Policy) -> Result<LogSignedCheckpoint, Unproven> {
+/// Reads a signed note and checks the log's signature.
+pub(crate) fn log_signed(note: &[u8], policy: &Policy) -> Result<LogSignedCheckpoint, Unproven> {
     let note = SignedNote::parse(note).map_err(CheckpointError::from)?;
     Ok(LogSignedCheckpoint::verify(&note, policy)?)
 }

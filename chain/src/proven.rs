@@ -40,6 +40,9 @@ pub enum Unproven {
     /// The body of block 0 is not the one that its header names.
     #[error("the parameters are not those of block 0")]
     Parameters,
+    /// The body is not the one that the header names.
+    #[error("the body is not the one that the header names")]
+    Body,
     /// The map does not say this.
     #[error("the map does not say this")]
     Map,
@@ -225,4 +228,12 @@ pub fn decode_path(r: &mut Reader<'_>) -> Result<Vec<Digest>, DecodeError> {
         return Err(DecodeError::Length { field, length, min: 0, max });
     }
     (0..length).map(|_| Digest::decode(r, field)).collect()
+}
+
+/// Reads a policy behind a two-byte length, in its canonical form.
+pub(crate) fn decode_policy(r: &mut Reader<'_>) -> Result<Policy, DecodeError> {
+    let text = r.bytes16(0, MAX_NOTE, "policy")?;
+    let policy = std::str::from_utf8(text).ok().and_then(|text| text.parse::<Policy>().ok());
+    let policy = policy.filter(|policy| policy.to_string().as_bytes() == text);
+    policy.ok_or(DecodeError::Unknown { field: "policy", value: 0 })
 }

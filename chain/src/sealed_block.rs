@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::audit::{Before, BlockBroken, judge_block, judge_genesis};
-use crate::block::{Body, Header, MAX_BODY, MAX_CHANGES, MAX_ENTRIES};
+use crate::block::{Body, Header, MAX_BODY, MAX_CHANGES, MAX_ENTRIES, body_hash};
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::evidence::decode_header;
 use crate::handle::HandleHead;
@@ -79,6 +79,10 @@ impl SealedBlock {
     pub fn check(&self, policy: &Policy) -> Result<(LogSignedCheckpoint, Option<BlockBroken>), Unproven> {
         let (signed, header) = self.at.check(policy)?;
         let checkpoint = signed.checkpoint();
+        // another body than the header names is the accuser's doing: the log signed no body
+        if body_hash(&self.body) != header.body_hash {
+            return Err(Unproven::Body);
+        }
         if header.number == 0 {
             let broken = judge_genesis(&header, &self.body).err();
             return Ok((signed, broken));

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::block::{Header, Parameters};
 use crate::encoding::{DecodeError, Reader, Writer};
-use crate::evidence::{Evidence, Lie, contradicts};
+use crate::evidence::{Evidence, Lie, contradicts, log_signed};
 use crate::handle::{Handle, HandleError, HandleHead, VrfProof};
 use crate::id::{AccountId, Digest, HandleLabel};
 use crate::log::checkpoint::{CheckpointError, LogSignedCheckpoint, VerifiedCheckpoint};
@@ -21,6 +21,7 @@ use crate::log::note::SignedNote;
 use crate::log::policy::Policy;
 use crate::proven::{
     MAX_NOTE, ProvenGenesis, ProvenHeader, ProvenRecord, Unproven, check_inclusion, check_map, check_record,
+    decode_policy,
 };
 use crate::sigchain::device_set::{AccountState, ConfirmedDevice, DeviceSet};
 use crate::stamped::{StampedEntry, fold_stamped};
@@ -151,6 +152,7 @@ pub struct View {
     policy: Policy,
     parameters: Parameters,
     genesis: ProvenGenesis,
+    genesis_in: Vec<u8>,
     newest: ProvenHeader,
     header: Header,
     size: u64,
@@ -169,7 +171,8 @@ impl View {
         let (size, root) = (checkpoint.checkpoint().size, checkpoint.checkpoint().root);
         let parameters = genesis.check(checkpoint.checkpoint())?;
         let seen = BTreeMap::from([(size, root)]);
-        let view = Self { policy, parameters, genesis, newest, header, size, root, witnessed_s, seen };
+        let genesis_in = newest.checkpoint.clone();
+        let view = Self { policy, parameters, genesis, genesis_in, newest, header, size, root, witnessed_s, seen };
         view.check_age(now_s)?;
         Ok(view)
     }
@@ -179,12 +182,16 @@ impl View {
     /// # Errors
     /// [`ViewError`]: this view stays the one to use. A [`ViewError::Lie`] carries what to keep and to show.
     pub fn advance(&self, evidence: &LogEvidence, now_s: u64) -> Result<Self, ViewError> {
-        // what the log signed is compared before anything else, so that a fork without a quorum is a fork, too
-        let (signed, _) = evidence.newest.check(&self.policy)?;
-        self.compare(&signed, &evidence.consistency)?;
+        // what the log signed is compared before anything else, so that a fork without a quorum, or with a header that
+        // is not in it, is a fork, too
+        let signed = log_signed(&evidence.newest.checkpoint, &self.policy)?;
         let (size, root) = (signed.checkpoint().size, signed.checkpoint().root);
-        if size < self.size {
-            return Err(ViewError::Rollback { known: self.size, offered: size });
+        match self.compare(&signed, &evidence.consistency) {
+            // who is behind has no proof to offer
+            Ok(()) | Err(ViewError::Proof(Unproven::Header { .. })) if size < self.size => {
+                return Err(ViewError::Rollback { known: self.size, offered: size });
+            }
+            compared => compared?,
         }
         let (_, header, witnessed_s) = check_newest(&self.policy, &evidence.newest)?;
         let witnessed_s = witnessed_s.max(self.witnessed_s);
@@ -210,15 +217,27 @@ impl View {
         if it.origin.as_str() != self.parameters.origin {
             return Err(ViewError::Proof(Unproven::Parameters));
         }
+        let note = other.note().to_string().into_bytes();
+        if note.len() > MAX_NOTE {
+            // no evidence file would hold it
+            let (field, length) = ("checkpoint", note.len());
+            return Err(DecodeError::Length { field, length, min: 1, max: MAX_NOTE }.into());
+        }
         let own = (self.size, self.root);
         let (earlier, later) = if it.size < self.size { ((it.size, it.root), own) } else { (own, (it.size, it.root)) };
         if earlier == later || self.seen.get(&it.size) == Some(&it.root) {
             return Ok(());
         }
+        let path = match self.seen.get(&it.size) {
+            // the usual proof leaves out the root of a complete earlier tree; here it is known
+            Some(root) if it.size < self.size && it.size.is_power_of_two() => &[&[*root], path].concat(),
+            _ => path,
+        };
         if contradicts(earlier, later, path) {
-            let (own, other) = (self.newest.checkpoint.clone(), other.note().to_string().into_bytes());
-            let (earlier, later) = if it.size < self.size { (other, own) } else { (own, other) };
-            return Err(self.lie("chain.fork", Lie::Fork { earlier, later, path: path.to_vec() }));
+            let own = self.newest.checkpoint.clone();
+            let (earlier, later) = if it.size < self.size { (note, own) } else { (own, note) };
+            let lie = Lie::Fork { earlier, later, path: path.to_vec() };
+            return Err(self.accuse(lie, Unproven::Header { number: it.size, size: self.size }));
         }
         merkle::verify_consistency(earlier.0, later.0, path, &earlier.1, &later.1)
             .map_err(|_| ViewError::Proof(Unproven::Header { number: earlier.0, size: later.0 }))
@@ -242,7 +261,7 @@ impl View {
         let proven = ProvenAccount { set, proven: ProvenRecord { at: self.newest.clone(), proof, record } };
         if let Some(known) = known.filter(|known| known.contradicts(&proven)) {
             let (earlier, later) = (Box::new(known.proven.clone()), Box::new(proven.proven));
-            return Err(self.lie("chain.rollback", Lie::Rewound { earlier, later }));
+            return Err(self.accuse(Lie::Rewound { earlier, later }, Unproven::Map));
         }
         let starts_from_record =
             known.is_none() && evidence.entries.is_empty() && proven.set.sequence() >= RECORD_AFTER_ENTRIES;
@@ -277,15 +296,11 @@ impl View {
             earlier: known.map(|known| Box::new(known.proven.clone())),
             later: Box::new(proven.proven.clone()),
             genesis: Box::new(self.genesis.clone()),
+            genesis_in: self.genesis_in.clone(),
             entries: entries.to_vec(),
         };
-        let evidence = Evidence { policy: self.policy.clone(), lie };
         // entries that were left out or swapped on the way prove nothing against the log, only against the answer
-        let code = match evidence.check() {
-            Ok(finding) => finding.code,
-            Err(_) => return Err(ViewError::Proof(Unproven::Map)),
-        };
-        Err(ViewError::Lie { code, evidence: Box::new(evidence) })
+        Err(self.accuse(lie, Unproven::Map))
     }
 
     /// Checks that the record knows no account of this id.
@@ -334,8 +349,13 @@ impl View {
         }
     }
 
-    fn lie(&self, code: &'static str, lie: Lie) -> ViewError {
-        ViewError::Lie { code, evidence: Box::new(Evidence { policy: self.policy.clone(), lie }) }
+    /// The lie, if anybody else can be shown it; else only the refusal.
+    fn accuse(&self, lie: Lie, refusal: Unproven) -> ViewError {
+        let evidence = Box::new(Evidence { policy: self.policy.clone(), lie });
+        match evidence.check() {
+            Ok(finding) => ViewError::Lie { code: finding.code, evidence },
+            Err(_) => ViewError::Proof(refusal),
+        }
     }
 
     /// The pinned policy.
@@ -378,6 +398,7 @@ impl View {
         let mut w = Writer::new();
         w.u8(1).bytes16(self.policy.to_string().as_bytes());
         self.genesis.encode(&mut w);
+        w.bytes16(&self.genesis_in);
         self.newest.encode(&mut w);
         w.u64(self.witnessed_s).count32(self.seen.len());
         self.seen.iter().for_each(|(size, root)| {
@@ -396,18 +417,28 @@ impl View {
         if version != 1 {
             return Err(DecodeError::Unknown { field: "view version", value: version.into() }.into());
         }
-        let text = r.bytes16(0, MAX_NOTE, "policy")?;
-        let policy = std::str::from_utf8(text).ok().and_then(|text| text.parse::<Policy>().ok());
-        let policy = policy.ok_or(DecodeError::Unknown { field: "policy", value: 0 })?;
+        let policy = decode_policy(&mut r)?;
         let genesis = ProvenGenesis::decode(&mut r)?;
+        let genesis_in = r.bytes16(1, MAX_NOTE, "checkpoint")?.to_vec();
         let newest = ProvenHeader::decode(&mut r)?;
         let witnessed_s = r.u64("witnessed")?;
-        let seen = (0..r.count32(MAX_SEEN, 40, "seen roots")?)
-            .map(|_| Ok((r.u64("size")?, Digest::decode(&mut r, "root")?)))
-            .collect::<Result<BTreeMap<_, _>, DecodeError>>()?;
+        let mut seen = BTreeMap::new();
+        for _ in 0..r.count32(MAX_SEEN, 40, "seen roots")? {
+            let (size, root) = (r.u64("size")?, Digest::decode(&mut r, "root")?);
+            if seen.last_key_value().is_some_and(|(last, _)| *last >= size) {
+                return Err(DecodeError::NotAscending { field: "seen roots" }.into());
+            }
+            seen.insert(size, root);
+        }
         r.finish()?;
-        let view = Self::begin(policy, genesis, newest, 0)?;
-        Ok(Self { witnessed_s: witnessed_s.max(view.witnessed_s), seen, ..view })
+        let parameters = genesis.check(log_signed(&genesis_in, &policy)?.checkpoint())?;
+        let (verified, header, proven_s) = check_newest(&policy, &newest)?;
+        let (size, root) = (verified.checkpoint().size, verified.checkpoint().root);
+        let own_log = verified.checkpoint().origin.as_str() == parameters.origin;
+        if !own_log || witnessed_s < proven_s || seen.last_key_value() != Some((&size, &root)) {
+            return Err(ViewError::Proof(Unproven::Parameters));
+        }
+        Ok(Self { policy, parameters, genesis, genesis_in, newest, header, size, root, witnessed_s, seen })
     }
 }
 
@@ -463,7 +494,8 @@ impl ProvenAccount {
     /// # Errors
     /// [`ViewError`]: the kept bytes are damaged.
     pub fn restore(policy: &Policy, kept: ProvenRecord) -> Result<Self, ViewError> {
-        let (_, _, set) = kept.check(policy)?;
+        let (signed, _, set) = kept.check(policy)?;
+        VerifiedCheckpoint::from_log_signed(signed, policy)?;
         Ok(Self { set, proven: kept })
     }
 

@@ -25,8 +25,6 @@ pub const STORE_ROLLBACK: &str = "store.rollback";
 pub const STORE_LOCKED: &str = "store.locked";
 /// The store or its folder cannot be read or written.
 pub const STORE_IO: &str = "store.io";
-/// No quorum of witnesses answered in time; the entry itself is accepted.
-pub const WITNESS_QUORUM: &str = "witness.quorum";
 /// The body is larger than the limit.
 pub const TOO_LARGE: &str = "request.too_large";
 /// A path, query or body that does not have the form of the interface.
@@ -78,7 +76,6 @@ pub fn status_of(code: &str) -> (u16, Kind) {
         TOO_LARGE => (413, Kind::Misuse),
         RATE_LIMITED => (429, Kind::Refused),
         BUSY | STARTING | STOPPING => (503, Kind::Unreachable),
-        WITNESS_QUORUM => (504, Kind::Unreachable),
         STORE_FULL => (507, Kind::Unreachable),
         STORE_CORRUPT | STORE_IO | STORE_ROLLBACK | STORE_LOCKED => (500, Kind::Broken),
         _ => (422, Kind::Refused),

@@ -2,7 +2,8 @@
 //! what `trefoil record show` proves to somebody else.
 
 use chain::sigchain::body::ResetChoice;
-use scenarios::people::{Device, Person};
+use chain::sigchain::entry::Proposal;
+use scenarios::people::{Device, Person, confirmation, nothing_seen};
 use scenarios::world::{Service, World};
 
 /// The devices of an account as somebody sees them who believes nobody: id and state.
@@ -36,8 +37,8 @@ fn a_ghost_device_never_counts() {
     }
     // nor does its signature under the laptop's name count (ENT-2)
     let set = bob.set();
-    let body = scenarios::people::confirmation(&set, &ghost, &bob.laptop);
-    let forged = ghost.sign(set.following(body, scenarios::people::nothing_seen()), &bob.origin);
+    let body = confirmation(&set, &ghost, &bob.laptop);
+    let forged = ghost.sign(set.following(body, nothing_seen()), &bob.origin);
     assert_eq!(bob.propose(&forged).refusal(), (422, "entry.signature".into()));
     assert_eq!(proven_devices(&world, &service, &bob), devices);
 }
@@ -76,9 +77,11 @@ fn a_replayed_confirmation_brings_no_device_back() {
     assert_eq!(state_of(&proven_devices(&world, &service, &bob), &phone), None);
     // and in another account it names entries that are not there
     let alice = Person::sign_up(&service.api, None);
-    let body = chain::sigchain::entry::Proposal::decode(&confirmation).unwrap().statement.body;
-    let moved = alice.proposal(body, &bob.laptop);
-    assert_eq!(alice.propose(&moved).status, 422);
+    let recorded = Proposal::decode(&confirmation).unwrap().statement;
+    let mut statement = alice.set().following(recorded.body.clone(), nothing_seen());
+    statement.request = recorded.request;
+    let moved = bob.laptop.sign(statement, &alice.origin);
+    assert_eq!(alice.propose(&moved).refusal(), (422, "device.unconfirmed".into()));
 }
 
 /// Attack 5, ENT-3: a removal and a confirmation signed for one head, sent at once.

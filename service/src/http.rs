@@ -67,12 +67,18 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Runs what blocks where it may, and stops the service if the store fails.
+/// Runs what blocks where it may, and not too much of it at once.
 async fn blocking<T: Send + 'static>(
     shared: Arc<Shared>,
     work: impl FnOnce(&Shared) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(move || work(&shared)).await.unwrap_or(Err(Refusal::Stopping))
+    let permit = Arc::clone(&shared.blocking).acquire_owned().await.map_err(|_| Refusal::Stopping)?;
+    let work = move || {
+        let result = work(&shared);
+        drop(permit);
+        result
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Refusal::Stopping))
 }
 
 fn json(answer: &impl Serialize) -> Answer {

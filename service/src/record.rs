@@ -187,10 +187,13 @@ impl Record {
         });
     }
 
-    /// Lends the newest map to `write`.
-    pub(crate) fn with_tree<T>(&self, write: impl FnOnce(&Tree, Version) -> T) -> T {
+    /// Lends the map after the published block, or after the newest if none is published, with the block's number: what
+    /// the next start begins with.
+    pub(crate) fn with_tree<T>(&self, write: impl FnOnce(&Tree, Version, u64) -> T) -> Option<T> {
         let state = self.state();
-        write(&state.tree, state.tree.newest())
+        let published = state.published.as_ref().and_then(|published| state.heads.get(&published.0));
+        let head = published.or_else(|| state.heads.values().next_back())?;
+        Some(write(&state.tree, head.version, head.header.number))
     }
 }
 

@@ -117,14 +117,16 @@ impl Sealer {
         Ok(self.store.settle()?)
     }
 
-    /// Writes the newest map to its snapshot.
+    /// Writes the map to its snapshot.
     pub(crate) fn write_snapshot(&self, shared: &Shared, record: &Record) -> Result<(), Stopped> {
         let mut bytes = Vec::new();
-        let number = self.previous.number;
-        let written = record
-            .with_tree(|tree, version| snapshot::encode(tree, version, number, |piece| bytes.extend_from_slice(piece)));
-        written.map_err(|_| Stopped::Fault { what: "writing the map" })?;
-        Ok(write_durably(&shared.folder.snapshot(), &bytes)?)
+        let written = record.with_tree(|tree, version, number| {
+            snapshot::encode(tree, version, number, |piece| bytes.extend_from_slice(piece))
+        });
+        match written {
+            Some(Ok(())) => Ok(write_durably(&shared.folder.snapshot(), &bytes)?),
+            _ => Err(Stopped::Fault { what: "writing the map" }),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use axum::Router;
 use chain::log::note::{NoteSigner, VerifierKey};
 use protocol::limits::MAX_QUEUED;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::error::{StartError, Stopped};
 use crate::folder::{Folder, write_atomically};
@@ -70,6 +70,7 @@ impl Service {
             record: OnceLock::new(),
             rates: Mutex::default(),
             queue,
+            blocking: Arc::new(Semaphore::new(readers())),
             stopping: AtomicBool::new(false),
             ended: watch::Sender::new(false),
             reason: Mutex::new(None),
@@ -158,6 +159,11 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Twice the processors, so that a reader that waits for the disk holds up nobody.
+fn readers() -> usize {
+    std::thread::available_parallelism().map_or(4, std::num::NonZero::get).saturating_mul(2)
 }
 
 /// The origin of the log: what it always was, else what is asked for, else its address.

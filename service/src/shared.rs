@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chain::log::note::VerifierKey;
 use protocol::limits::Limits;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::entries::Submission;
 use crate::error::Stopped;
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) record: OnceLock<Record>,
     pub(crate) rates: Mutex<Rates>,
     pub(crate) queue: SyncSender<Message>,
+    /// How much may read and check at once: each has a connection and a thread.
+    pub(crate) blocking: Arc<Semaphore>,
     pub(crate) stopping: AtomicBool,
     /// Why the service ends, once it does.
     pub(crate) ended: watch::Sender<bool>,

@@ -14,4 +14,4 @@ pub mod reset;
 pub mod rules;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

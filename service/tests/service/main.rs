@@ -2,4 +2,6 @@
 
 mod entries;
 mod restarts;
+mod witness;
+mod witnesses;
 mod world;
