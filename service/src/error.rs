@@ -1,6 +1,7 @@
 //! Why the service does not start, and why it stops.
 
 use std::io;
+use std::net::SocketAddr;
 
 use chain::audit::BlockBroken;
 use protocol::refusal;
@@ -15,6 +16,14 @@ pub enum StartError {
     /// A file cannot be read or written.
     #[error("the data folder cannot be used")]
     Io(#[from] io::Error),
+    /// Nobody can listen at this address, or somebody does already.
+    #[error("the service cannot listen at {address}")]
+    Socket {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The database cannot be read or written.
     #[error("the database cannot be used")]
     Store(#[from] rusqlite::Error),
@@ -66,6 +75,7 @@ impl StartError {
             Self::Io(_) | Self::BadKey { .. } | Self::NoRandomness => refusal::STORE_IO,
             Self::Corrupt(_) => refusal::STORE_CORRUPT,
             Self::Rollback { .. } => refusal::STORE_ROLLBACK,
+            Self::Socket { .. } => "service.socket",
             Self::BadOrigin | Self::OtherOrigin { .. } => "service.origin",
             Self::BadWitness(_) => "service.witness",
             Self::Stopped(stopped) => stopped.code(),

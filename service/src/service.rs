@@ -47,7 +47,8 @@ impl Service {
     pub fn open(options: Options) -> Result<Self, StartError> {
         let folder = Folder::open(&options.data)?;
         let store = Store::open(&folder.store())?;
-        let listener = options.listen.map(TcpListener::bind).transpose()?;
+        let listen = |address| TcpListener::bind(address).map_err(|source| StartError::Socket { address, source });
+        let listener = options.listen.map(listen).transpose()?;
         let is_new = store.is_empty()?;
         let keys = Keys::open(&folder, is_new)?;
         let bound = listener.as_ref().and_then(|listener| listener.local_addr().ok());
