@@ -30,13 +30,13 @@ fn a_port_or_address_that_cannot_be_used_is_said_in_one_sentence() {
     let home = world.home("home");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
+    let log = world.service("service").log_vkey;
     for listen in [address.as_str(), "203.0.113.1:8400"] {
-        let ended = fails(&home, &["serve", "--data", "data", "--listen", listen], 1, "broken", "listen.failed");
+        let arguments = ["serve", "--data", "data", "--listen", listen];
+        let ended = fails(&home, &arguments, 1, "broken", "service.socket");
         assert!(ended.error()["message"].as_str().unwrap().contains(listen), "{ended:?}");
-        let arguments = ["witness", "--data", "witness", "--listen", listen, "--log"];
-        let key = "a.example/log+10b28a2c+AZUh8wYXTV3WgcNXPZKbDIVKcFqSZ3iqQIrBLTfOHHcn";
-        let ended = run(&home, &[&arguments[..], &[key, "--json"]].concat());
-        assert_ne!((ended.status, ended.code().as_str()), (Some(1), "listen.failed"), "a key with a wrong id");
+        let arguments = ["witness", "--data", "witness", "--listen", listen, "--log", &log];
+        fails(&home, &arguments, 1, "broken", "witness.socket");
     }
 }
 
