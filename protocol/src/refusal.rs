@@ -31,6 +31,8 @@ pub const TOO_LARGE: &str = "request.too_large";
 pub const MALFORMED: &str = "request.malformed";
 /// There is nothing at this path.
 pub const NOT_FOUND: &str = "request.not_found";
+/// There is something at this path, and it takes another HTTP method.
+pub const METHOD: &str = "request.method";
 /// A kind of entry that only the service itself makes.
 pub const NOT_PROPOSABLE: &str = "entry.not_proposable";
 
@@ -72,6 +74,7 @@ pub fn status_of(code: &str) -> (u16, Kind) {
     match code {
         MALFORMED | "entry.encoding" | "key.invalid" | "handle.charset" | "handle.length" => (400, Kind::Misuse),
         NOT_FOUND => (404, Kind::Misuse),
+        METHOD => (405, Kind::Misuse),
         CONFLICT | "confirm.replayed" | "handle.taken" => (409, Kind::Refused),
         TOO_LARGE => (413, Kind::Misuse),
         RATE_LIMITED => (429, Kind::Refused),

@@ -16,9 +16,9 @@ pub enum StartError {
     /// A file cannot be read or written.
     #[error("the data folder cannot be used")]
     Io(#[from] io::Error),
-    /// The address cannot be listened on.
-    #[error("{address} cannot be listened on")]
-    Listen {
+    /// Nobody can listen at this address, or somebody does already.
+    #[error("the service cannot listen at {address}")]
+    Socket {
         /// The address.
         address: SocketAddr,
         /// What the system said.
@@ -73,9 +73,9 @@ impl StartError {
             Self::Locked => refusal::STORE_LOCKED,
             Self::Store(error) => code_of(error),
             Self::Io(_) | Self::BadKey { .. } | Self::NoRandomness => refusal::STORE_IO,
-            Self::Listen { .. } => "service.address",
             Self::Corrupt(_) => refusal::STORE_CORRUPT,
             Self::Rollback { .. } => refusal::STORE_ROLLBACK,
+            Self::Socket { .. } => "service.socket",
             Self::BadOrigin | Self::OtherOrigin { .. } => "service.origin",
             Self::BadWitness(_) => "service.witness",
             Self::Stopped(stopped) => stopped.code(),

@@ -47,6 +47,7 @@ impl Service {
     pub fn open(options: Options) -> Result<Self, StartError> {
         let folder = Folder::open(&options.data)?;
         let store = Store::open(&folder.store())?;
+        let listen = |address| TcpListener::bind(address).map_err(|source| StartError::Socket { address, source });
         let listener = options.listen.map(listen).transpose()?;
         let is_new = store.is_empty()?;
         let keys = Keys::open(&folder, is_new)?;
@@ -164,10 +165,6 @@ impl Drop for Service {
 /// Twice the processors, so that a reader that waits for the disk holds up nobody.
 fn readers() -> usize {
     std::thread::available_parallelism().map_or(4, std::num::NonZero::get).saturating_mul(2)
-}
-
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })
 }
 
 /// The origin of the log: what it always was, else what is asked for, else its address.

@@ -9,6 +9,8 @@ pub(crate) mod witness;
 use std::io::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::failure::Failure;
 
 /// Prints one line of result; a reader that went away ends nothing.
@@ -27,15 +29,16 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::broken)
 }
 
-/// Ready when the person (Ctrl-C) or the system (SIGTERM) asks to end.
-pub(crate) async fn asked_to_end() {
-    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-    let Ok(mut terminate) = terminate else {
-        tokio::signal::ctrl_c().await.unwrap_or_default();
-        return;
-    };
-    tokio::select! {
-        _ = terminate.recv() => (),
-        _ = tokio::signal::ctrl_c() => (),
+/// Listens from now on; ready when the system (SIGTERM) or the person (Ctrl-C) asks to end. To be called within a
+/// runtime, before anybody is told that the program is ready: until then a signal ends it without a last word.
+pub(crate) fn asked_to_end() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        // without handlers the signals end the process by themselves
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else { return std::future::pending().await };
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
     }
 }

@@ -39,8 +39,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     options.origin = arguments.origin;
     let runtime = runtime()?;
     let service = Service::open(options).map_err(|error| refuse(&error))?;
-    announce(&service, arguments.json);
-    runtime.block_on(service.run(asked_to_end())).map_err(|stopped| end(&stopped))
+    runtime.block_on(async {
+        let end = asked_to_end();
+        announce(&service, arguments.json);
+        service.run(end).await.map_err(|stopped| ended(&stopped))
+    })
 }
 
 fn announce(service: &Service, json: bool) {
@@ -62,14 +65,14 @@ fn refuse(error: &StartError) -> Failure {
         StartError::BadWitness(_)
         | StartError::BadOrigin
         | StartError::OtherOrigin { .. }
-        | StartError::Listen { .. } => Kind::Misuse,
+        | StartError::Socket { .. } => Kind::Misuse,
         StartError::Locked => Kind::Refused,
         _ => Kind::Broken,
     };
     Failure::new(kind, error.code(), with_sources(error))
 }
 
-fn end(stopped: &Stopped) -> Failure {
+fn ended(stopped: &Stopped) -> Failure {
     Failure::new(Kind::Broken, stopped.code(), with_sources(stopped))
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     say(format_args!("  {program} audit {service} --policy {policy}"));
     say(format_args!("  curl {service}/checkpoint"));
     say("Ctrl-C ends it and deletes its folder.");
-    runtime()?.block_on(asked_to_end());
+    runtime()?.block_on(async { asked_to_end().await });
     Ok(())
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let (is_new, vkey) = (witness.is_new(), witness.verifier_key().to_string());
     runtime.block_on(async {
         let bound = witness.bind(arguments.listen).await.map_err(refuse)?;
-        let address = bound.address();
+        let (address, end) = (bound.address(), asked_to_end());
         if arguments.json {
             say(json!({ "listening": address.to_string(), "witness_vkey": vkey }));
         } else {
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             say(format_args!("Its key, for services and policies: {vkey}"));
             say("Ctrl-C ends it.");
         }
-        bound.run(asked_to_end()).await.map_err(refuse)
+        bound.run(end).await.map_err(refuse)
     })
 }
 

@@ -51,6 +51,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(api::HANDLE_LOOKUP, post(handle))
         .route(api::CONSISTENCY, get(consistency))
         .fallback(|| std::future::ready(Refusal::NotFound))
+        .method_not_allowed_fallback(|| std::future::ready(Refusal::Method))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BODY))
         .with_state(shared)
 }

@@ -51,6 +51,9 @@ pub(crate) enum Refusal {
         /// What.
         what: &'static str,
     },
+    /// A path that is there, asked in another way than it answers to.
+    #[error("this address does not take requests of this kind")]
+    Method,
     /// Nothing there.
     #[error("there is nothing at this address")]
     NotFound,
@@ -88,6 +91,7 @@ impl Refusal {
             Self::TooLarge => code::TOO_LARGE,
             Self::Malformed { .. } => code::MALFORMED,
             Self::NotFound => code::NOT_FOUND,
+            Self::Method => code::METHOD,
             Self::Broken(stopped) => stopped.code(),
         }
     }

@@ -1,0 +1,14 @@
+//! What whole-product tests need: the real binary in processes, people whose devices sign real entries, a proxy that
+//! lies, a log that lies.
+//!
+//! In scope: starting, asking, killing, copying. Not in scope: what has to come out; that is in `tests/`, one file per
+//! kind of claim. Every wait here ends with a panic that says what did not happen.
+//!
+//! Reading order: [`program`], [`world`], [`api`], [`people`], [`proxy`], [`lies`].
+
+pub mod api;
+pub mod lies;
+pub mod people;
+pub mod program;
+pub mod proxy;
+pub mod world;
