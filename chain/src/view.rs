@@ -108,7 +108,9 @@ impl From<DecodeError> for ViewError {
 pub struct LogEvidence {
     /// The newest header, in the checkpoint.
     pub newest: ProvenHeader,
-    /// Consistency proof from the view's size; empty at the first look and if the size is the same.
+    /// Consistency proof from the view's size; empty at the first look and if the size is the same. The usual proof from
+    /// a power of two cannot show a fork, because it leaves the older root out: who asks again, after
+    /// `chain.proof_invalid`, puts the root that the other side names for that size in front.
     pub consistency: Vec<Digest>,
 }
 
