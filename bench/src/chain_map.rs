@@ -31,11 +31,13 @@ impl ChainMap {
     pub fn publish(&mut self, accounts: &[Account]) -> Digest {
         let newest = self.tree.newest();
         let change = |(label, value): &Account| {
-            let key = key(label);
-            Change { key, old: self.tree.get(newest, &key).unwrap(), new: MapValue(Digest::sha256(value)) }
+            let new = MapValue(Digest::sha256(value));
+            Change { key: key(label), old: None, new }
         };
         let mut changes: Vec<_> = accounts.iter().map(change).collect();
         changes.sort_unstable_by_key(|change| change.key);
+        // in the order of the keys, whose ways lie near each other
+        changes.iter_mut().for_each(|change| change.old = self.tree.get(newest, &change.key).unwrap());
         self.tree.apply(newest, &changes).unwrap();
         self.tree.release_before(newest).unwrap();
         (self.before, self.last) = (newest, changes);

@@ -10,13 +10,11 @@ use bench::timing::median;
 use chain::replay::Replay;
 use chain::sigchain::entry::Claim;
 use ed25519_dalek::{Signature, VerifyingKey};
-use witness::auditor::first_false;
+use witness::checking::{Checking, Claims};
 
 const ROUNDS: usize = 5;
 const BLOCKS: usize = 20;
 const ENTRIES_A_BLOCK: usize = 1_000;
-/// As the auditor gathers them.
-const CLAIMS_AT_ONCE: usize = 8_192;
 
 fn main() {
     let record = record(BLOCKS, ENTRIES_A_BLOCK);
@@ -45,23 +43,23 @@ fn main() {
 fn replay(record: &Record) -> (f64, f64) {
     let begin = Instant::now();
     let mut judged = 0.0;
-    let (mut replay, mut claims) = (Replay::new(), Vec::new());
-    for (header, body) in &record.blocks {
+    let (mut replay, mut claims, mut checking) = (Replay::new(), Claims::default(), None);
+    for (number, (header, body)) in (0..).zip(&record.blocks) {
         let judging = Instant::now();
-        replay.apply(header, body, &mut claims).unwrap();
+        replay.apply(header, body, &mut claims.all).unwrap();
+        claims.end_block(number);
         judged += judging.elapsed().as_secs_f64();
-        if claims.len() >= CLAIMS_AT_ONCE {
-            check(&mut replay, &mut claims);
+        if claims.are_many() {
+            settle(&mut replay, checking.replace(Checking::start(std::mem::take(&mut claims))));
         }
     }
-    check(&mut replay, &mut claims);
+    settle(&mut replay, checking);
+    settle(&mut replay, Some(Checking::start(claims)));
     (begin.elapsed().as_secs_f64(), judged)
 }
 
-fn check(replay: &mut Replay, claims: &mut Vec<Claim>) {
-    assert_eq!(first_false(claims), None);
-    claims.clear();
-    replay.settle();
+fn settle(replay: &mut Replay, checking: Option<Checking>) {
+    replay.settle(checking.map_or(0, |checking| checking.finish().unwrap()));
 }
 
 type Bare = (VerifyingKey, Vec<u8>, Signature);
