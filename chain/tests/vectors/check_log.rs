@@ -1,0 +1,1 @@
+//! The verifier in Python, run over the example log and over damaged copies of it.
