@@ -10,9 +10,9 @@ use chain::sigchain::broken::RuleBroken;
 use chain::sigchain::entry::{Proposal, SeenCheckpoint};
 
 use crate::entries::Reply;
-use crate::judge::Reads;
+use crate::http::refusal::Refusal;
 use crate::record::Record;
-use crate::refusal::Refusal;
+use crate::sequencer::judge::Reads;
 use crate::shared::Shared;
 
 fn refuse<T>(reason: RuleBroken) -> Result<T, Refusal> {

@@ -14,20 +14,20 @@ use chain::log::note::{NoteSigner, VerifierKey};
 use protocol::limits::MAX_QUEUED;
 use tokio::sync::{Semaphore, watch};
 
+use crate::disk::folder::{Folder, write_atomically};
+use crate::disk::keys::Keys;
+use crate::disk::store::{Readers, Store};
+use crate::disk::tiles;
 use crate::error::{StartError, Stopped};
-use crate::folder::{Folder, write_atomically};
-use crate::genesis;
 use crate::http;
-use crate::keys::Keys;
 use crate::options::{Options, WitnessAddress};
 use crate::record::Record;
-use crate::seal::Sealer;
 use crate::sequencer::Sequencer;
+use crate::sequencer::genesis;
+use crate::sequencer::seal::Sealer;
 use crate::shared::{Message, Shared};
 use crate::start::{Found, PublicKeys, open_log};
-use crate::store::{Readers, Store};
-use crate::tiles;
-use crate::witness_http::WitnessClient;
+use crate::witnesses::client::WitnessClient;
 use crate::witnesses::{self, Gathering, Witness};
 
 /// A running service. It seals from its opening on; HTTP is answered in [`Service::run`].

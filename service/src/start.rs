@@ -15,11 +15,11 @@ use chain::log::checkpoint::{Checkpoint, LogSignedCheckpoint, VerifiedCheckpoint
 use chain::log::note::{SignedNote, VerifierKey};
 use chain::map::{MapKey, MapValue, Tree, snapshot};
 
+use crate::disk::folder::{Folder, read_if_there};
+use crate::disk::store::Store;
 use crate::error::{Corrupt, StartError};
-use crate::folder::{Folder, read_if_there};
 use crate::nodes::LogNodes;
 use crate::record::{Record, SealedHead, State};
-use crate::store::Store;
 
 /// A log as it was found.
 #[derive(Debug)]

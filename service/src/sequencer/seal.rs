@@ -26,13 +26,13 @@ use chain::sigchain::entry::{Entry, Signatures};
 use chain::sigchain::fold::Ground;
 use chain::sigchain::rules::RULE_SET;
 
+use crate::disk::folder::write_durably;
+use crate::disk::store::{BlockRecords, EntryRow, Store};
+use crate::disk::tiles;
 use crate::error::{Corrupt, SecondLook, Stopped};
-use crate::folder::write_durably;
-use crate::judge::{CheckedClaims, Reads, Remembered};
 use crate::record::{Record, SealedHead};
+use crate::sequencer::judge::{CheckedClaims, Reads, Remembered};
 use crate::shared::Shared;
-use crate::store::{BlockRecords, EntryRow, Store};
-use crate::tiles;
 
 /// What is to become a block, in any order.
 #[derive(Debug, Default)]
@@ -106,7 +106,7 @@ impl Sealer {
         let size = number.saturating_add(1);
         tiles::write_growth(&shared.folder, &self.store, number, size, |level, index| record.node(level, index))?;
         if record.parameters.policy.witnesses().is_empty() {
-            crate::folder::write_atomically(&shared.folder.checkpoint(), note.as_bytes())?;
+            crate::disk::folder::write_atomically(&shared.folder.checkpoint(), note.as_bytes())?;
             record.publish(size, note);
         }
         Ok(())

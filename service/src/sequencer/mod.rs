@@ -2,7 +2,11 @@
 //!
 //! One thread. It takes all that waits, at most one entry per account and per handle (BLK-3; the rest waits for the
 //! next block), and seals at once, so that a busy service writes large blocks and an idle one answers quickly (BLK-6).
-//! How a block is made and in which order it reaches the disk is in [`crate::seal`].
+//! How a block is made and in which order it reaches the disk is in [`seal`].
+
+pub(crate) mod genesis;
+pub(crate) mod judge;
+pub(crate) mod seal;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,10 +21,10 @@ use tokio::sync::oneshot;
 
 use crate::entries::{Accepted, Submission};
 use crate::error::Stopped;
-use crate::judge::{CheckedClaims, Reads, judge_unit};
+use crate::http::refusal::Refusal;
 use crate::record::Record;
-use crate::refusal::Refusal;
-use crate::seal::{Draft, Sealer};
+use crate::sequencer::judge::{CheckedClaims, Reads, judge_unit};
+use crate::sequencer::seal::{Draft, Sealer};
 use crate::shared::{Message, Shared};
 use crate::witnesses::Gathering;
 
