@@ -62,10 +62,7 @@ fn announce(service: &Service, json: bool) {
 
 fn refuse(error: &StartError) -> Failure {
     let kind = match error {
-        StartError::BadWitness(_)
-        | StartError::BadOrigin
-        | StartError::OtherOrigin { .. }
-        | StartError::Socket { .. } => Kind::Misuse,
+        StartError::BadWitness(_) | StartError::BadOrigin | StartError::OtherOrigin { .. } => Kind::Misuse,
         StartError::Locked => Kind::Refused,
         _ => Kind::Broken,
     };
