@@ -129,7 +129,7 @@ fn judge(fields: &Fields) -> Verdict {
     let entry = |fields: &Fields| Entry::decode(fields.get("entry")).unwrap();
     if let Some(chain) = fields.find("chain-key") {
         let bytes = [chain, fields.get("mls-key")].concat();
-        let keys = DeviceKeys::decode(&mut Reader::new(&bytes)).map_err(|error| refusal(error))?;
+        let keys = DeviceKeys::decode(&mut Reader::new(&bytes)).map_err(refusal)?;
         assert_eq!(keys.id().0, *fields.get("device-id"));
     } else if let Some(id) = fields.find("vrf-key-id") {
         let key = VrfPublicKey::from_bytes(&fields.array("vrf-key")).map_err(refusal)?;

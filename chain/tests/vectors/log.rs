@@ -112,8 +112,8 @@ fn digests<'a>(fields: &'a Fields, name: &'a str) -> Vec<Digest> {
 #[test]
 fn inclusion_is_shown_or_not() {
     let log = example();
-    let shown = |number: u64, size: u64, header: u64, path: Vec<Digest>| {
-        let fields = Fields::default().with("leaf", &log.headers[header as usize]).with_number("index", number);
+    let shown = |number: u64, size: u64, header: usize, path: Vec<Digest>| {
+        let fields = Fields::default().with("leaf", &log.headers[header]).with_number("index", number);
         let fields = fields.with_number("size", size).with_all("path", path.iter().map(|hash| hash.0));
         fields.with("root", log.root_at(size).0)
     };

@@ -4,12 +4,12 @@
 //! `TREFOIL_WRITE_VECTORS=1 cargo test -p chain --test vectors` writes them anew.
 
 #![expect(
-    clippy::expect_used,
+    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test fails by panicking; what it reads it wrote itself"
+    reason = "a test of files, which fails by panicking; what it reads it wrote itself"
 )]
 
 mod block;

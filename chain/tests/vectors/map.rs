@@ -2,7 +2,7 @@
 
 use chain::encoding::{Reader, Writer};
 use chain::id::Digest;
-use chain::map::{Change, EMPTY_ROOT, MapKey, MapProof, MapValue, TransitionProof, Tree};
+use chain::map::{Change, EMPTY_ROOT, MapKey, MapProof, MapValue, TransitionProof, Tree, inner_hash, leaf_hash};
 
 use crate::case::{Case, Fields, Verdict, check};
 
@@ -93,10 +93,12 @@ fn not_shown() -> Vec<Case> {
     let own_leaf = [&[1, 2], &hash(3).0[..], &good[VALUE..]].concat();
     // the leaf of key 5 with its own path, said to be where the descent of key 3 ends
     let elsewhere = [&[1, 2], &hash(5).0[..], &prove(&map, 5)[VALUE..]].concat();
-    let mut long = good.clone();
-    long[FIRST_P - 1] = 65;
-    let falling = with_byte(FIRST_P, good[FIRST_P + 33]);
+    let path = &good[FIRST_P..];
+    let mut not_falling = path.to_vec();
+    not_falling[0] = path[33];
     vec![
+        led("p-not-falling", "two steps with the same bit position, under the root to which they lead", &not_falling),
+        led("path-too-long", "a path of 65 steps, under the root to which they lead", &sixty_five_steps()),
         present("wrong-version", "version 2 of the proof", with_byte(0, 2)),
         present("wrong-kind", "kind 4 of the proof", with_byte(1, 4)),
         present(
@@ -106,9 +108,7 @@ fn not_shown() -> Vec<Case> {
         ),
         present("trailing-byte", "one byte follows the proof", [good.as_slice(), &[0]].concat()),
         present("truncated", "the last byte is missing", good[..good.len() - 1].to_vec()),
-        present("p-not-falling", "two steps with the same bit position", falling),
         present("wrong-sibling", "a sibling is another hash", with_byte(FIRST_P + 1, !good[FIRST_P + 1])),
-        present("path-too-long", "a path of 65 steps", [long, vec![0; 33 * 64]].concat()),
         Case::new(
             "wrong-root",
             Err(UNPROVEN),
@@ -118,6 +118,22 @@ fn not_shown() -> Vec<Case> {
         absent("absence-of-a-present-key", "the key's own leaf, shown for its absence", 3, own_leaf),
         absent("absence-beside-the-way", "a leaf that the key's bits do not lead to", 3, elsewhere),
     ]
+}
+
+/// A presence of key 3 whose path leads to the root, as far as hashes tell.
+fn led(name: &str, what: &str, path: &[u8]) -> Case {
+    let (key, value) = (MapKey(hash(3)), MapValue(hash(103)));
+    let root = path.chunks(33).fold(leaf_hash(&key, &value), |below, step| {
+        let (p, sibling) = (step[0], Digest(step[1..].try_into().unwrap()));
+        if key.bit(p) { inner_hash(&sibling, &below, p) } else { inner_hash(&below, &sibling, p) }
+    });
+    let steps = u8::try_from(path.len() / 33).unwrap();
+    let proof = [&[1, 1], &value.0.0[..], &[steps], path].concat();
+    Case::new(name, Err(UNPROVEN), what, fields(&root, 3, Some(103), proof))
+}
+
+fn sixty_five_steps() -> Vec<u8> {
+    (0..65).rev().flat_map(|p| [&[p], &hash(p).0[..]].concat()).collect()
 }
 
 /// BLK-2.
