@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks a Trefoil log, from the protocol document alone.
+"""Checks a Trefoil log by the rules of docs/protocol.md.
 
     check_log.py LOG VKEY
 
@@ -34,6 +34,7 @@ except ImportError:
 
 DAY = 86_400
 PRIME = 2**255 - 19
+D = -121665 * pow(121666, -1, PRIME) % PRIME
 # y of the points of small order: 0, 1, -1 and those of order 8
 ORDER_8 = int("7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7", 16)
 SMALL_ORDER = {0, 1, PRIME - 1, ORDER_8, PRIME - ORDER_8}
@@ -89,6 +90,8 @@ class Reader:
         key = self.take(32)
         y = int.from_bytes(key, "little") % 2**255
         need(y < PRIME and y not in SMALL_ORDER, self.rule, "a key is not canonical or of small order")
+        square = (y * y - 1) * (D * y * y + 1)  # x * x, times a square
+        need(pow(square, PRIME // 2, PRIME) == 1, self.rule, "a key is on no point of the curve")
         return key
 
     def end(self):

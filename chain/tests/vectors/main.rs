@@ -4,17 +4,28 @@
 //! `TREFOIL_WRITE_VECTORS=1 cargo test -p chain --test vectors` writes them anew.
 
 #![expect(
-    clippy::expect_used,
+    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test fails by panicking; what it reads it wrote itself"
+    reason = "a test of files, which fails by panicking; what it reads it wrote itself"
 )]
 
+mod block;
+mod case;
 mod check_log;
+mod entry;
 mod example_log;
 mod files;
+mod fold;
+mod handle;
+mod ids;
 #[expect(dead_code, clippy::cast_possible_truncation, reason = "each test uses a part of the ledger; logs are short")]
 #[path = "../ledger/mod.rs"]
 mod ledger;
+mod log;
+mod map;
+mod refused_entry;
+mod refused_fold;
+mod signatures;
