@@ -10,11 +10,12 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use chain::account::ProvenAccount;
 use chain::encoding::{Reader, Writer};
 use chain::evidence::Evidence;
 use chain::id::{AccountId, Digest};
 use chain::proven::ProvenRecord;
-use chain::view::{ProvenAccount, View};
+use chain::view::View;
 
 use crate::failure::{Failure, Kind};
 

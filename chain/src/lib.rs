@@ -6,6 +6,7 @@
 //! Reading order: [`encoding`] and [`id`], then [`sigchain`] (what an account is), [`map`] (where every
 //! account's head is), [`block`] (what changes at once), [`log`] (what order blocks have, and who saw it).
 
+pub mod account;
 pub mod audit;
 pub mod block;
 pub mod encoding;

@@ -210,11 +210,13 @@ impl Replay {
         self.undo.push(step);
     }
 
-    /// The signatures of all steps so far hold: forgets how to undo them.
-    pub fn settle(&mut self) {
-        self.undo.clear();
+    /// The signatures of all blocks below `number` hold: forgets how to undo them.
+    pub fn settle(&mut self, number: u64) {
+        let open = usize::try_from(self.blocks().saturating_sub(number)).unwrap_or(usize::MAX);
+        self.undo.drain(..self.undo.len().saturating_sub(open));
+        let oldest = self.undo.first().map_or(self.version, |step| step.version);
         // the version is held by this state, so it is known to the tree
-        let released = self.tree.release_before(self.version);
+        let released = self.tree.release_before(oldest);
         debug_assert!(released.is_ok());
     }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::account::ProvenAccount;
 use crate::block::{Header, Parameters};
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::evidence::{Evidence, Lie, contradicts, log_signed};
@@ -23,7 +24,7 @@ use crate::proven::{
     MAX_NOTE, ProvenGenesis, ProvenHeader, ProvenRecord, Unproven, check_inclusion, check_map, check_record,
     decode_policy,
 };
-use crate::sigchain::device_set::{AccountState, ConfirmedDevice, DeviceSet};
+use crate::sigchain::device_set::DeviceSet;
 use crate::stamped::{StampedEntry, fold_stamped};
 
 /// A view older than this is refreshed before it is used (CHK-5).
@@ -108,7 +109,9 @@ impl From<DecodeError> for ViewError {
 pub struct LogEvidence {
     /// The newest header, in the checkpoint.
     pub newest: ProvenHeader,
-    /// Consistency proof from the view's size; empty at the first look and if the size is the same.
+    /// Consistency proof from the view's size; empty at the first look and if the size is the same. The usual proof from
+    /// a power of two cannot show a fork, because it leaves the older root out: who asks again, after
+    /// `chain.proof_invalid`, puts the root that the other side names for that size in front.
     pub consistency: Vec<Digest>,
 }
 
@@ -459,50 +462,4 @@ fn check_newest(policy: &Policy, newest: &ProvenHeader) -> Result<(VerifiedCheck
         return Err(ViewError::Ahead { ahead_s });
     }
     Ok((verified, header, witnessed_s))
-}
-
-/// An account's state that the record proves, and what proves it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProvenAccount {
-    set: DeviceSet,
-    proven: ProvenRecord,
-}
-
-impl ProvenAccount {
-    /// The state.
-    pub fn set(&self) -> &DeviceSet {
-        &self.set
-    }
-
-    /// The devices that may be encrypted to, by id: none once the account has ended (RST-6).
-    pub fn confirmed_devices(&self) -> Vec<ConfirmedDevice> {
-        match self.set.state() {
-            AccountState::Open => {
-                self.set.confirmed().values().map(|it| ConfirmedDevice::proven(self.set.account(), it)).collect()
-            }
-            AccountState::ResetTo { .. } | AccountState::Closed => Vec::new(),
-        }
-    }
-
-    /// What proves it: to keep, because the next answer is compared with it.
-    pub fn proven(&self) -> &ProvenRecord {
-        &self.proven
-    }
-
-    /// Reads what was kept, checking everything again.
-    ///
-    /// # Errors
-    /// [`ViewError`]: the kept bytes are damaged.
-    pub fn restore(policy: &Policy, kept: ProvenRecord) -> Result<Self, ViewError> {
-        let (signed, _, set) = kept.check(policy)?;
-        VerifiedCheckpoint::from_log_signed(signed, policy)?;
-        Ok(Self { set, proven: kept })
-    }
-
-    /// True if `later` goes back behind this state, or stands beside it.
-    fn contradicts(&self, later: &Self) -> bool {
-        let place = |set: &DeviceSet| (set.generation(), set.sequence());
-        let (own, other) = (place(&self.set), place(&later.set));
-        other < own || (other == own && later.set != self.set)
-    }
 }

@@ -191,6 +191,22 @@ fn a_record_that_the_entries_do_not_give_convicts_the_log() {
     assert_eq!(rule_of_newest(&ledger), "BLK-4");
 }
 
+/// BLK-4, attack 10: a confirmation dated back in the record, so that the device looks older than it is. Who is shown
+/// the false time only cannot see it; who replays the block does.
+#[test]
+fn a_record_that_tells_another_time_than_its_block_convicts_the_log() {
+    let (mut ledger, alice) = pending_laptop();
+    let view = ledger.view();
+    let known = view.account(alice, None, &ledger.account_evidence(&alice, None)).unwrap();
+    let confirm = vec![ledger.confirm(&alice, &alice_laptop(), &alice_phone(), &alice_phone())];
+    let backdated = ledger.effects(&confirm, ledger.time_s(), &mut Signatures::CheckNow);
+    ledger.seal_unchecked(confirm, backdated, ledger.time_s() + 100 * HOUR_S);
+    assert_eq!(rule_of_newest(&ledger), "BLK-4");
+    let moved = view.advance(&ledger.log_evidence(view.size()), ledger.time_s()).unwrap();
+    let told = moved.account(alice, Some(&known), &ledger.account_evidence(&alice, Some(1)));
+    assert_eq!(told.unwrap_err().code(), "chain.proof_invalid");
+}
+
 /// An honest log in which much happens: openings, handles bound, moved and released, removals, two accounts a block.
 fn busy() -> Ledger {
     let (mut ledger, alice) = pending_laptop();
@@ -233,6 +249,13 @@ fn no_part_that_is_missing_or_swapped_convicts_an_honest_block() {
         (0..block.roots.len()).for_each(|at| acquitted(&|it| drop(it.roots.remove(at))));
         (0..block.accounts.len()).for_each(|at| acquitted(&|it| it.accounts[at].state.clear()));
         (0..block.handles.len()).for_each(|at| acquitted(&|it| it.handles[at].state.clear()));
+        if let [first, second, ..] = block.accounts.as_slice() {
+            // each account's state in the place of the other's
+            acquitted(&|it| (it.accounts[0].key, it.accounts[1].key) = (second.key, first.key));
+        }
+        for at in (0..block.handles.len()).filter(|at| !block.handles[*at].state.is_empty()) {
+            acquitted(&|it| it.handles[at].state[39] ^= 3);
+        }
         acquitted(&|it| it.transition.clear());
         acquitted(&|it| it.transition.truncate(1));
         acquitted(&|it| it.body.clear());
@@ -271,7 +294,8 @@ fn seal_bent(ledger: &mut Ledger, entries: Vec<Entry>, bend: impl Fn(&mut Header
 /// BLK-1, BLK-2, BLK-5: headers that do not fit what they stand for.
 #[test]
 fn a_bent_header_convicts_the_log_of_its_rule() {
-    let bends: [(&str, fn(&mut Header)); 6] = [
+    type Bend = fn(&mut Header);
+    let bends: [(&str, Bend); 6] = [
         ("BLK-1", |it| it.entries += 1),
         ("BLK-1", |it| it.vrf_key.0.0[0] ^= 1),
         ("BLK-2", |it| it.previous_root.0[0] ^= 1),
@@ -315,7 +339,10 @@ fn a_body_against_the_rules_convicts_the_log_of_its_rule() {
     assert_eq!(seal(vec![choose.clone()], &|it| it.changes[0].new = MapValue(Digest([9; 32]))), "BLK-4");
     assert_eq!(seal(vec![choose.clone()], &|it| it.changes.insert(0, it.changes[0])), "BLK-3");
     let confirm = ledger.confirm(&alice, &alice_laptop(), &alice_phone(), &alice_phone());
-    assert_eq!(seal(vec![choose.clone(), confirm], &|_| ()), "BLK-3");
+    let mut twice = ledger.clone();
+    let effects = twice.effects(std::slice::from_ref(&choose), twice.time_s() + 5, &mut Signatures::CheckNow);
+    twice.seal_unchecked(vec![choose.clone(), confirm], effects, twice.time_s() + 5);
+    assert_eq!(rule_of_newest(&twice), "BLK-3");
     // a handle that Alice holds
     let mut taken = ledger.clone();
     let bob = taken.open(&bob_phone(), Some("alice"));

@@ -10,6 +10,7 @@
 #[expect(dead_code, reason = "each test uses a part of the ledger")]
 mod ledger;
 
+use chain::account::ProvenAccount;
 use chain::evidence::{Evidence, Finding};
 use chain::handle::Handle;
 use chain::id::AccountId;
@@ -18,7 +19,8 @@ use chain::log::note::{NoteSignature, SignedNote};
 use chain::log::policy::Policy;
 use chain::proven::Unproven;
 use chain::sigchain::body::{Body, ResetChoice};
-use chain::view::{Freshness, LogEvidence, ProvenAccount, View, ViewError};
+use chain::sigchain::entry::Signatures;
+use chain::view::{Freshness, LogEvidence, View, ViewError};
 
 use ledger::{Device, HOUR_S, Ledger, alice_laptop, alice_phone, bob_phone, carol_phone, ghost};
 
@@ -340,6 +342,70 @@ fn withheld_swapped_and_restamped_entries_are_refused_without_an_accusation() {
     cut.entries.clear();
     let view = view.advance(&ledger.log_evidence(view.size()), ledger.time_s()).unwrap();
     assert_eq!(code(view.account(alice, Some(&known), &cut)), "chain.proof_invalid");
+}
+
+/// CHK-3: a record that tells of a time before the entry before, or after the newest block, is not believed even with
+/// an answer that fits it.
+#[test]
+fn an_entry_told_to_be_older_than_the_one_before_or_newer_than_the_log_is_refused() {
+    let (ledger, alice) = alice();
+    let sealed_s = ledger.time_s();
+    for (told_s, accepted) in [(sealed_s - 1, false), (sealed_s, true), (sealed_s + 50, true), (sealed_s + 51, false)] {
+        let mut ledger = ledger.clone();
+        let entry = vec![ledger.choose(&alice, ResetChoice::Never, &alice_phone())];
+        let effects = ledger.effects(&entry, told_s, &mut Signatures::CheckNow);
+        ledger.seal_unchecked(entry, effects, sealed_s + 50);
+        let mut evidence = ledger.account_evidence(&alice, None);
+        evidence.entries[1].time_s = told_s;
+        let looked = ledger.view().account(alice, None, &evidence);
+        assert_eq!(looked.is_ok(), accepted, "{}", i128::from(told_s) - i128::from(sealed_s));
+    }
+}
+
+/// CHK-2: the header shown beside a checkpoint is its newest.
+#[test]
+fn an_older_header_of_the_log_is_not_taken_for_the_newest() {
+    let (mut ledger, _) = alice();
+    let view = ledger.view();
+    ledger.grow(6);
+    let offered = LogEvidence { newest: ledger.proven_header(4, 6), ..ledger.log_evidence(view.size()) };
+    let refused = ViewError::Proof(Unproven::Header { number: 4, size: 6 });
+    assert_eq!(view.advance(&offered, ledger.time_s()), Err(refused));
+}
+
+/// Attack 17: the same checkpoint with older cosignatures makes a view no older.
+#[test]
+fn older_cosignatures_do_not_turn_a_view_back() {
+    let (ledger, _) = alice();
+    let now_s = ledger.time_s() + HOUR_S;
+    let at = |time_s| LogEvidence { newest: ledger.newest(&[0, 1, 2], time_s), consistency: Vec::new() };
+    let view = ledger.view().advance(&at(now_s), now_s).unwrap();
+    let again = view.advance(&at(now_s - 100), now_s).unwrap();
+    assert_eq!(again.witnessed_s(), now_s);
+    assert_eq!(View::decode(&again.encode()), Ok(again));
+}
+
+/// CHK-1: a policy may name two logs; what one says is nothing about the other.
+#[test]
+fn a_checkpoint_of_another_log_is_refused_and_no_fork() {
+    let (mut one, two) = (Ledger::new(0, 0), Ledger::named("other.example/log", 0, 0));
+    let text = format!("log {}\nlog {}\nquorum none\n", one.log_key(), two.log_key());
+    one.policy = text.parse().unwrap();
+    let view = one.view();
+    let offered = LogEvidence { newest: two.newest(&[], 0), consistency: Vec::new() };
+    assert_eq!(view.advance(&offered, one.time_s()), Err(ViewError::Proof(Unproven::Parameters)));
+}
+
+/// However often a view moves, it can be kept.
+#[test]
+fn a_view_remembers_the_newest_1024_roots() {
+    let mut ledger = Ledger::new(0, 0);
+    let mut view = ledger.view();
+    for size in 2..1_030 {
+        ledger.grow(size);
+        view = view.advance(&ledger.log_evidence(view.size()), ledger.time_s()).unwrap();
+    }
+    assert_eq!(View::decode(&view.encode()), Ok(view));
 }
 
 /// CHK-3: a newcomer need not fold a thousand entries, but nobody is spared the first 64.

@@ -58,7 +58,7 @@ fn whoever_saw_one_face_of_a_log_convicts_it_by_the_other() {
 }
 
 /// Attack 32: the file names whose key it is, and proves nothing once a byte of it is changed.
-fn convict_by_policy_and_by_damage(world: &World, evidence: &str, policy: &PathBuf) {
+fn convict_by_policy_and_by_damage(world: &World, evidence: &str, policy: &std::path::Path) {
     let policy = policy.display().to_string();
     let known = world.run(&["record", "check", evidence, "--json", "--policy", &policy]);
     assert_eq!(known.last()["known"], true, "{known:?}");

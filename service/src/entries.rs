@@ -17,11 +17,11 @@ use chain::sigchain::rules::REQUEST_LAPSES_AFTER_S;
 use protocol::limits::{DAY_S, MIN_FREE_PERCENT};
 use tokio::sync::oneshot;
 
-use crate::judge::{Reads, judge_unit, own_claim};
+use crate::disk::store::{Store, StoredEntry};
+use crate::http::refusal::Refusal;
 use crate::record::Record;
-use crate::refusal::Refusal;
+use crate::sequencer::judge::{Reads, judge_unit, own_claim};
 use crate::shared::Shared;
-use crate::store::{Store, StoredEntry};
 
 /// Kinds that open a request, by number (DeviceAdded, ResetRequested).
 const REQUEST_KINDS: [u8; 2] = [2, 9];
@@ -59,6 +59,9 @@ impl Shared {
         if matches!(proposal.statement.body, Body::AccountReset { .. }) {
             return Err(Refusal::NotProposable);
         }
+        if let Some(accepted) = self.sealed_before(&proposal)? {
+            return Ok(answered(accepted));
+        }
         let now_s = self.now_s();
         let rates = || self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let account = proposal.statement.position.account;
@@ -78,6 +81,25 @@ impl Shared {
             rates().add_new_account(&self.limits, address, now_s);
         }
         self.queue(entries, checked, account)
+    }
+
+    /// A device whose answer was lost asks again: if the account's newest entry is this very proposal, the answer is the
+    /// same as before. Older ones are not looked for: who sends those again has another aim (attack 3).
+    fn sealed_before(&self, proposal: &Proposal) -> Result<Option<Accepted>, Refusal> {
+        let position = proposal.statement.position;
+        self.readers.with(|store| {
+            let newest = store.account(&position.account)?.filter(|set| set.sequence() == position.sequence);
+            let Some(set) = newest else { return Ok(None) };
+            let entry = proposal.clone().complete(&self.origin, &self.keys.entry).hash();
+            let stored = store.entries_since(&position.account, position.sequence, u64::MAX, 1)?;
+            let place = stored.first().filter(|_| entry == set.head());
+            Ok(place.map(|stored| Accepted {
+                entry,
+                account: position.account,
+                sequence: position.sequence,
+                block: stored.block,
+            }))
+        })
     }
 
     /// Hands checked entries to the sequencer.
@@ -150,6 +172,14 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// A reply that is there already.
+fn answered(accepted: Accepted) -> Reply {
+    let (reply, waiting) = oneshot::channel();
+    // the receiver is held here, so it is taken
+    reply.send(Ok(accepted)).unwrap_or_default();
+    waiting
 }
 
 /// Attack 13: one popup at a time.

@@ -14,8 +14,8 @@ use protocol::api::{AccountAnswer, ConsistencyAnswer, HandleAnswer, Head, Sealed
 use protocol::bytes::{Base64Url, Hashes};
 use protocol::limits::{MAX_REQUEST_BODY, PAGE_ENTRIES};
 
+use crate::http::refusal::Refusal;
 use crate::record::{At, Proven};
-use crate::refusal::Refusal;
 use crate::shared::Shared;
 
 /// Most bytes of entries in one answer: with base64url and proofs it stays below 1 MiB.

@@ -1,4 +1,4 @@
-//! What an operator may set. Nine settings; each says who would change it.
+//! What an operator may set. Eight settings; each says who would change it.
 
 use std::fmt;
 use std::io;
@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use chain::log::note::VerifierKey;
 use protocol::limits::Limits;
 
+use crate::disk::folder::free_percent;
 use crate::error::StartError;
-use crate::folder::free_percent;
 use crate::shared::Clock;
 
 /// The settings.

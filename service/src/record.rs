@@ -137,6 +137,12 @@ impl Record {
         state.tree.get(state.tree.newest(), key).ok().flatten()
     }
 
+    /// Number of leaves of the newest map.
+    pub(crate) fn leaves(&self) -> usize {
+        let state = self.state();
+        state.tree.len(state.tree.newest()).unwrap_or_default()
+    }
+
     /// Proves a key under one of the two heads. `None` if nothing is published yet.
     pub(crate) fn prove(&self, at: At, key: &MapKey) -> Option<Proven> {
         let state = self.state();

@@ -9,10 +9,11 @@ use chain::sigchain::body::Body;
 use chain::sigchain::broken::RuleBroken;
 use chain::sigchain::entry::{Proposal, SeenCheckpoint};
 
+use crate::disk::store::Store;
 use crate::entries::Reply;
-use crate::judge::Reads;
+use crate::http::refusal::Refusal;
 use crate::record::Record;
-use crate::refusal::Refusal;
+use crate::sequencer::judge::Reads;
 use crate::shared::Shared;
 
 fn refuse<T>(reason: RuleBroken) -> Result<T, Refusal> {
@@ -35,8 +36,7 @@ impl Shared {
             if now_s < earliest_s {
                 return refuse(RuleBroken::ResetTooEarly { earliest_s, now_s });
             }
-            let notice_checkpoint = store.cosigned_covering(notice.block)?.unwrap_or_default().into_bytes();
-            let later_checkpoint = record.published_note().unwrap_or_default().into_bytes();
+            let [notice_checkpoint, later_checkpoint] = carried(record, store, notice.block)?;
             let body = Body::AccountReset { successor, notice_checkpoint, later_checkpoint };
             let reset = set.following(body, seen(record));
             let origin = &record.parameters.origin;
@@ -49,6 +49,16 @@ impl Shared {
         })?;
         self.queue(entries, checked, successor)
     }
+}
+
+/// RST-5: a cosigned checkpoint that covers the notice, and the newest one. Without witnesses nobody proves the wait,
+/// and nothing is carried.
+fn carried(record: &Record, store: &Store, notice: u64) -> Result<[Vec<u8>; 2], Refusal> {
+    if record.parameters.policy.smallest_quorum() == 0 {
+        return Ok([Vec::new(), Vec::new()]);
+    }
+    let covering = store.cosigned_covering(notice)?;
+    Ok([covering, record.published_note()].map(|note| note.unwrap_or_default().into_bytes()))
 }
 
 /// The newest checkpoint that the service itself has.

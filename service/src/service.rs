@@ -14,20 +14,20 @@ use chain::log::note::{NoteSigner, VerifierKey};
 use protocol::limits::MAX_QUEUED;
 use tokio::sync::{Semaphore, watch};
 
+use crate::disk::folder::{Folder, write_atomically};
+use crate::disk::keys::Keys;
+use crate::disk::store::{Readers, Store};
+use crate::disk::tiles;
 use crate::error::{StartError, Stopped};
-use crate::folder::{Folder, write_atomically};
-use crate::genesis;
 use crate::http;
-use crate::keys::Keys;
 use crate::options::{Options, WitnessAddress};
 use crate::record::Record;
-use crate::seal::Sealer;
 use crate::sequencer::Sequencer;
+use crate::sequencer::genesis;
+use crate::sequencer::seal::Sealer;
 use crate::shared::{Message, Shared};
 use crate::start::{Found, PublicKeys, open_log};
-use crate::store::{Readers, Store};
-use crate::tiles;
-use crate::witness_http::WitnessClient;
+use crate::witnesses::client::WitnessClient;
 use crate::witnesses::{self, Gathering, Witness};
 
 /// A running service. It seals from its opening on; HTTP is answered in [`Service::run`].
@@ -190,7 +190,7 @@ enum Beginning {
     /// With block 0.
     New { store: Store, signer: NoteSigner, witnesses: Vec<WitnessAddress> },
     /// With what was there.
-    Continued { sealer: Sealer, witnesses: Vec<Witness>, snapshot: u64 },
+    Continued { sealer: Sealer, witnesses: Vec<Witness> },
 }
 
 /// Sets the record of a log that was found, after it has been compared with what its witnesses have.
@@ -201,7 +201,7 @@ fn begin(
     found: Option<Found>,
     addresses: Vec<WitnessAddress>,
 ) -> Result<Beginning, StartError> {
-    let Some(Found { record, newest, snapshot }) = found else {
+    let Some(Found { record, newest, saved }) = found else {
         return Ok(Beginning::New { store, signer, witnesses: addresses });
     };
     let witnesses = witnesses_of(&record, &addresses);
@@ -216,8 +216,8 @@ fn begin(
         write_atomically(&folder.checkpoint(), record.published_note().unwrap_or_default().as_bytes())?;
     }
     shared.record.set(record).unwrap_or_default();
-    let sealer = Sealer::new(store, signer, newest);
-    Ok(Beginning::Continued { sealer, witnesses, snapshot })
+    let sealer = Sealer::new(store, signer, newest, saved);
+    Ok(Beginning::Continued { sealer, witnesses })
 }
 
 /// The witnesses in block 0, at their newest addresses.
@@ -266,15 +266,15 @@ fn work(
     beginning: Beginning,
     queue: Receiver<Message>,
 ) -> Result<(), Stopped> {
-    let (sealer, witnesses, snapshot) = match beginning {
-        Beginning::Continued { sealer, witnesses, snapshot } => (sealer, witnesses, snapshot),
+    let (sealer, witnesses) = match beginning {
+        Beginning::Continued { sealer, witnesses } => (sealer, witnesses),
         Beginning::New { store, signer, witnesses } => {
             let Some(witnesses) = genesis::learn_witnesses(shared, &store, &witnesses, &queue)? else { return Ok(()) };
             let policy = genesis::policy(&shared.log_vkey, &witnesses)
                 .map_err(|_| Stopped::Fault { what: "making a policy of these witnesses" })?;
             let (record, sealer) = genesis::seal(shared, store, signer, policy)?;
             shared.record.set(record).unwrap_or_default();
-            (sealer, witnesses, 0)
+            (sealer, witnesses)
         }
     };
     let threads = witnesses::start(shared, gathering, witnesses)?;
@@ -289,7 +289,6 @@ fn work(
         queue,
         gathering: Arc::clone(&gathering),
         waiting: VecDeque::new(),
-        snapshot,
     };
     let result = sequencer.run();
     shared.stop(None);

@@ -10,14 +10,14 @@ use chain::log::note::VerifierKey;
 use protocol::limits::Limits;
 use tokio::sync::{Semaphore, watch};
 
+use crate::disk::folder::Folder;
+use crate::disk::keys::Keys;
+use crate::disk::store::Readers;
 use crate::entries::Submission;
 use crate::error::Stopped;
-use crate::folder::Folder;
-use crate::keys::Keys;
-use crate::rates::Rates;
+use crate::http::rates::Rates;
+use crate::http::refusal::Refusal;
 use crate::record::Record;
-use crate::refusal::Refusal;
-use crate::store::Readers;
 
 /// Seconds since 1970 UTC.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;

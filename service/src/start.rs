@@ -15,19 +15,20 @@ use chain::log::checkpoint::{Checkpoint, LogSignedCheckpoint, VerifiedCheckpoint
 use chain::log::note::{SignedNote, VerifierKey};
 use chain::map::{MapKey, MapValue, Tree, snapshot};
 
+use crate::disk::folder::{Folder, read_if_there};
+use crate::disk::store::Store;
 use crate::error::{Corrupt, StartError};
-use crate::folder::{Folder, read_if_there};
 use crate::nodes::LogNodes;
 use crate::record::{Record, SealedHead, State};
-use crate::store::Store;
+use crate::sequencer::seal::Saved;
 
 /// A log as it was found.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) record: Record,
     pub(crate) newest: Header,
-    /// Newest block in the snapshot; 0 if there is none that is good.
-    pub(crate) snapshot: u64,
+    /// What the snapshot has, if there is a good one.
+    pub(crate) saved: Saved,
 }
 
 /// The public keys that the parameters have to name.
@@ -53,7 +54,7 @@ pub(crate) fn open_log(folder: &Folder, store: &Store, keys: &PublicKeys<'_>) ->
     }
     let note = check_signed(store, &parameters, &log)?;
     let published = read_published(folder, &parameters, &log, &note)?;
-    let (tree, versions, snapshot) = read_map(folder, store, &headers, published.as_ref().map(|it| it.0))?;
+    let (tree, versions, saved) = read_map(folder, store, &headers, published.as_ref().map(|it| it.0))?;
     let mut heads = BTreeMap::new();
     for ((size, version), header) in versions.into_iter().rev().zip(headers.iter().rev()) {
         // only the newest log-signed note is kept; older heads serve proofs under the published one
@@ -61,7 +62,7 @@ pub(crate) fn open_log(folder: &Folder, store: &Store, keys: &PublicKeys<'_>) ->
         heads.insert(size, SealedHead { note, header: header.clone(), version });
     }
     let record = Record::new(parameters, State { tree, log, heads, published });
-    Ok(Some(Found { record, newest, snapshot }))
+    Ok(Some(Found { record, newest, saved }))
 }
 
 fn read_headers(store: &Store) -> Result<Vec<Header>, StartError> {
@@ -131,13 +132,14 @@ fn read_published(
 
 type Versions = Vec<(u64, chain::map::Version)>;
 
-/// The map in a version for every block from the published one to the newest; and the newest block in the snapshot.
+/// The map in a version for every block from the published one to the newest; and what of it is in
+/// the snapshot.
 fn read_map(
     folder: &Folder,
     store: &Store,
     headers: &[Header],
     published: Option<u64>,
-) -> Result<(Tree, Versions, u64), StartError> {
+) -> Result<(Tree, Versions, Saved), StartError> {
     let size = headers.len() as u64;
     let oldest = published.unwrap_or(size);
     let from_snapshot =
@@ -147,7 +149,10 @@ fn read_map(
     if let Some(found) = from_snapshot
         && let Ok((tree, versions)) = replay(folder, found.tree, found.block, headers, oldest)
     {
-        return Ok((tree, versions, found.block));
+        // what was replayed counts as missing
+        let replayed = headers.iter().filter(|header| header.number > found.block);
+        let missing_changes = replayed.map(|header| header.entries as usize).sum();
+        return Ok((tree, versions, Saved { block: found.block, missing_changes }));
     }
     let block = oldest.saturating_sub(1);
     let mut leaves: BTreeMap<MapKey, MapValue> = store.leaves()?.into_iter().collect();
@@ -164,7 +169,7 @@ fn read_map(
         return Err(Corrupt::MapRoot { block }.into());
     }
     let (tree, versions) = replay(folder, tree, block, headers, oldest)?;
-    Ok((tree, versions, 0))
+    Ok((tree, versions, Saved::NONE))
 }
 
 fn root_after(headers: &[Header], block: u64) -> Option<chain::id::Digest> {

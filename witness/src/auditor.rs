@@ -1,15 +1,10 @@
 //! The auditor: replays every block of a log and checks every rule (`trefoil audit`).
 //!
 //! One look ([`Auditor::look`]) takes the newest checkpoint, proves all new headers against it, replays the blocks,
-//! checks all signatures on all cores, and then, if the auditor has a key, cosigns: "every block below this size
+//! checks all signatures on all cores meanwhile ([`crate::checking`]), and then, if the auditor has a key, cosigns: "every block below this size
 //! replayed, every rule holds". The rules themselves are [`chain::replay`]'s.
-//!
-//! Signatures are checked one by one, not in batches: batch verification multiplies by random factors, so it accepts
-//! some signatures with small-order parts that strict verification refuses, and an auditor must never accept what a
-//! client would refuse.
 
 use std::path::PathBuf;
-use std::thread;
 
 use chain::audit::BlockBroken;
 use chain::block::{MAX_BODY, body_hash};
@@ -21,16 +16,15 @@ use chain::log::merkle::{self, Frontier};
 use chain::log::note::{NoteError, NoteSigner, SignedNote};
 use chain::log::policy::Policy;
 use chain::replay::Replay;
-use chain::sigchain::entry::Claim;
+use chain::sigchain::broken::RuleBroken;
 use chain::view::BLOCK_AHEAD_S;
 use thiserror::Error;
 
 use crate::audit_folder::{AuditFolder, FolderError};
+use crate::checking::{Checking, Claims};
 use crate::headers::Headers;
 use crate::source::{Source, SourceError};
 
-/// How many signatures are gathered before they are checked.
-const CLAIMS_AT_ONCE: usize = 8_192;
 /// After how many blocks the state is kept.
 const KEEP_EVERY: u64 = 20_000;
 /// Most bytes of a checkpoint.
@@ -141,6 +135,15 @@ pub enum Progress {
     Headers(u64, u64),
     /// Blocks replayed, of how many.
     Blocks(u64, u64),
+}
+
+/// What was judged, and whose signatures are not yet known to hold.
+#[derive(Debug, Default)]
+struct Open {
+    /// Being checked.
+    checking: Option<Checking>,
+    /// Of later blocks.
+    claims: Claims,
 }
 
 /// An auditor of one log.
@@ -262,26 +265,79 @@ impl Auditor {
         headers: &Headers,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), AuditError> {
-        let mut claims = Vec::new();
-        let mut ends = Vec::new();
+        let mut open = Open::default();
+        let judged = self.judge_blocks(&mut open, note, checkpoint, headers, progress);
+        // also when a file was missing: a later look starts behind these blocks
+        self.check_all(&mut open, note, checkpoint, headers)?;
+        judged
+    }
+
+    fn judge_blocks(
+        &mut self,
+        open: &mut Open,
+        note: &SignedNote,
+        checkpoint: &Checkpoint,
+        headers: &Headers,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), AuditError> {
         let mut kept_at = headers.first;
         for (number, header) in (headers.first..).zip(&headers.bytes) {
             let body = self.body(number, header)?;
-            if let Err(broken) = self.replay.apply(header, &body, &mut claims) {
-                self.check_claims(&mut claims, &mut ends, note, checkpoint, headers)?;
+            if let Err(broken) = self.replay.apply(header, &body, &mut open.claims.all) {
+                self.check_all(open, note, checkpoint, headers)?;
                 return Err(self.accuse(broken, note, checkpoint, headers, &body));
             }
-            ends.push((number, claims.len()));
-            if claims.len() >= CLAIMS_AT_ONCE {
-                self.check_claims(&mut claims, &mut ends, note, checkpoint, headers)?;
+            open.claims.end_block(number);
+            if open.claims.are_many() {
+                let before = open.checking.replace(Checking::start(std::mem::take(&mut open.claims)));
+                self.settle(before, open, note, checkpoint, headers)?;
                 if number - kept_at >= KEEP_EVERY {
+                    self.check_all(open, note, checkpoint, headers)?;
                     kept_at = number;
                     self.keep_state()?;
                 }
             }
             progress(Progress::Blocks(number + 1, checkpoint.size));
         }
-        self.check_claims(&mut claims, &mut ends, note, checkpoint, headers)
+        Ok(())
+    }
+
+    /// Checks every signature that is still open.
+    fn check_all(
+        &mut self,
+        open: &mut Open,
+        note: &SignedNote,
+        checkpoint: &Checkpoint,
+        headers: &Headers,
+    ) -> Result<(), AuditError> {
+        let before = open.checking.take();
+        self.settle(before, open, note, checkpoint, headers)?;
+        let last = Checking::start(std::mem::take(&mut open.claims));
+        self.settle(Some(last), open, note, checkpoint, headers)
+    }
+
+    /// Waits for a check; if a signature does not hold, goes back to its block and accuses it.
+    fn settle(
+        &mut self,
+        checking: Option<Checking>,
+        open: &mut Open,
+        note: &SignedNote,
+        checkpoint: &Checkpoint,
+        headers: &Headers,
+    ) -> Result<(), AuditError> {
+        let number = match checking.map_or(Ok(0), Checking::finish) {
+            Ok(checked) => {
+                self.replay.settle(checked);
+                return Ok(());
+            }
+            Err(number) => number,
+        };
+        *open = Open::default();
+        self.replay.take_back(number);
+        let header = headers.header(number).unwrap_or_default().to_vec();
+        let body = self.body(number, &header)?;
+        let broken = BlockBroken::Entry { index: 0, reason: RuleBroken::Signature { place: 0 } };
+        Err(self.accuse(broken, note, checkpoint, headers, &body))
     }
 
     fn body(&self, number: u64, header: &[u8]) -> Result<Vec<u8>, AuditError> {
@@ -289,30 +345,6 @@ impl Auditor {
         let body = self.source.read(&path, MAX_BODY)?;
         let named = chain::block::Header::decode(header).map(|header| header.body_hash);
         if named == Ok(body_hash(&body)) { Ok(body) } else { Err(unproven(&path)) }
-    }
-
-    /// Checks the gathered signatures on all cores; if one does not hold, goes back to its block and accuses it.
-    fn check_claims(
-        &mut self,
-        claims: &mut Vec<Claim>,
-        ends: &mut Vec<(u64, usize)>,
-        note: &SignedNote,
-        checkpoint: &Checkpoint,
-        headers: &Headers,
-    ) -> Result<(), AuditError> {
-        let Some(false_claim) = first_false(claims) else {
-            claims.clear();
-            ends.clear();
-            self.replay.settle();
-            return Ok(());
-        };
-        let number = ends.iter().find(|(_, end)| false_claim < *end).map_or(headers.first, |(number, _)| *number);
-        self.replay.take_back(number);
-        let header = headers.header(number).unwrap_or_default().to_vec();
-        let body = self.body(number, &header)?;
-        let broken =
-            BlockBroken::Entry { index: 0, reason: chain::sigchain::broken::RuleBroken::Signature { place: 0 } };
-        Err(self.accuse(broken, note, checkpoint, headers, &body))
     }
 
     fn accuse(
@@ -395,18 +427,4 @@ fn fork_path(leaves: &[Digest], size: u64) -> Option<Vec<Digest>> {
         path.insert(0, merkle::root(size, node).ok()?);
     }
     Some(path)
-}
-
-/// Index of the first claim that does not hold, looked for on all cores.
-pub fn first_false(claims: &[Claim]) -> Option<usize> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let part = claims.len().div_ceil(cores).max(64);
-    thread::scope(|scope| {
-        let threads: Vec<_> = claims
-            .chunks(part)
-            .enumerate()
-            .map(|(i, chunk)| scope.spawn(move || chunk.iter().position(|it| !it.holds()).map(|at| i * part + at)))
-            .collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok().flatten()).min()
-    })
 }

@@ -5,10 +5,11 @@
 //! be forgotten ([`store`]), and the HTTP interface ([`server`]). It does not look at what the leaves say.
 //!
 //! The **auditor** ([`auditor`]) replays every block and checks every rule by [`chain::replay`]; here are where it reads
-//! ([`source`], [`headers`]) and what it keeps ([`audit_folder`]).
+//! ([`source`], [`headers`]), who checks the signatures meanwhile ([`checking`]) and what it keeps ([`audit_folder`]).
 
 pub mod audit_folder;
 pub mod auditor;
+pub mod checking;
 mod connection;
 pub mod headers;
 pub mod server;

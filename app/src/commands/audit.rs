@@ -133,7 +133,8 @@ fn report(summary: &Summary, json: bool) {
         }));
     } else {
         say(format_args!(
-            "Every rule holds in all {blocks} blocks: {entries} entries of {accounts} accounts. Root {root}."
+            "Every rule holds, from block 0 to block {}: {entries} entries, {accounts} accounts. Log root {root}.",
+            blocks.saturating_sub(1)
         ));
     }
 }

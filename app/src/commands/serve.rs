@@ -32,7 +32,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let witnesses = arguments.witness.iter().map(|text| text.parse::<WitnessAddress>());
     let witnesses = witnesses.collect::<Result<Vec<_>, _>>().map_err(|error| refuse(&error))?;
-    let mut options = Options::new(arguments.data);
+    let data = std::path::absolute(&arguments.data).map_err(Failure::broken)?;
+    let mut options = Options::new(data);
     options.listen = Some(arguments.listen);
     options.witnesses = witnesses;
     options.origin = arguments.origin;

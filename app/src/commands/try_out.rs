@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use chain::account::ProvenAccount;
 use chain::handle::Handle;
 use chain::id::{AccountId, DeviceId, DeviceKeys, Digest};
 use chain::label;
 use chain::sigchain::body::{Answer, Body, Confirmer, ResetChoice};
 use chain::sigchain::entry::{Proposal, SeenCheckpoint, Statement};
-use chain::view::{ProvenAccount, View};
+use chain::view::View;
 use ed25519_dalek::SigningKey;
 use protocol::api::EntryAccepted;
 use serde_json::Value;

@@ -35,7 +35,11 @@ fn main() {
     let steady = proposals(20_000, &origin, 2);
     let (rate, mut waits) = runtime.block_on(submit(address, flood, "", None));
     println!("sustained, acknowledged when durable: {rate:.0} entries/s   {}", spread(&mut waits));
-    println!("  = {:.0} % of what one core verifies (2 signatures an entry), {:.1} entries a sync", 200.0 * rate / verifies, rate / syncs);
+    println!(
+        "  = {:.0} % of what one core verifies (2 signatures an entry), {:.1} entries a sync",
+        200.0 * rate / verifies,
+        rate / syncs
+    );
     let (half, mut waits) = runtime.block_on(submit(address, steady, "?wait=quorum", Some(rate / 2.0)));
     println!("at {half:.0} entries/s, submit to quorum-cosigned block: {}", spread(&mut waits));
     println!("one core: {verifies:.0} verifications/s; disk: {syncs:.0} syncs/s");
@@ -144,7 +148,9 @@ async fn exchange(stream: &mut TcpStream, path: &str, body: &[u8]) {
         answer.extend_from_slice(&part[..read]);
         let text = String::from_utf8_lossy(&answer);
         let Some(end) = text.find("\r\n\r\n") else { continue };
-        let length = text.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
+        let length = text
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
         if answer.len() >= end + 4 + length.unwrap_or(0) {
             assert!(text.starts_with("HTTP/1.1 200"), "{text}");
             return;

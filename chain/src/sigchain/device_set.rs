@@ -266,7 +266,7 @@ fn key_mark(key: &PublicKey) -> [u8; 16] {
 
 /// A device that the service *and* an older device of its account confirmed, as proven by the public record.
 ///
-/// The only type that can be encrypted to. There is no way to make one but [`crate::view::ProvenAccount`]:
+/// The only type that can be encrypted to. There is no way to make one but [`crate::account::ProvenAccount`]:
 ///
 /// ```compile_fail
 /// let device = chain::sigchain::device_set::ConfirmedDevice { account: todo!(), keys: todo!() };

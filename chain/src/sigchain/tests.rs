@@ -7,4 +7,5 @@ mod entries;
 mod properties;
 mod recovery;
 mod resets;
+mod wait;
 pub(crate) mod world;

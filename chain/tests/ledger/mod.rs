@@ -162,7 +162,7 @@ impl Ledger {
         self.headers.iter().map(|header| merkle::leaf_hash(header)).collect()
     }
 
-    fn node(&self, level: u8, index: u64) -> Option<Digest> {
+    pub(crate) fn node(&self, level: u8, index: u64) -> Option<Digest> {
         if level == 0 {
             return self.headers.get(index as usize).map(|header| merkle::leaf_hash(header));
         }
@@ -197,6 +197,11 @@ impl Ledger {
 
     pub(crate) fn entries(&self, account: &AccountId) -> &[StampedEntry] {
         &self.entries[account]
+    }
+
+    /// The map after the newest block.
+    pub(crate) fn tree(&self) -> Tree {
+        self.states.last().unwrap().tree()
     }
 
     fn seen(&self) -> SeenCheckpoint {

@@ -1,13 +1,14 @@
 //! Entries: accepted ones are proven, the others refused by their code.
 
 use crate::world::{
-    Device, LOOPBACK, World, account, answer, bytes, lookup, nothing_seen, proven, proven_handle, submit, submit_from,
-    well_known,
+    Device, LOOPBACK, World, account, answer, bytes, fold, lookup, nothing_seen, proven, proven_handle, submit,
+    submit_from, well_known,
 };
 use axum::http::Request;
 use chain::sigchain::body::ResetChoice;
 use chain::sigchain::device_set::DeviceSet;
 use protocol::api::{AccountAnswer, ConsistencyAnswer};
+use protocol::limits::Limits;
 
 /// BLK-7: the answer comes after the block, and the block proves the entry.
 #[test]
@@ -45,6 +46,19 @@ fn the_second_entry_on_one_head_is_a_conflict() {
     assert_eq!(proven(&service, &id).unwrap().sequence(), 1);
 }
 
+/// A device whose answer was lost asks again, and gets the answer that it would have had; nothing is sealed twice.
+#[test]
+fn the_newest_entry_handed_in_again_gets_the_same_answer() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let (id, device) = account(&service);
+    let proposal = device.choosing(&proven(&service, &id).unwrap(), ResetChoice::Never);
+    let first = submit(&service, &proposal).unwrap();
+    let again = submit(&service, &proposal).unwrap();
+    assert_eq!((again.block, &again.entry, again.sequence), (first.block, &first.entry, first.sequence));
+    assert_eq!(proven(&service, &id).unwrap().sequence(), 1);
+}
+
 /// Attack 3: a recorded confirmation is named for what it is.
 #[test]
 fn an_old_confirmation_is_refused_as_a_replay() {
@@ -55,6 +69,7 @@ fn an_old_confirmation_is_refused_as_a_replay() {
     submit(&service, &second.joining(&proven(&service, &id).unwrap())).unwrap();
     let confirmation = first.confirming(&proven(&service, &id).unwrap(), &second);
     submit(&service, &confirmation).unwrap();
+    submit(&service, &first.choosing(&proven(&service, &id).unwrap(), ResetChoice::Never)).unwrap();
     assert_eq!(submit(&service, &confirmation).unwrap_err(), "confirm.replayed");
 }
 
@@ -140,6 +155,25 @@ fn requests_to_join_are_limited_by_account() {
     submit(&service, &Device::new().joining(&set)).unwrap();
 }
 
+/// Attack 28: a flood of requests to join one account is refused early, and another account goes on.
+#[test]
+fn a_flood_does_not_stop_another_account() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let ((flooded, _), (id, first)) = (account(&service), account(&service));
+    let second = Device::new();
+    submit(&service, &second.joining(&proven(&service, &id).unwrap())).unwrap();
+    let set = proven(&service, &flooded).unwrap();
+    let accepted: usize = std::thread::scope(|scope| {
+        let flood = || (0..100).filter(|_| submit(&service, &Device::new().joining(&set)).is_ok()).count();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(flood)).collect();
+        submit(&service, &first.confirming(&proven(&service, &id).unwrap(), &second)).unwrap();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(accepted, 1);
+    assert_eq!(proven(&service, &id).unwrap().confirmed().len(), 2);
+}
+
 /// Attack 28: twenty entries of one account in a day; others are not touched.
 #[test]
 fn entries_are_limited_by_account() {
@@ -155,6 +189,26 @@ fn entries_are_limited_by_account() {
     account(&service);
     world.pass(86_400);
     choose(&set).unwrap();
+}
+
+/// Attack 27: an answer has at most 256 entries, and says that there are more.
+#[test]
+fn entries_come_in_pages() {
+    let mut world = World::new();
+    world.limits = Limits::NONE;
+    let service = world.open().unwrap();
+    let (id, device) = account(&service);
+    let mut previous = proven(&service, &id).unwrap();
+    for _ in 0..260 {
+        let proposal = device.choosing(&previous, ResetChoice::OneDay);
+        let accepted = submit(&service, &proposal).unwrap();
+        let path = format!("/v1/accounts/{id}?since={}", accepted.sequence);
+        let page: AccountAnswer = answer(&service, Request::get(path), "", LOOPBACK).unwrap();
+        previous = fold(&service, Some(previous), &page.entries).unwrap();
+    }
+    let first: AccountAnswer = answer(&service, Request::get(format!("/v1/accounts/{id}")), "", LOOPBACK).unwrap();
+    assert_eq!((first.entries.len(), first.more), (256, true));
+    assert_eq!(proven(&service, &id), Some(previous));
 }
 
 /// BLK-7: below a tenth of the disk nothing is promised, and what is there is still served.

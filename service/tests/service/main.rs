@@ -1,6 +1,15 @@
-//! The service through its router, without sockets and with a made-up clock.
+//! The service through its router, with a made-up clock; witnesses and one test of the listener on loopback ports.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod entries;
+mod listener;
+mod replay;
 mod restarts;
 mod witness;
 mod witnesses;

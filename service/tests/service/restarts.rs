@@ -61,6 +61,25 @@ fn a_second_process_is_refused() {
     world.open().unwrap();
 }
 
+/// Keys are for the service alone, and without them a log does not go on.
+#[test]
+fn a_log_without_its_keys_does_not_start() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    world.open().unwrap().close().unwrap();
+    for name in ["log", "entry", "vrf"] {
+        let key = world.data.join("keys").join(name);
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+        let seed = fs::read(&key).unwrap();
+        fs::remove_file(&key).unwrap();
+        assert_eq!(error_code(&world), "store.io");
+        fs::write(&key, "7".repeat(64)).unwrap();
+        assert_eq!(error_code(&world), "store.io");
+        fs::write(&key, seed).unwrap();
+    }
+    world.open().unwrap();
+}
+
 #[test]
 fn another_origin_is_refused() {
     let world = World::new();

@@ -43,7 +43,7 @@ impl Witness {
         listener.set_nonblocking(true).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new()
-            .route("/vkey", get(async |State(it): State<Arc<Shared>>| it.signer.verifier_key().to_string()))
+            .route("/vkey", get(async |State(it): State<Arc<Shared>>| it.vkey()))
             .route("/add-checkpoint", post(async |State(it): State<Arc<Shared>>, body: String| it.add(body.as_bytes())))
             .route("/{origin}/checkpoint", get(async |State(it): State<Arc<Shared>>, _: Path<String>| it.newest()))
             .with_state(Arc::clone(&shared));
@@ -80,6 +80,13 @@ impl Witness {
 }
 
 impl Shared {
+    fn vkey(&self) -> (StatusCode, String) {
+        if self.down.load(Ordering::Relaxed) {
+            return (StatusCode::SERVICE_UNAVAILABLE, String::new());
+        }
+        (StatusCode::OK, self.signer.verifier_key().to_string())
+    }
+
     fn add(&self, body: &[u8]) -> (StatusCode, String) {
         if self.down.load(Ordering::Relaxed) {
             return (StatusCode::SERVICE_UNAVAILABLE, String::new());

@@ -36,9 +36,31 @@ fn wait_until_published(service: &Service) {
     }
 }
 
+/// What is published: the checkpoint without its signatures, of which more may come.
+fn published(service: &Service) -> String {
+    SignedNote::parse(&bytes(service, "/checkpoint")).unwrap().text().to_owned()
+}
+
 /// A proposal whose answer waits for the quorum.
 fn submit_and_wait(service: &Service, proposal: Vec<u8>) -> EntryAccepted {
     answer(service, Request::post("/v1/entries?wait=quorum"), proposal, LOOPBACK).unwrap()
+}
+
+/// Block 0 names the witnesses, so it waits for their keys; until then the answer is 503.
+#[test]
+fn block_0_waits_until_every_witness_key_is_known() {
+    let world = World::new();
+    let witnesses = witnesses(&world, 3);
+    witnesses[2].set_down(true);
+    let options = Options { witnesses: witnesses.iter().map(Witness::by_url).collect(), ..world.options() };
+    let service = Service::open(options).unwrap();
+    witnesses.iter().for_each(|witness| witness.trust(service.log_vkey()));
+    let refused = submit(&service, &Device::new().opening(None).1);
+    assert_eq!(refused.unwrap_err(), "service.starting");
+    assert!(!service.policy_path().exists());
+    witnesses[2].set_down(false);
+    wait_until_published(&service);
+    assert_eq!(well_known(&service).witnesses.len(), 3);
 }
 
 /// CHK-2: what is published has a quorum of cosignatures, and proofs are made under it.
@@ -68,11 +90,11 @@ fn without_a_quorum_nothing_newer_is_published() {
     let world = World::new();
     let witnesses = witnesses(&world, 3);
     let service = open(&world, &witnesses);
-    let published = bytes(&service, "/checkpoint");
+    let before = published(&service);
     witnesses[..2].iter().for_each(|witness| witness.set_down(true));
     let (id, _) = account(&service);
     let (other, _) = account(&service);
-    assert_eq!(bytes(&service, "/checkpoint"), published);
+    assert_eq!(published(&service), before);
     assert_eq!(proven(&service, &id), None);
     witnesses[1].set_down(false);
     let (third, opening) = Device::new().opening(None);
@@ -90,14 +112,14 @@ fn a_restart_publishes_what_was_published() {
     submit_and_wait(&service, opening.encode());
     witnesses.iter().for_each(|witness| witness.set_down(true));
     let (other, _) = account(&service);
-    let published = bytes(&service, "/checkpoint");
+    let before = published(&service);
     service.close().unwrap();
     for snapshot in [true, false] {
         if !snapshot {
             std::fs::remove_file(world.data.join("tree.snapshot")).unwrap();
         }
         let service = Service::open(world.options()).unwrap();
-        assert_eq!(bytes(&service, "/checkpoint"), published);
+        assert_eq!(published(&service), before);
         assert!(proven(&service, &id).is_some());
         assert_eq!(proven(&service, &other), None);
         service.close().unwrap();
@@ -138,9 +160,9 @@ fn a_copy_that_went_its_own_way_does_not_start_again() {
     let nowhere = |witness: &Witness| WitnessAddress { url: "http://127.0.0.1:9".into(), ..witness.by_key() };
     let apart = Options { witnesses: witnesses.iter().map(nowhere).collect(), ..copy.options() };
     let fork = Service::open(apart).unwrap();
-    let published = bytes(&fork, "/checkpoint");
+    let before = published(&fork);
     let (id, _) = account(&fork);
-    assert_eq!(bytes(&fork, "/checkpoint"), published);
+    assert_eq!(published(&fork), before);
     assert_eq!(proven(&fork, &id), None);
     fork.close().unwrap();
     let service = Service::open(world.options()).unwrap();
@@ -152,8 +174,18 @@ fn a_copy_that_went_its_own_way_does_not_start_again() {
 /// RST-4, RST-5: a reset is carried out when its time has come, with both checkpoints, in one block with its successor.
 #[test]
 fn a_reset_that_is_due_is_carried_out() {
+    reset_when_due(3);
+}
+
+/// RST-5: without witnesses nobody proves the wait, and block time alone decides.
+#[test]
+fn a_reset_without_witnesses_is_carried_out() {
+    reset_when_due(0);
+}
+
+fn reset_when_due(count: u8) {
     let world = World::new();
-    let witnesses = witnesses(&world, 3);
+    let witnesses = witnesses(&world, count);
     let service = open(&world, &witnesses);
     let (id, opening) = Device::new().opening(None);
     submit_and_wait(&service, opening.encode());

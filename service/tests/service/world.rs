@@ -23,7 +23,7 @@ use chain::sigchain::device_set::DeviceSet;
 use chain::sigchain::entry::{Entry, Proposal, SeenCheckpoint, Signatures, Statement};
 use chain::sigchain::fold::Ground;
 use ed25519_dalek::SigningKey;
-use protocol::api::{AccountAnswer, EntryAccepted, HandleAnswer, Head, WellKnown};
+use protocol::api::{AccountAnswer, EntryAccepted, HandleAnswer, Head, SealedEntry, WellKnown};
 use protocol::limits::Limits;
 use protocol::refusal::Problem;
 use serde::de::DeserializeOwned;
@@ -184,21 +184,11 @@ fn map_value(proof: &[u8], header: &Header, key: &MapKey) -> Option<MapValue> {
 /// An account as its answer proves it, all entries folded.
 pub(crate) fn proven(service: &Service, account: &AccountId) -> Option<DeviceSet> {
     let mut set: Option<DeviceSet> = None;
-    let parameters = chain::block::Parameters::decode(&bytes(service, "/block/0")).unwrap();
     loop {
         let since = set.as_ref().map_or(0, |set| set.sequence() + 1);
         let path = format!("/v1/accounts/{account}?since={since}");
         let found: AccountAnswer = answer(service, Request::get(path), "", LOOPBACK).unwrap();
-        for sealed in &found.entries {
-            let entry = Entry::decode(&sealed.entry.0).unwrap();
-            let ground =
-                Ground { parameters: &parameters, block: sealed.block, time_s: sealed.time_s, root_at: &|_| None };
-            let folded = match &set {
-                None => DeviceSet::open(&entry, &ground, &mut Signatures::CheckNow),
-                Some(set) => set.apply(&entry, &ground, &mut Signatures::CheckNow),
-            };
-            set = Some(folded.unwrap());
-        }
+        set = fold(service, set, &found.entries);
         if !found.more {
             let (header, _) = check_head(service, &found.head);
             let value = map_value(&found.map_proof.0, &header, &MapKey(DeviceSet::map_key(account)));
@@ -206,6 +196,20 @@ pub(crate) fn proven(service: &Service, account: &AccountId) -> Option<DeviceSet
             return set;
         }
     }
+}
+
+/// Continues the fold of an account.
+pub(crate) fn fold(service: &Service, set: Option<DeviceSet>, entries: &[SealedEntry]) -> Option<DeviceSet> {
+    let parameters = chain::block::Parameters::decode(&bytes(service, "/block/0")).unwrap();
+    entries.iter().fold(set, |set, sealed| {
+        let entry = Entry::decode(&sealed.entry.0).unwrap();
+        let ground = Ground { parameters: &parameters, block: sealed.block, time_s: sealed.time_s, root_at: &|_| None };
+        let folded = match &set {
+            None => DeviceSet::open(&entry, &ground, &mut Signatures::CheckNow),
+            Some(set) => set.apply(&entry, &ground, &mut Signatures::CheckNow),
+        };
+        Some(folded.unwrap())
+    })
 }
 
 /// Who holds a handle, as the answer proves it; and the handle's label.

@@ -13,17 +13,17 @@ use chain::log::note::{NoteSigner, VerifierKey};
 use chain::log::policy::Policy;
 use chain::map::Tree;
 
+use crate::disk::folder::{write_atomically, write_durably};
+use crate::disk::store::{BlockRecords, Store};
+use crate::disk::tiles;
 use crate::error::{StartError, Stopped};
-use crate::folder::{write_atomically, write_durably};
 use crate::nodes::LogNodes;
 use crate::options::WitnessAddress;
 use crate::record::{Record, SealedHead, State};
-use crate::seal::{Sealer, sign};
+use crate::sequencer::seal::{Saved, Sealer, sign};
 use crate::shared::{Message, Shared};
-use crate::store::{BlockRecords, Store};
-use crate::tiles;
-use crate::witness_http::WitnessClient;
 use crate::witnesses::Witness;
+use crate::witnesses::client::WitnessClient;
 
 /// Wait between two tries to learn a witness's key.
 const RETRY: Duration = Duration::from_millis(200);
@@ -106,5 +106,5 @@ pub(crate) fn seal(
         write_atomically(&shared.folder.checkpoint(), note.as_bytes())?;
         record.publish(1, note);
     }
-    Ok((record, Sealer::new(store, signer, header)))
+    Ok((record, Sealer::new(store, signer, header, Saved::default())))
 }

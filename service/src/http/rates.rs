@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use protocol::limits::{HOUR_S, Limits};
 
-use crate::refusal::Refusal;
+use crate::http::refusal::Refusal;
 
 /// Most addresses that are remembered; beyond it the oldest windows are forgotten first.
 const MAX_ADDRESSES: usize = 65_536;

@@ -2,7 +2,11 @@
 //!
 //! One thread. It takes all that waits, at most one entry per account and per handle (BLK-3; the rest waits for the
 //! next block), and seals at once, so that a busy service writes large blocks and an idle one answers quickly (BLK-6).
-//! How a block is made and in which order it reaches the disk is in [`crate::seal`].
+//! How a block is made and in which order it reaches the disk is in [`seal`].
+
+pub(crate) mod genesis;
+pub(crate) mod judge;
+pub(crate) mod seal;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,17 +21,15 @@ use tokio::sync::oneshot;
 
 use crate::entries::{Accepted, Submission};
 use crate::error::Stopped;
-use crate::judge::{CheckedClaims, Reads, judge_unit};
+use crate::http::refusal::Refusal;
 use crate::record::Record;
-use crate::refusal::Refusal;
-use crate::seal::{Draft, Sealer};
+use crate::sequencer::judge::{CheckedClaims, Reads, judge_unit};
+use crate::sequencer::seal::{Draft, Occasion, Sealer};
 use crate::shared::{Message, Shared};
 use crate::witnesses::Gathering;
 
 /// Most bytes of entries in one block, so that a body stays below the limit of every reader.
 const MAX_ENTRY_BYTES: usize = 8 << 20;
-/// After so many blocks the map is written to its snapshot at the next quiet moment.
-const SNAPSHOT_AFTER_BLOCKS: u64 = 1_024;
 
 /// Takes entries and seals them.
 #[derive(Debug)]
@@ -38,8 +40,6 @@ pub(crate) struct Sequencer {
     pub(crate) gathering: Arc<Gathering>,
     /// Judged in the order of arrival; what one block cannot take stays.
     pub(crate) waiting: VecDeque<Submission>,
-    /// Newest block that is in the snapshot.
-    pub(crate) snapshot: u64,
 }
 
 /// What goes into one block.
@@ -63,14 +63,13 @@ impl Sequencer {
             if self.waiting.is_empty() && !is_heartbeat {
                 continue;
             }
-            if is_heartbeat && self.waiting.is_empty() {
-                self.write_snapshot_if_old(record, SNAPSHOT_AFTER_BLOCKS)?;
-            }
+            let occasion = if self.waiting.is_empty() { Occasion::Quiet } else { Occasion::Busy };
             if self.seal(record, is_heartbeat)? {
                 heartbeat_at = Instant::now().checked_add(shared.heartbeat);
             }
+            self.sealer.save(&shared, record, occasion)?;
         }
-        self.write_snapshot_if_old(record, 1)?;
+        self.sealer.save(&shared, record, Occasion::End)?;
         self.sealer.settle()
     }
 
@@ -143,15 +142,6 @@ impl Sequencer {
         batch.draft.before = reads.remembered();
         self.waiting = left;
         Ok(batch)
-    }
-
-    fn write_snapshot_if_old(&mut self, record: &Record, after_blocks: u64) -> Result<(), Stopped> {
-        let newest = self.sealer.previous().number;
-        if newest.saturating_sub(self.snapshot) >= after_blocks {
-            self.sealer.write_snapshot(&self.shared, record)?;
-            self.snapshot = newest;
-        }
-        Ok(())
     }
 }
 

@@ -9,9 +9,9 @@ use std::io;
 use chain::id::Digest;
 use chain::log::tile::{Tile, TileKind, encode_bundle, hash_tile, tiles_for_growth};
 
+use crate::disk::folder::{Folder, write_atomically, write_durably};
+use crate::disk::store::Store;
 use crate::error::Stopped;
-use crate::folder::{Folder, write_atomically, write_durably};
-use crate::store::Store;
 
 /// Writes the tiles that the log of `new_size` blocks has and the one of `old_size` has not.
 pub(crate) fn write_growth(

@@ -5,6 +5,8 @@
 //! covered by it, so slow witnesses slow publication down, never sealing. A cosignature that comes after the quorum is
 //! added as long as its round lasts. Each witness has a thread, which remembers the size that its witness has.
 
+pub(crate) mod client;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,12 +15,12 @@ use chain::id::Digest;
 use chain::log::checkpoint::VerifiedCheckpoint;
 use chain::log::note::{NoteSignature, SignedNote, VerifierKey};
 
+use crate::disk::folder::write_durably;
+use crate::disk::store::Store;
 use crate::error::{StartError, Stopped};
-use crate::folder::write_durably;
 use crate::record::Record;
 use crate::shared::Shared;
-use crate::store::Store;
-use crate::witness_http::{Answer, WitnessClient};
+use crate::witnesses::client::{Answer, WitnessClient};
 
 /// How long a witness may take.
 const TIMEOUT: Duration = Duration::from_secs(5);

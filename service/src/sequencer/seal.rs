@@ -26,13 +26,13 @@ use chain::sigchain::entry::{Entry, Signatures};
 use chain::sigchain::fold::Ground;
 use chain::sigchain::rules::RULE_SET;
 
+use crate::disk::folder::write_durably;
+use crate::disk::store::{BlockRecords, EntryRow, Store};
+use crate::disk::tiles;
 use crate::error::{Corrupt, SecondLook, Stopped};
-use crate::folder::write_durably;
-use crate::judge::{CheckedClaims, Reads, Remembered};
 use crate::record::{Record, SealedHead};
+use crate::sequencer::judge::{CheckedClaims, Reads, Remembered};
 use crate::shared::Shared;
-use crate::store::{BlockRecords, EntryRow, Store};
-use crate::tiles;
 
 /// What is to become a block, in any order.
 #[derive(Debug, Default)]
@@ -52,12 +52,44 @@ pub(crate) struct Sealer {
     store: Store,
     signer: NoteSigner,
     previous: Header,
+    saved: Saved,
 }
+
+/// What the map's snapshot has, and how many changes it lacks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Saved {
+    /// The newest block in it.
+    pub(crate) block: u64,
+    /// The changes of the blocks since.
+    pub(crate) missing_changes: usize,
+}
+
+impl Saved {
+    /// No snapshot: whatever happens next, one is due.
+    pub(crate) const NONE: Self = Self { block: 0, missing_changes: usize::MAX };
+}
+
+/// When a snapshot is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// While entries come: when so much is missing that a start would take long.
+    Busy,
+    /// Nothing waits: also when many blocks are missing.
+    Quiet,
+    /// The service ends: when anything is missing.
+    End,
+}
+
+/// Fewest missing changes that are worth a snapshot while entries come; for a large map an eighth of its leaves, so
+/// that the writing costs little per change.
+const MISSING_CHANGES: usize = 65_536;
+/// So many missing blocks are worth a snapshot at a quiet moment.
+const MISSING_BLOCKS: u64 = 1_024;
 
 impl Sealer {
     /// Continues after `previous`.
-    pub(crate) fn new(store: Store, signer: NoteSigner, previous: Header) -> Self {
-        Self { store, signer, previous }
+    pub(crate) fn new(store: Store, signer: NoteSigner, previous: Header, saved: Saved) -> Self {
+        Self { store, signer, previous, saved }
     }
 
     /// The newest header.
@@ -93,6 +125,7 @@ impl Sealer {
             vrf_key: self.previous.vrf_key,
             rule_set: RULE_SET,
         };
+        self.saved.missing_changes = self.saved.missing_changes.saturating_add(body.changes.len());
         drop(body);
         look_again(&fs::read(&path)?, &self.previous, &header, &step, record, &before, &checked.unwrap_or_default())
             .map_err(|reason| Corrupt::SecondLook { block: number, reason })?;
@@ -106,7 +139,7 @@ impl Sealer {
         let size = number.saturating_add(1);
         tiles::write_growth(&shared.folder, &self.store, number, size, |level, index| record.node(level, index))?;
         if record.parameters.policy.witnesses().is_empty() {
-            crate::folder::write_atomically(&shared.folder.checkpoint(), note.as_bytes())?;
+            crate::disk::folder::write_atomically(&shared.folder.checkpoint(), note.as_bytes())?;
             record.publish(size, note);
         }
         Ok(())
@@ -117,16 +150,26 @@ impl Sealer {
         Ok(self.store.settle()?)
     }
 
-    /// Writes the map to its snapshot.
-    pub(crate) fn write_snapshot(&self, shared: &Shared, record: &Record) -> Result<(), Stopped> {
+    /// Writes the map to its snapshot if it is due.
+    pub(crate) fn save(&mut self, shared: &Shared, record: &Record, occasion: Occasion) -> Result<(), Stopped> {
+        let missing_blocks = self.previous.number.saturating_sub(self.saved.block);
+        let many = self.saved.missing_changes >= MISSING_CHANGES.max(record.leaves() / 8);
+        let is_due = match occasion {
+            Occasion::Busy => many,
+            Occasion::Quiet => many || missing_blocks >= MISSING_BLOCKS,
+            Occasion::End => missing_blocks > 0,
+        };
+        if !is_due {
+            return Ok(());
+        }
         let mut bytes = Vec::new();
         let written = record.with_tree(|tree, version, number| {
-            snapshot::encode(tree, version, number, |piece| bytes.extend_from_slice(piece))
+            snapshot::encode(tree, version, number, |piece| bytes.extend_from_slice(piece)).map(|()| number)
         });
-        match written {
-            Some(Ok(())) => Ok(write_durably(&shared.folder.snapshot(), &bytes)?),
-            _ => Err(Stopped::Fault { what: "writing the map" }),
-        }
+        let Some(Ok(block)) = written else { return Err(Stopped::Fault { what: "writing the map" }) };
+        write_durably(&shared.folder.snapshot(), &bytes)?;
+        self.saved = Saved { block, missing_changes: 0 };
+        Ok(())
     }
 }
 

@@ -11,10 +11,10 @@ use chain::sigchain::device_set::DeviceSet;
 use chain::sigchain::entry::{Claim, Entry, Role, Signatures};
 use chain::sigchain::fold::Ground;
 
+use crate::disk::store::Store;
 use crate::error::{Corrupt, Stopped};
+use crate::http::refusal::Refusal;
 use crate::record::Record;
-use crate::refusal::Refusal;
-use crate::store::Store;
 
 /// The state before a block, read once and remembered, so that the second look reads what the first one read.
 pub(crate) struct Reads<'a> {

@@ -13,6 +13,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::StartError;
@@ -81,31 +82,38 @@ impl Folder {
 
 /// Writes a file so that after a crash it is the old one or the new one, and that it is on disk on return.
 pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let file = write_beside(path, bytes)?;
-    file.sync_all()?;
-    rename_from_beside(path)?;
-    let parent = path.parent().unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
+    finish_durably(&write_beside(path, bytes, PUBLIC)?, path)
+}
+
+/// Writes a file that only its owner may read, as [`write_durably`] does.
+pub(crate) fn write_secretly(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    finish_durably(&write_beside(path, bytes, SECRET)?, path)
 }
 
 /// Writes a file so that a reader sees the old one or the new one. For what is written again at the next start.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_beside(path, bytes)?;
-    rename_from_beside(path)
+    write_beside(path, bytes, PUBLIC)?;
+    fs::rename(beside(path), path)
 }
+
+const PUBLIC: u32 = 0o644;
+const SECRET: u32 = 0o600;
 
 fn beside(path: &Path) -> PathBuf {
     path.with_added_extension("new")
 }
 
-fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let mut file = File::create(beside(path))?;
+fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(beside(path))?;
     file.write_all(bytes)?;
     Ok(file)
 }
 
-fn rename_from_beside(path: &Path) -> io::Result<()> {
-    fs::rename(beside(path), path)
+fn finish_durably(file: &File, path: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    fs::rename(beside(path), path)?;
+    let parent = path.parent().unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
 }
 
 /// Reads a file; `None` if there is none.

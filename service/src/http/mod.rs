@@ -3,6 +3,9 @@
 //! Dynamic answers are `no-store`; only tiles and blocks, which never change, may be cached (attack 25). Whatever reads
 //! the store or checks signatures runs on the runtime's blocking threads.
 
+pub(crate) mod rates;
+pub(crate) mod refusal;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +23,10 @@ use protocol::api::{self, EntryAccepted, HandleQuestion};
 use protocol::limits::MAX_REQUEST_BODY;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::folder::read_if_there;
 use crate::entries::{Accepted, Reply};
-use crate::folder::read_if_there;
+use crate::http::refusal::Refusal;
 use crate::record::At;
-use crate::refusal::Refusal;
 use crate::shared::Shared;
 
 /// How long an answer waits for a quorum before it says that there is none yet.

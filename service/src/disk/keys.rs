@@ -1,11 +1,10 @@
 //! The service's three secret keys: one signs checkpoints, one signs entries, one places handles.
 //!
-//! Each is a file of mode 0600 with 64 hexadecimal digits, the seed. Made at the first start, and only then: a store
-//! with blocks and without keys does not start.
+//! Each is a file of mode 0600 with 64 hexadecimal digits, the seed. They are made at the first start, and on disk
+//! before anything is signed; a store with blocks and without keys does not start.
 
-use std::fs::OpenOptions;
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use chain::handle::VrfSecretKey;
@@ -14,8 +13,8 @@ use chain::log::note::{KeyKind, NoteSigner};
 use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
+use crate::disk::folder::{Folder, write_secretly};
 use crate::error::StartError;
-use crate::folder::Folder;
 
 /// The keys, opened.
 #[derive(Debug)]
@@ -48,13 +47,11 @@ fn open_seed(path: &Path, may_make: bool) -> Result<Zeroizing<[u8; 32]>, StartEr
     if missing && may_make {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut_slice()).map_err(|_| StartError::NoRandomness)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         let text = Zeroizing::new(format!("{}\n", Digest(*seed)));
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        write_secretly(path, text.as_bytes())?;
     }
     let mut text = Zeroizing::new(String::new());
-    OpenOptions::new().read(true).open(path)?.take(128).read_to_string(&mut text)?;
+    File::open(path)?.take(128).read_to_string(&mut text)?;
     let seed: Digest = text.trim_end().parse().map_err(|_| StartError::BadKey { name: "seed" })?;
     Ok(Zeroizing::new(seed.0))
 }
