@@ -189,8 +189,13 @@ async fn sealed(shared: &Shared, reply: Reply, wait_for_quorum: bool) -> Answer 
     let mut sizes = record.watch();
     let covered = |published: u64| published > accepted.block;
     let waiting = sizes.wait_for(|sizes| covered(sizes.published));
+    let mut ended = shared.ended.subscribe();
     let quorum = if wait_for_quorum {
-        tokio::time::timeout(QUORUM_WAIT, waiting).await.is_ok()
+        tokio::select! {
+            waited = tokio::time::timeout(QUORUM_WAIT, waiting) => waited.is_ok(),
+            // nothing more is published: the answer must not hold up the end
+            _ = ended.wait_for(|ended| *ended) => false,
+        }
     } else {
         covered(record.sizes().published)
     };
