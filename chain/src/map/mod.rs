@@ -17,6 +17,7 @@
 //! and values mean (account heads and handle heads), and where the root is written down (block headers).
 
 mod arena;
+mod hash;
 #[cfg(test)]
 mod naive;
 mod nodes;
@@ -27,10 +28,9 @@ mod tests;
 pub mod transition;
 pub mod tree;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::id::Digest;
 
+pub use hash::{inner_hash, leaf_hash};
 pub use proof::{AbsenceProof, MapProof, MapProofError, PathStep, PresenceProof};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use transition::{TransitionError, TransitionProof};
@@ -73,21 +73,4 @@ impl MapKey {
         let p = (0u32..).zip(self.0.0.iter().zip(&other.0.0)).find_map(differing)?;
         u8::try_from(p).ok()
     }
-}
-
-/// Hash of a leaf.
-pub fn leaf_hash(key: &MapKey, value: &MapValue) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update(key.0.0);
-    hash.update(value.0.0);
-    Digest(hash.finalize().into())
-}
-
-/// Hash of an inner node whose keys first differ at bit `p`.
-pub fn inner_hash(left: &Digest, right: &Digest, p: u8) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update(left.0);
-    hash.update(right.0);
-    hash.update([p]);
-    Digest(hash.finalize().into())
 }

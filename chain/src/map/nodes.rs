@@ -10,6 +10,9 @@ use crate::id::Digest;
 /// Marks a leaf's number; the rest of the 32 bits is the number in its arena.
 const LEAF: u32 = 1 << 31;
 
+/// How many changes descend at once when old values are checked: their look-ups do not wait for each other's memory.
+const IN_STEP: usize = 64;
+
 /// Where a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NodeRef(u32);
@@ -30,13 +33,20 @@ pub(super) struct Leaf {
     pub(super) value: MapValue,
 }
 
-/// An inner node, 44 bytes.
+/// An inner node, 76 bytes. It holds its children's hashes and not its own: whoever hashes or proves one child's way
+/// never has to look the other child up.
 #[derive(Debug)]
 pub(super) struct Inner {
-    hash: Digest,
-    pub(super) left: NodeRef,
-    pub(super) right: NodeRef,
+    pub(super) left: Subtree,
+    pub(super) right: Subtree,
     pub(super) p: u8,
+}
+
+impl Inner {
+    /// The child on the way of a key, and the other one.
+    pub(super) fn children(&self, key: &MapKey) -> (Subtree, Subtree) {
+        if key.bit(self.p) { (self.right, self.left) } else { (self.left, self.right) }
+    }
 }
 
 /// A tree or a part of one: its top node and that node's hash.
@@ -55,6 +65,13 @@ pub(super) struct OldValueMismatch(pub(super) MapKey);
 pub(super) struct Nodes {
     leaves: Arena<Leaf>,
     inners: Arena<Inner>,
+}
+
+impl Subtree {
+    /// A part of which only the hash is known. It must never be looked into.
+    pub(super) fn stub(hash: Digest) -> Self {
+        Self { node: NodeRef(u32::MAX), hash }
+    }
 }
 
 impl Nodes {
@@ -80,14 +97,7 @@ impl Nodes {
     /// Adds an inner node above two subtrees.
     pub(super) fn join(&mut self, p: u8, left: Subtree, right: Subtree) -> Subtree {
         let hash = inner_hash(&left.hash, &right.hash, p);
-        let inner = Inner { hash, left: left.node, right: right.node, p };
-        Subtree { node: NodeRef(self.inners.insert(inner)), hash }
-    }
-
-    /// Adds the place of a subtree of which only the hash is known. It must never be looked into.
-    pub(super) fn stub(&mut self, hash: Digest) -> Subtree {
-        let nowhere = NodeRef(u32::MAX);
-        Subtree { node: NodeRef(self.inners.insert(Inner { hash, left: nowhere, right: nowhere, p: 0 })), hash }
+        Subtree { node: NodeRef(self.inners.insert(Inner { left, right, p })), hash }
     }
 
     /// Gives a node's place back.
@@ -98,21 +108,12 @@ impl Nodes {
         }
     }
 
-    /// A node with its hash.
-    pub(super) fn subtree(&self, node: NodeRef) -> Subtree {
-        let hash = match self.node(node) {
-            Node::Leaf(leaf) => leaf_hash(&leaf.key, &leaf.value),
-            Node::Inner(inner) => inner.hash,
-        };
-        Subtree { node, hash }
-    }
-
     /// The leaf at which the descent by the bits of `key` ends: the key's own if it is in the tree.
     pub(super) fn descend(&self, mut node: NodeRef, key: &MapKey) -> &Leaf {
         loop {
             match self.node(node) {
                 Node::Leaf(leaf) => return leaf,
-                Node::Inner(inner) => node = if key.bit(inner.p) { inner.right } else { inner.left },
+                Node::Inner(inner) => node = inner.children(key).0.node,
             }
         }
     }
@@ -143,47 +144,53 @@ impl Nodes {
         Some(open.into_iter().rev().fold(done, |done, (p, left)| self.join(p, left, done)))
     }
 
-    /// Checks each change's old value against the tree (BLK-2); reorders `changes`.
-    pub(super) fn check_old(&self, node: NodeRef, changes: &mut [&Change]) -> Result<(), OldValueMismatch> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        match self.node(node) {
-            Node::Leaf(leaf) => {
-                let wrong = |c: &&&Change| c.old != (c.key == leaf.key).then_some(leaf.value);
-                changes.iter().find(wrong).map_or(Ok(()), |change| Err(OldValueMismatch(change.key)))
+    /// Checks each change's old value against the tree (BLK-2).
+    pub(super) fn check_old(&self, root: NodeRef, changes: &[Change]) -> Result<(), OldValueMismatch> {
+        for changes in changes.chunks(IN_STEP) {
+            let mut places = [root; IN_STEP];
+            let mut descending = true;
+            while descending {
+                descending = false;
+                for (place, change) in places.iter_mut().zip(changes) {
+                    if let Node::Inner(inner) = self.node(*place) {
+                        *place = inner.children(&change.key).0.node;
+                        descending = true;
+                    }
+                }
             }
-            Node::Inner(inner) => {
-                let (left, right) = split_references(changes, inner.p);
-                self.check_old(inner.left, left)?;
-                self.check_old(inner.right, right)
+            for (place, change) in places.iter().zip(changes) {
+                let leaf = self.descend(*place, &change.key);
+                if change.old != (change.key == leaf.key).then_some(leaf.value) {
+                    return Err(OldValueMismatch(change.key));
+                }
             }
         }
+        Ok(())
     }
 
     /// Makes the tree with these changes, whose old values were checked. Nodes of the old tree that the new one does
     /// not use are added to `replaced`. Every touched node is hashed once. `depth`: the first bit position at which
-    /// the changes may differ from each other and from the keys below `node`. Recursion ends at depth 256.
+    /// the changes may differ from each other and from the keys below `old`. Recursion ends at depth 256.
     pub(super) fn merge(
         &mut self,
-        node: NodeRef,
+        old: Subtree,
         depth: u16,
         changes: &[Change],
         replaced: &mut Vec<NodeRef>,
     ) -> Subtree {
-        let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return self.subtree(node) };
-        if let Some((p, node_is_right)) = self.divergence(node, depth, &first.key, &last.key) {
+        let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return old };
+        if let Some((p, node_is_right)) = self.divergence(old.node, depth, &first.key, &last.key) {
             let (left, right) = split(changes, p);
             let (near, far) = if node_is_right { (right, left) } else { (left, right) };
-            let near = self.merge(node, u16::from(p) + 1, near, replaced);
+            let near = self.merge(old, u16::from(p) + 1, near, replaced);
             return match self.build(far.iter().map(|change| (change.key, change.new))) {
                 Some(far) if node_is_right => self.join(p, far, near),
                 Some(far) => self.join(p, near, far),
                 None => near,
             };
         }
-        replaced.push(node);
-        match self.node(node) {
+        replaced.push(old.node);
+        match self.node(old.node) {
             Node::Leaf(_) => self.leaf(first.key, first.new),
             Node::Inner(&Inner { p, left, right, .. }) => {
                 let (changes_left, changes_right) = split(changes, p);

@@ -151,8 +151,8 @@ impl TransitionProof {
                 }
             };
         };
-        nodes.check_old(old.node, &mut changes.iter().collect::<Vec<_>>())?;
-        Ok(nodes.merge(old.node, 0, changes, &mut Vec::new()).hash)
+        nodes.check_old(old.node, changes)?;
+        Ok(nodes.merge(old, 0, changes, &mut Vec::new()).hash)
     }
 }
 
@@ -178,7 +178,7 @@ impl PrunedTree<'_> {
     fn read(&mut self, depth: u16, changes: &mut [&Change]) -> Result<(Subtree, Option<MapKey>), TransitionError> {
         if changes.is_empty() {
             let hash = Digest::decode(&mut self.reader, "pruned subtree")?;
-            return Ok((self.nodes.stub(hash), None));
+            return Ok((Subtree::stub(hash), None));
         }
         match self.reader.u8("node kind")? {
             kind if kind == NodeKind::Leaf as u8 => {

@@ -2,14 +2,14 @@
 //!
 //! A block makes a new version from the newest one by copying the touched paths; older versions stay provable until
 //! they are released, because proofs are published against the version that witnesses cosigned while newer blocks
-//! are being built. About 110 bytes a leaf. Not in scope: files ([`super::snapshot`]), who may change what (`block`).
+//! are being built. About 145 bytes a leaf. Not in scope: files ([`super::snapshot`]), who may change what (`block`).
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use thiserror::Error;
 
-use super::nodes::{Inner, Node, NodeRef, Nodes, OldValueMismatch, Subtree, split_references};
+use super::nodes::{Node, NodeRef, Nodes, OldValueMismatch, Subtree, split_references};
 use super::proof::{AbsenceProof, MapProof, PathStep, PresenceProof};
 use super::transition::{NodeKind, TransitionProof};
 use super::{Change, EMPTY_ROOT, MapKey, MapValue};
@@ -182,7 +182,7 @@ impl Tree {
             loop {
                 match self.nodes.node(waiting.pop()?) {
                     Node::Leaf(leaf) => return Some((leaf.key, leaf.value)),
-                    Node::Inner(inner) => waiting.extend([inner.right, inner.left]),
+                    Node::Inner(inner) => waiting.extend([inner.right.node, inner.left.node]),
                 }
             }
         }))
@@ -199,10 +199,10 @@ impl Tree {
         let leaf = loop {
             match self.nodes.node(node) {
                 Node::Leaf(leaf) => break leaf,
-                Node::Inner(&Inner { p, left, right, .. }) => {
-                    let (next, sibling) = if key.bit(p) { (right, left) } else { (left, right) };
-                    path.push(PathStep { p, sibling: self.nodes.subtree(sibling).hash });
-                    node = next;
+                Node::Inner(inner) => {
+                    let (next, sibling) = inner.children(key);
+                    path.push(PathStep { p: inner.p, sibling: sibling.hash });
+                    node = next.node;
                 }
             }
         };
@@ -233,7 +233,7 @@ impl Tree {
         }
         let mut replaced = Vec::new();
         let root = match root {
-            Some(root) => Some(self.nodes.merge(root.node, 0, changes, &mut replaced)),
+            Some(root) => Some(self.nodes.merge(root, 0, changes, &mut replaced)),
             None => self.nodes.build(changes.iter().map(|change| (change.key, change.new))),
         };
         if let Some(record) = self.versions.back_mut() {
@@ -268,7 +268,7 @@ impl Tree {
         self.check(root, changes)?;
         let mut writer = Writer::new();
         match root {
-            Some(root) => self.write_pruned(root.node, &mut changes.iter().collect::<Vec<_>>(), &mut writer),
+            Some(root) => self.write_pruned(root, &mut changes.iter().collect::<Vec<_>>(), &mut writer),
             None if changes.is_empty() => {
                 writer.raw(EMPTY_ROOT.as_bytes());
             }
@@ -280,12 +280,12 @@ impl Tree {
     }
 
     /// Writes the part of a tree that the changes' descents touch; the form is in [`super::transition`].
-    fn write_pruned(&self, node: NodeRef, changes: &mut [&Change], writer: &mut Writer) {
+    fn write_pruned(&self, subtree: Subtree, changes: &mut [&Change], writer: &mut Writer) {
         if changes.is_empty() {
-            writer.raw(self.nodes.subtree(node).hash.as_bytes());
+            writer.raw(subtree.hash.as_bytes());
             return;
         }
-        match self.nodes.node(node) {
+        match self.nodes.node(subtree.node) {
             Node::Leaf(leaf) => {
                 writer.u8(NodeKind::Leaf as u8);
                 if changes.iter().all(|change| change.old.is_none()) {
@@ -306,7 +306,7 @@ impl Tree {
             return Err(TreeError::NotAscending { index });
         }
         match root {
-            Some(root) => Ok(self.nodes.check_old(root.node, &mut changes.iter().collect::<Vec<_>>())?),
+            Some(root) => Ok(self.nodes.check_old(root.node, changes)?),
             None => match changes.iter().find(|change| change.old.is_some()) {
                 Some(change) => Err(TreeError::OldValueMismatch { key: change.key }),
                 None => Ok(()),
