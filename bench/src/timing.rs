@@ -1,4 +1,4 @@
-//! How long something took: by the clock, and on this thread's processor.
+//! How long something took: by the clock, and on the processor.
 
 use std::time::Instant;
 
@@ -10,20 +10,29 @@ use rustix::time::{ClockId, clock_gettime};
 pub struct Took {
     /// By the clock.
     pub wall: f64,
-    /// On this thread's processor: other work on the machine does not count.
+    /// On the processor: other programs on the machine do not count.
     pub cpu: f64,
 }
 
-/// Times a piece of work.
+/// Times a piece of work of this thread.
 pub fn time<Result>(work: impl FnOnce() -> Result) -> (Result, Took) {
-    let (begin, cpu) = (Instant::now(), thread_seconds());
+    time_by(ClockId::ThreadCPUTime, work)
+}
+
+/// Times a piece of work on several threads.
+pub fn time_process<Result>(work: impl FnOnce() -> Result) -> (Result, Took) {
+    time_by(ClockId::ProcessCPUTime, work)
+}
+
+fn time_by<Result>(clock: ClockId, work: impl FnOnce() -> Result) -> (Result, Took) {
+    let (begin, cpu) = (Instant::now(), seconds_of(clock));
     let result = work();
-    let cpu = thread_seconds() - cpu;
+    let cpu = seconds_of(clock) - cpu;
     (result, Took { wall: begin.elapsed().as_secs_f64(), cpu })
 }
 
-fn thread_seconds() -> f64 {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
+fn seconds_of(clock: ClockId) -> f64 {
+    let now = clock_gettime(clock);
     now.tv_sec as f64 + now.tv_nsec as f64 * 1e-9
 }
 

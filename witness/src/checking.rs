@@ -71,3 +71,50 @@ impl Checking {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chain::id::SignatureBytes;
+    use ed25519_dalek::{Signer as _, SigningKey};
+
+    use super::*;
+
+    /// Blocks 5, 6 and so on with these many claims; the claims at `wrong` do not hold.
+    fn check(blocks: &[usize], wrong: &[usize]) -> Result<u64, u64> {
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let mut claims = Claims::default();
+        for (number, count) in (5..).zip(blocks) {
+            for _ in 0..*count {
+                let mut signature = key.sign(b"message").to_bytes();
+                if wrong.contains(&claims.all.len()) {
+                    signature[0] ^= 1;
+                }
+                let signature = SignatureBytes(signature);
+                claims.all.push(Claim { key: (&key).into(), message: b"message".to_vec(), signature });
+            }
+            claims.end_block(number);
+        }
+        Checking::start(claims).finish()
+    }
+
+    /// ENT-2 at an auditor.
+    #[test]
+    fn the_first_block_with_a_false_signature_is_named() {
+        for (wrong, block) in [(0, 5), (99, 5), (100, 7), (101, 8), (300, 8)] {
+            assert_eq!(check(&[100, 0, 1, 200], &[wrong, 300]), Err(block));
+        }
+    }
+
+    #[test]
+    fn claims_that_hold_settle_every_block_up_to_the_newest() {
+        assert_eq!(check(&[100, 1, 70, 0], &[]), Ok(9));
+        assert_eq!(check(&[], &[]), Ok(1));
+    }
+
+    #[test]
+    fn blocks_without_claims_are_not_gathered_for_ever() {
+        let mut claims = Claims::default();
+        (1..=1_024).for_each(|number| claims.end_block(number));
+        assert!(claims.are_many());
+    }
+}

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::Instant;
 
 use bench::record::{Record, record};
-use bench::timing::median;
+use bench::timing::{Took, median, time_process};
 use chain::replay::Replay;
 use chain::sigchain::entry::Claim;
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -21,41 +20,33 @@ fn main() {
     let bare = bare(&record);
     println!("{} blocks, {} entries, {} signatures", record.blocks.len(), BLOCKS * ENTRIES_A_BLOCK, bare.len());
     println!(
-        "| round | replayed, signatures/s | of that judged alone, s | bare, signatures/s | share |\n|---|---|---|---|---|"
+        "| round | replayed, signatures/s | bare, signatures/s | share, clock | share, processors |\n|---|---|---|---|---|"
     );
-    let mut shares = Vec::new();
+    let (mut clock, mut processors) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
-        let (replayed, judged) = replay(&record);
-        let checked = verify(&bare);
-        let rate = |seconds: f64| bare.len() as f64 / seconds;
-        shares.push(100.0 * checked / replayed);
-        println!(
-            "| {round} | {:.0} | {judged:.2} | {:.0} | {:.0} % |",
-            rate(replayed),
-            rate(checked),
-            shares[round - 1]
-        );
+        let ((), replayed) = time_process(|| replay(&record));
+        let ((), checked) = time_process(|| verify(&bare));
+        clock.push(100.0 * checked.wall / replayed.wall);
+        processors.push(100.0 * checked.cpu / replayed.cpu);
+        let rate = |took: Took| bare.len() as f64 / took.wall;
+        let shares = (clock[round - 1], processors[round - 1]);
+        println!("| {round} | {:.0} | {:.0} | {:.0} % | {:.0} % |", rate(replayed), rate(checked), shares.0, shares.1);
     }
-    println!("median {:.0} %", median(shares.into_iter()));
+    println!("| median | | | {:.0} % | {:.0} % |", median(clock.into_iter()), median(processors.into_iter()));
 }
 
-/// Seconds to replay the record as the auditor does, and how many of them went into judging.
-fn replay(record: &Record) -> (f64, f64) {
-    let begin = Instant::now();
-    let mut judged = 0.0;
+/// Replays the record as the auditor does.
+fn replay(record: &Record) {
     let (mut replay, mut claims, mut checking) = (Replay::new(), Claims::default(), None);
     for (number, (header, body)) in (0..).zip(&record.blocks) {
-        let judging = Instant::now();
         replay.apply(header, body, &mut claims.all).unwrap();
         claims.end_block(number);
-        judged += judging.elapsed().as_secs_f64();
         if claims.are_many() {
             settle(&mut replay, checking.replace(Checking::start(std::mem::take(&mut claims))));
         }
     }
     settle(&mut replay, checking);
     settle(&mut replay, Some(Checking::start(claims)));
-    (begin.elapsed().as_secs_f64(), judged)
 }
 
 fn settle(replay: &mut Replay, checking: Option<Checking>) {
@@ -75,9 +66,8 @@ fn bare(record: &Record) -> Vec<Bare> {
     claims.into_iter().map(part).collect()
 }
 
-/// Seconds that `ed25519-dalek` alone takes on all cores.
-fn verify(bare: &[Bare]) -> f64 {
-    let begin = Instant::now();
+/// `ed25519-dalek` alone, on all cores.
+fn verify(bare: &[Bare]) {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for part in bare.chunks(bare.len().div_ceil(cores)) {
@@ -86,5 +76,4 @@ fn verify(bare: &[Bare]) -> f64 {
             });
         }
     });
-    begin.elapsed().as_secs_f64()
 }
