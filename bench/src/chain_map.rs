@@ -5,7 +5,7 @@ use chain::id::{AccountId, Digest};
 use chain::map::{Change, MapKey, MapProof, MapValue, TransitionProof, Tree, Version};
 use chain::sigchain::device_set::DeviceSet;
 
-use crate::accounts::Account;
+use crate::accounts::{Account, VALUE_LEN};
 
 /// The map, with the version before the newest kept, so that the last epoch can be audited.
 pub struct ChainMap {
@@ -21,23 +21,27 @@ impl Default for ChainMap {
     }
 }
 
-/// Where an account stands in the map.
+/// Where an account stands in the map. An account id is 32 bytes; the label is one, filled up with zeros.
 pub fn key(label: &str) -> MapKey {
-    MapKey(DeviceSet::map_key(&AccountId(Digest::sha256(label.as_bytes()).0)))
+    let mut id = [0; AccountId::LEN];
+    id.iter_mut().zip(label.bytes()).for_each(|(to, from)| *to = from);
+    MapKey(DeviceSet::map_key(&AccountId(id)))
 }
 
 impl ChainMap {
-    /// Hashes labels and values, looks up the old values, makes the next version and releases the one that is too old.
-    pub fn publish(&mut self, accounts: &[Account]) -> Digest {
+    /// Hashes labels and values, makes the next version, which checks every old value, and releases the one that is too
+    /// old. `old`: what the accounts held before, none if they are new; a sequencer has it in hand, because it has just
+    /// folded on top of it.
+    pub fn publish(&mut self, accounts: &[Account], old: &[Account]) -> Digest {
         let newest = self.tree.newest();
-        let change = |(label, value): &Account| {
-            let new = MapValue(Digest::sha256(value));
-            Change { key: key(label), old: None, new }
+        let hash = |value: &[u8; VALUE_LEN]| MapValue(Digest::sha256(value));
+        let mut olds = old.iter();
+        let mut change = |(label, value): &Account| {
+            let old = olds.next().map(|(_, value)| hash(value));
+            Change { key: key(label), old, new: hash(value) }
         };
-        let mut changes: Vec<_> = accounts.iter().map(change).collect();
+        let mut changes: Vec<_> = accounts.iter().map(&mut change).collect();
         changes.sort_unstable_by_key(|change| change.key);
-        // in the order of the keys, whose ways lie near each other
-        changes.iter_mut().for_each(|change| change.old = self.tree.get(newest, &change.key).unwrap());
         self.tree.apply(newest, &changes).unwrap();
         self.tree.release_before(newest).unwrap();
         (self.before, self.last) = (newest, changes);

@@ -90,7 +90,7 @@ impl BlockBroken {
     /// The rule's number in `docs/protocol.md`.
     pub fn rule(&self) -> &'static str {
         match self {
-            Self::Encoding(DecodeError::NotAscending { .. }) | Self::HandleTwice => "BLK-3",
+            Self::Encoding(DecodeError::NotAscending { field: "entries" | "changes" }) | Self::HandleTwice => "BLK-3",
             Self::Encoding(_) | Self::Number { .. } | Self::OtherBody | Self::OtherParameters => "BLK-1",
             Self::PreviousRoot | Self::NewRoot { .. } | Self::OldValues => "BLK-2",
             Self::Unexplained => "BLK-4",

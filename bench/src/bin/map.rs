@@ -43,14 +43,14 @@ fn compare(count: usize) {
     println!("| {count} accounts | chain | akd 0.13.0 | ratio, processor | ratio, clock |\n|---|---|---|---|---|");
     it.build(count);
     let new: Vec<_> = (0..EPOCHS).map(|_| it.new_accounts(EPOCH)).collect();
-    it.publish_all("publish of 1,000 new", new);
+    it.publish_all("publish of 1,000 new", new.into_iter().map(|new| (new, Vec::new())));
     it.audit("audit of 1,000 new");
     let step = it.accounts / EPOCH;
-    let update = |epoch: usize| accounts((0..EPOCH).map(|i| i * step + epoch), epoch + 1);
-    it.publish_all("publish of 1,000 updates", (0..EPOCHS).map(update).collect());
+    let spread = |epoch: usize, version: usize| accounts((0..EPOCH).map(|i| i * step + epoch), version);
+    it.publish_all("publish of 1,000 updates", (0..EPOCHS).map(|epoch| (spread(epoch, 1), spread(epoch, 0))));
     it.audit("audit of 1,000 updates");
     let singles: Vec<_> = (0..SINGLES).map(|_| it.new_accounts(1)).collect();
-    it.publish_all("publish of 1 new", singles);
+    it.publish_all("publish of 1 new", singles.into_iter().map(|new| (new, Vec::new())));
     it.look_up();
 }
 
@@ -67,7 +67,7 @@ impl Comparison {
         while self.accounts < count {
             let size = BATCH.min(count - self.accounts);
             let new = self.new_accounts(size);
-            ours.add(time(|| self.ours.publish(&new)).1, size);
+            ours.add(time(|| self.ours.publish(&new, &[])).1, size);
             let batch = batch(&new);
             let before = resident_bytes();
             rival.add(time(|| self.rival.publish(batch)).1, size);
@@ -83,10 +83,11 @@ impl Comparison {
         );
     }
 
-    fn publish_all(&mut self, what: &str, epochs: Vec<Vec<Account>>) {
+    /// Publishes epochs by turns: what the accounts hold from now on, and what they held before.
+    fn publish_all(&mut self, what: &str, epochs: impl Iterator<Item = (Vec<Account>, Vec<Account>)>) {
         let (mut ours, mut rival) = (Series::default(), Series::default());
-        for accounts in epochs {
-            ours.add(time(|| self.ours.publish(&accounts)).1, 1);
+        for (accounts, old) in epochs {
+            ours.add(time(|| self.ours.publish(&accounts, &old)).1, 1);
             let batch = batch(&accounts);
             rival.add(time(|| self.rival.publish(batch)).1, 1);
         }
@@ -172,7 +173,7 @@ fn million() {
     let mut map = ChainMap::default();
     let mut publish = Series::default();
     for first in (0..MILLION).step_by(BATCH) {
-        map.publish(&accounts(first..first + BATCH, 0));
+        map.publish(&accounts(first..first + BATCH, 0), &[]);
     }
     let resident = resident_bytes() - before;
     println!("| 1,000,000 accounts | chain |\n|---|---|");
@@ -182,7 +183,7 @@ fn million() {
     println!("| account proof, bytes: median, most | {}, {} |", middle(&sizes), most(&sizes));
     for epoch in 0..EPOCHS {
         let new = accounts((0..EPOCH).map(|i| MILLION + epoch * EPOCH + i), 0);
-        publish.add(time(|| map.publish(&new)).1, 1);
+        publish.add(time(|| map.publish(&new, &[])).1, 1);
     }
     let (least, most) = publish.bounds();
     println!("| publish of 1,000 new | {} ({} to {}) |", seconds(publish.cpu()), seconds(least), seconds(most));

@@ -8,9 +8,8 @@ use super::{MapKey, MapValue};
 use crate::id::Digest;
 
 /// The state that SHA-256 starts from (FIPS 180-4 §5.3.3).
-const START: [u32; 8] = [
-    0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-];
+const START: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// Second block of a leaf: no byte, the end mark, the length of 512 bits.
 const LEAF_REST: [u8; 64] = padded([0x80, 0], 512);

@@ -97,12 +97,18 @@ pub enum RuleBroken {
     /// DEV-7: removes a device that is not confirmed.
     #[error("device {0} cannot be removed: it is not confirmed")]
     NotInSet(DeviceId),
-    /// DEV-8, DEV-9: the signer is too young for this against an older device.
-    #[error("device {0} was confirmed less than 72 hours ago")]
+    /// DEV-8: the signer is too young to remove an older device.
+    #[error("device {0} was confirmed less than 72 hours ago and cannot remove an older one yet")]
     TooNew(DeviceId),
+    /// DEV-9: the signer is too young for a change that could lock an older device out.
+    #[error("device {0} was confirmed less than 72 hours ago and cannot change this yet")]
+    TooNewToChange(DeviceId),
     /// DEV-10: nothing would be left.
     #[error("the last device cannot be removed without a recovery key")]
     LastDevice,
+    /// REC-1: the recovery key is that of a device that is or was in this account.
+    #[error("the recovery key is the key of a device")]
+    RecoveryKeyKnown,
     /// REC-1: there is no recovery key.
     #[error("the account has no recovery key")]
     NoRecoveryKey,
@@ -155,8 +161,9 @@ impl RuleBroken {
             Self::Replayed(_) => "DEV-5",
             Self::NotInSet(_) => "DEV-7",
             Self::TooNew(_) => "DEV-8",
+            Self::TooNewToChange(_) => "DEV-9",
             Self::LastDevice => "DEV-10",
-            Self::NoRecoveryKey => "REC-1",
+            Self::NoRecoveryKey | Self::RecoveryKeyKnown => "REC-1",
             Self::ResetNever => "RST-1",
             Self::ResetOpen | Self::ResetTooSoon { .. } | Self::OtherSuccessor => "RST-2",
             Self::NoNotice => "RST-3",
@@ -176,14 +183,14 @@ impl RuleBroken {
             Self::CheckpointAhead { .. } | Self::CheckpointForeign { .. } => "entry.checkpoint",
             Self::Ended => "account.gone",
             Self::Opening | Self::AccountId | Self::Generation { .. } => "entry.opening",
-            Self::KnownKey => "device.known_key",
+            Self::KnownKey | Self::RecoveryKeyKnown => "device.known_key",
             Self::TooMany { .. } => "device.too_many",
             Self::RequestNumber { .. } => "entry.request",
             Self::Unconfirmed(_) => "device.unconfirmed",
             Self::OtherRequest => "confirm.other_request",
             Self::Replayed(_) => "confirm.replayed",
             Self::NotInSet(_) => "device.not_in_set",
-            Self::TooNew(_) => "device.too_new",
+            Self::TooNew(_) | Self::TooNewToChange(_) => "device.too_new",
             Self::LastDevice => "device.last",
             Self::NoRecoveryKey => "recovery_key.none",
             Self::ResetNever => "reset.never",

@@ -207,7 +207,7 @@ impl DeviceSet {
             Body::RecoveryKeySet { key, signer } => {
                 self.check_old_enough(signer, ground.time_s)?;
                 if key.is_some_and(|key| self.uses_key(&key) || self.has_retired(&key)) {
-                    return Err(RuleBroken::KnownKey);
+                    return Err(RuleBroken::RecoveryKeyKnown);
                 }
                 self.recovery_key = *key;
             }
@@ -295,7 +295,7 @@ impl DeviceSet {
     fn check_old_enough(&self, signer: &DeviceId, now_s: u64) -> Result<(), RuleBroken> {
         let by = self.confirmed.get(signer).ok_or(RuleBroken::Unconfirmed(*signer))?;
         let has_older = self.confirmed.values().any(|device| device.sequence < by.sequence);
-        if by.is_young(now_s) && has_older { Err(RuleBroken::TooNew(*signer)) } else { Ok(()) }
+        if by.is_young(now_s) && has_older { Err(RuleBroken::TooNewToChange(*signer)) } else { Ok(()) }
     }
 
     /// RST-6: an account that has ended has no device.

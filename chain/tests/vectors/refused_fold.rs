@@ -124,10 +124,10 @@ fn removals() -> Vec<Case> {
     let device_key = alone.set_recovery_key(Some(PublicKey::from(&phone.mls)));
     let (young, young_what) = (("device.too_new", "DEV-8"), "a device of 71 hours removes an older one");
     let (absent, last) = (("device.not_in_set", "DEV-7"), ("device.last", "DEV-10"));
-    let known = ("device.known_key", "DEV-3");
+    let (known, young_too) = (("device.known_key", "REC-1"), ("device.too_new", "DEV-9"));
     vec![
         refused_after(71, &confirmed, "too-young-to-remove", young_what, young, &removal),
-        refused(&confirmed, "too-young-to-close", "a device of one hour closes the account", young, &close),
+        refused(&confirmed, "too-young-to-close", "a device of one hour closes the account", young_too, &close),
         refused(&alone, "last-device", "the last device removes itself", last, &remove(&phone)),
         refused(&alone, "not-in-the-set", "a device is removed that is not confirmed", absent, &remove(&laptop)),
         refused(&alone, "recovery-key-of-a-device", "a device's key becomes the recovery key", known, &device_key),
