@@ -1,7 +1,6 @@
 //! A service with two faces, or with a short memory: its folder copied, both copies run. No evil build is needed.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use chain::sigchain::body::ResetChoice;
