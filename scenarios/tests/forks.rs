@@ -1,7 +1,6 @@
 //! A service with two faces, or with a short memory: its folder copied, both copies run. No evil build is needed.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use chain::sigchain::body::ResetChoice;
@@ -162,6 +161,30 @@ fn the_second_face_of_a_watched_log_gets_no_quorum() {
     drop(other);
     let ended = end_of(&world, "other", &witnesses);
     assert_eq!(ended.verdict(), (Some(1), "store.rollback".into()), "{ended:?}");
+}
+
+/// Attacks 15, 16: two copies of one folder run before the same witnesses. The one that comes second to a size ends, and
+/// says why.
+#[test]
+fn of_two_copies_before_one_set_of_witnesses_one_ends() {
+    let world = World::new();
+    let mut witnesses = world.witnesses(3);
+    let service = world.watched_service("service", &mut witnesses);
+    let bob = Person::sign_up(&service.api, None);
+    service.api.wait_for_size(2);
+    assert_eq!(service.process.stop().status, Some(0));
+    world.copy("service", "copy");
+    let one = world.serve("service", &addresses(&witnesses));
+    let copy = world.serve("copy", &addresses(&witnesses));
+    let sealed = bob.at(&one.api).propose(&bob.at(&one.api).choosing(ResetChoice::Never)).accepted();
+    one.api.wait_for_size(sealed.block + 1);
+    // the same size, another root
+    let other = bob.at(&copy.api).propose(&bob.at(&copy.api).choosing(ResetChoice::OneDay)).accepted();
+    assert_eq!((other.block, other.quorum), (sealed.block, false));
+    let ended = copy.process.wait_for_end();
+    assert_eq!(ended.verdict(), (Some(1), "store.rollback".into()), "{ended:?}");
+    let next = bob.at(&one.api).propose(&bob.at(&one.api).choosing(ResetChoice::OneDay)).accepted();
+    one.api.wait_for_size(next.block + 1);
 }
 
 /// Starts a service in a folder and waits for its end.

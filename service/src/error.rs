@@ -143,8 +143,8 @@ pub enum Stopped {
     /// A transaction failed; it is not tried again.
     #[error("a transaction failed")]
     Store(#[from] rusqlite::Error),
-    /// A witness has cosigned what this store does not have.
-    #[error("a witness has cosigned size {cosigned}, which this store does not have")]
+    /// A witness has cosigned what this store does not have: a larger log, or another one of this size.
+    #[error("a witness has cosigned a log of size {cosigned} that this store does not have")]
     Rollback {
         /// What it has cosigned.
         cosigned: u64,

@@ -6,7 +6,7 @@
 //! | `GET /<hex SHA-256 of origin>/checkpoint` | the newest cosigned checkpoint, or 404 (WIT-6) |
 //! | `GET /vkey` | the key of this witness |
 //!
-//! `/vkey` is not in tlog-witness: it spares typing, and proves nothing about who runs the witness. Refusals other than 409 have their code as body. Not in scope: TLS, for which a proxy stands in front.
+//! `/vkey` is not in tlog-witness: it spares typing, and proves nothing about who runs the witness. A refusal that names no size has its code as body. Not in scope: TLS, for which a proxy stands in front.
 
 use std::future::Future;
 use std::io;
@@ -24,7 +24,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chain::id::Digest;
 use chain::log::note::{KeyKind, KeyName, NoteError, VerifierKey};
-use chain::log::witness::{AddCheckpointRequest, MAX_REQUEST_BYTES, Refusal, SIZE_CONTENT_TYPE, decide};
+use chain::log::witness::{AddCheckpointRequest, MAX_REQUEST_BYTES, Refusal, decide};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -213,7 +213,7 @@ impl Cosigner {
         match self.try_add_checkpoint(body) {
             Ok(line) => Answer { status: 200, content_type: TEXT, body: line },
             Err(AddError::Refused(refusal)) => {
-                let content_type = if refusal.status() == 409 { SIZE_CONTENT_TYPE } else { TEXT };
+                let content_type = refusal.content_type().unwrap_or(TEXT);
                 Answer { status: refusal.status(), content_type, body: refusal.body() }
             }
             Err(AddError::Clock(_)) => Answer::code(500, "witness.clock"),

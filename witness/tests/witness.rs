@@ -61,7 +61,7 @@ async fn every_refusal_has_its_status() {
     assert_eq!(status(unsigned.replacen(ORIGINS[1], ONE, 1)).await, 403);
     assert_eq!(status(request(ONE, 'a', 13, 12).to_string()).await, 400);
     assert_eq!(status("nonsense".to_owned()).await, 400);
-    assert_eq!(status(request(ONE, 'b', 12, 12).to_string()).await, 422);
+    assert_eq!(status(request(ONE, 'b', 12, 12).to_string()).await, 409);
     assert_eq!(status(request(ONE, 'b', 12, 20).to_string()).await, 422);
     assert_eq!(status("a".repeat(1 << 20)).await, 413);
     let (status, content_type, size) = post(app, request(ONE, 'a', 3, 20).to_string()).await;
@@ -120,7 +120,7 @@ async fn after_a_restart_the_other_branch_is_refused_and_the_same_one_goes_on() 
     assert!(!second.is_new());
     assert_eq!(second.verifier_key(), &key);
     let status = |branch, old, new| second.add_checkpoint(request(ONE, branch, old, new).to_string().as_bytes()).status;
-    assert_eq!((status('b', 0, 12), status('b', 12, 12), status('b', 12, 20)), (409, 422, 422));
+    assert_eq!((status('b', 0, 12), status('b', 12, 12), status('b', 12, 20)), (409, 409, 422));
     assert_eq!((status('a', 12, 20), status('a', 20, 20)), (200, 200));
 }
 

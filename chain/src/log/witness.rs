@@ -17,7 +17,7 @@ use crate::id::Digest;
 /// Longest body of an add-checkpoint request in bytes: the old size, 63 hashes, the note.
 pub const MAX_REQUEST_BYTES: usize = MAX_NOTE_BYTES + 4096;
 
-/// The type of the body that comes with status 409.
+/// The type of the body that names the size to start from (status 409).
 pub const SIZE_CONTENT_TYPE: &str = "text/x.tlog.size";
 
 /// Bytes that are not a body of the protocol.
@@ -151,8 +151,8 @@ impl Refusal {
             Self::Malformed(_) | Self::OldSizeAboveNew { .. } => 400,
             Self::NotSignedByLog(_) => 403,
             Self::UnknownOrigin => 404,
-            Self::Stale { .. } => 409,
-            Self::Fork { .. } | Self::EmptyTreeRoot | Self::Proof(_) => 422,
+            Self::Stale { .. } | Self::Fork { .. } => 409,
+            Self::EmptyTreeRoot | Self::Proof(_) => 422,
         }
     }
 
@@ -169,7 +169,13 @@ impl Refusal {
         }
     }
 
-    /// The body of the answer: for status 409 the size and a newline, as tlog-witness demands; else the code.
+    /// The type of [`Refusal::body`], if it is not plain text: a fork is no size to start from.
+    pub fn content_type(&self) -> Option<&'static str> {
+        matches!(self, Self::Stale { .. }).then_some(SIZE_CONTENT_TYPE)
+    }
+
+    /// The body of the answer: for another old size the size to start from and a newline, as tlog-witness demands; else
+    /// the code.
     pub fn body(&self) -> String {
         match self {
             Self::Stale { cosigned_size } => format!("{cosigned_size}\n"),

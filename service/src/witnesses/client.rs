@@ -17,6 +17,8 @@ pub(crate) enum Answer {
     Cosigned(SignedNote),
     /// Its newest cosigned size is another than the one the proof started from.
     OtherSize(u64),
+    /// It has cosigned another tree of this size, or the proof does not lead from what it has.
+    Refused,
     /// No, nothing, or nonsense.
     Failed,
 }
@@ -75,7 +77,8 @@ impl WitnessClient {
         let Ok(body) = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_vec() else { return Answer::Failed };
         match answer.status().as_u16() {
             200 => add_cosignature(note, &body, key).map_or(Answer::Failed, |(note, _)| Answer::Cosigned(note)),
-            409 => parse_size(&body).map_or(Answer::Failed, Answer::OtherSize),
+            409 => parse_size(&body).map_or(Answer::Refused, Answer::OtherSize),
+            422 => Answer::Refused,
             _ => Answer::Failed,
         }
     }

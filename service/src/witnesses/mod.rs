@@ -170,19 +170,17 @@ fn attend_until_stopped(
                 }
                 continue;
             }
-            Answer::OtherSize(other) if other > record.sizes().sealed => {
-                check_not_behind(shared, record, &client, witness, other)?;
-            }
-            Answer::OtherSize(other) => {
-                has = other;
+            // the answer tells where to start: ask again at once, but only once
+            Answer::OtherSize(other) if !corrected && other <= record.sizes().sealed => {
+                (has, corrected) = (other, true);
                 if other > size {
                     gathering.begin(&mut gathering.round(), record);
                 }
-                // the answer tells where to start: ask again at once, but only once
-                if !corrected {
-                    corrected = true;
-                    continue;
-                }
+                continue;
+            }
+            Answer::OtherSize(_) | Answer::Refused => {
+                check_no_other_log(shared, record, &client, witness)?;
+                corrected = false;
             }
             Answer::Failed => (),
         }
@@ -196,17 +194,17 @@ fn attend_until_stopped(
     Ok(())
 }
 
-/// A size in an answer proves nothing; a checkpoint with the log's signature does (attack 16).
-fn check_not_behind(
+/// A refusal proves nothing; a checkpoint with the log's signature that is not of this log does (attacks 15, 16): the
+/// store is behind what it has shown, or a copy of it goes on elsewhere.
+fn check_no_other_log(
     shared: &Shared,
     record: &Record,
     client: &WitnessClient,
     witness: &Witness,
-    said: u64,
 ) -> Result<(), Stopped> {
     let origin = Digest::sha256(shared.origin.as_bytes());
     match client.newest(&witness.url, &origin, &shared.log_vkey) {
-        Some(newest) if newest.size >= said && newest.size > record.sizes().sealed => {
+        Some(newest) if record.root_at(newest.size) != Some(newest.root) => {
             Err(Stopped::Rollback { cosigned: newest.size })
         }
         _ => Ok(()),

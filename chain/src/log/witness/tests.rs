@@ -88,12 +88,12 @@ fn an_old_size_that_is_not_the_cosigned_one_is_refused() {
     assert!(parse_size(b"12").is_err() && parse_size(b"012\n").is_err() && parse_size(b"\n").is_err());
 }
 
-/// WIT-2: 422, attacks 15, 22 and 25.
+/// WIT-2: 409 and 422, attacks 15, 22 and 25.
 #[test]
 fn another_branch_of_a_cosigned_tree_is_refused() {
     let cosigned = checkpoint(1, 12);
     let refusal = decide(Some(&cosigned), &request(12, vec![], &checkpoint(2, 12)), &known()).unwrap_err();
-    assert_eq!((refusal, refusal.code(), refusal.status()), (Refusal::Fork { size: 12 }, "chain.fork", 422));
+    assert_eq!((refusal, refusal.code(), refusal.status()), (Refusal::Fork { size: 12 }, "chain.fork", 409));
     let refusal = decide(Some(&cosigned), &request(12, proof(2, 12, 20), &checkpoint(2, 20)), &known()).unwrap_err();
     assert_eq!((refusal.code(), refusal.status()), ("chain.proof_invalid", 422));
     assert_eq!(status(Some(&cosigned), &request(12, proof(1, 10, 20), &checkpoint(1, 20))), 422);
