@@ -123,7 +123,16 @@ fn show(who: &str, service: &str, policy: Option<Policy>, state: &std::path::Pat
     kept.keep_view(&view)?;
     let seen = seen.ok_or_else(nobody)?;
     kept.keep_account(&seen.account)?;
-    if json { tell(&view, &seen) } else { print(who, &view, &seen) }
+    if json {
+        return tell(&view, &seen);
+    }
+    print(who, &view, &seen)?;
+    if !pinned {
+        say(
+            "Whom to trust as witnesses was asked of the service itself at the first look; --policy FILE pins your own choice.",
+        );
+    }
+    Ok(())
 }
 
 fn decode(entries: &Seen) -> Result<Vec<Entry>, Failure> {

@@ -268,8 +268,12 @@ fn key_mark(key: &PublicKey) -> [u8; 16] {
 ///
 /// The only type that can be encrypted to. There is no way to make one but [`crate::account::ProvenAccount`]:
 ///
-/// ```compile_fail
-/// let device = chain::sigchain::device_set::ConfirmedDevice { account: todo!(), keys: todo!() };
+/// ```compile_fail,E0451
+/// use chain::id::{AccountId, DeviceKeys};
+/// use chain::sigchain::device_set::ConfirmedDevice;
+/// fn made_up(account: AccountId, keys: DeviceKeys) -> ConfirmedDevice {
+///     ConfirmedDevice { account, keys }
+/// }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfirmedDevice {
