@@ -70,6 +70,29 @@ fn a_giant_body_is_refused_at_the_limit() {
     Person::sign_up(&service.api, None);
 }
 
+/// Attack 52: three hundred callers who never finish their request delay neither an answer nor the end.
+#[test]
+fn requests_that_never_end_hold_up_nobody() {
+    let world = World::new();
+    let service = world.service("service");
+    let address = service.api.url.strip_prefix("http://").unwrap().to_owned();
+    let starts: [&[u8]; 2] =
+        [b"GET /checkpoint HT", b"POST /v1/entries HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc"];
+    let held: Vec<_> = starts
+        .into_iter()
+        .cycle()
+        .take(300)
+        .map(|start| {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            stream.write_all(start).unwrap();
+            stream
+        })
+        .collect();
+    Person::sign_up(&service.api, None).add_and_confirm();
+    let ended = service.process.stop();
+    assert_eq!((ended.status, held.len()), (Some(0), 300), "{ended:?}");
+}
+
 /// Attacks 27, 54, 55: what no client sends.
 #[test]
 fn whatever_is_posted_is_refused_with_a_code() {

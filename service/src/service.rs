@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use axum::Router;
 use chain::log::note::{NoteSigner, VerifierKey};
@@ -29,6 +30,9 @@ use crate::shared::{Message, Shared};
 use crate::start::{Found, PublicKeys, open_log};
 use crate::witnesses::client::WitnessClient;
 use crate::witnesses::{self, Gathering, Witness};
+
+/// How long requests that are under way may take after the service was asked to end.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A running service. It seals from its opening on; HTTP is answered in [`Service::run`].
 #[derive(Debug)]
@@ -121,14 +125,23 @@ impl Service {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let mut ended = self.shared.ended.subscribe();
+            let (ending, mut is_ending) = watch::channel(false);
             let until = async move {
                 tokio::select! {
                     () = shutdown => (),
                     _ = ended.wait_for(|ended| *ended) => (),
                 }
+                ending.send_replace(true);
             };
             let router = self.router().into_make_service_with_connect_info::<SocketAddr>();
-            axum::serve(listener, router).with_graceful_shutdown(until).await?;
+            tokio::select! {
+                served = axum::serve(listener, router).with_graceful_shutdown(until).into_future() => served?,
+                // whoever never finishes a request does not keep the service from its end (attack 52)
+                () = async {
+                    is_ending.wait_for(|ending| *ending).await.map(drop).unwrap_or_default();
+                    tokio::time::sleep(GRACE).await;
+                } => (),
+            }
         } else {
             shutdown.await;
         }
@@ -222,7 +235,7 @@ fn begin(
 
 /// The witnesses in block 0, at their newest addresses.
 fn witnesses_of(record: &Record, addresses: &[WitnessAddress]) -> Vec<Witness> {
-    let client = WitnessClient::new(std::time::Duration::from_secs(2));
+    let client = WitnessClient::new(Duration::from_secs(2));
     let ask = |address: &WitnessAddress| {
         let key = address.key.clone().or_else(|| client.vkey(&address.url))?;
         Some((key, address.url.clone()))
