@@ -3,6 +3,7 @@
 //! ```text
 //! STATE/<hash of the origin>/view          chain::view::View
 //! STATE/<hash of the origin>/accounts/<id> chain::proven::ProvenRecord
+//! STATE/services/<hash of the address>     origin of the log that the service showed first
 //! STATE/evidence/<hash>.evidence           chain::evidence::Evidence
 //! ```
 
@@ -24,6 +25,21 @@ pub(crate) fn default_folder() -> PathBuf {
     let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let state = std::env::var_os("XDG_STATE_HOME").filter(|value| !value.is_empty());
     state.map_or_else(|| home().join(".local/state"), PathBuf::from).join("trefoil")
+}
+
+/// The origin of the log that the service at this address showed first.
+pub(crate) fn origin_shown(state: &Path, service: &str) -> Result<Option<String>, Failure> {
+    Ok(read(&service_file(state, service))?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Remembers the origin of the log that the service at this address shows.
+pub(crate) fn remember_origin(state: &Path, service: &str, origin: &str) -> Result<(), Failure> {
+    replace(&service_file(state, service), origin.as_bytes())
+}
+
+fn service_file(state: &Path, service: &str) -> PathBuf {
+    let name = Digest::sha256(service.trim_end_matches('/').as_bytes()).to_string();
+    state.join("services").join(name.split_at(16).0)
 }
 
 /// What was seen of one log.

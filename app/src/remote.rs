@@ -99,6 +99,18 @@ impl Remote {
         view.advance(&LogEvidence { newest, consistency }, now_s()).map_err(|error| keep_lie(&error, kept))
     }
 
+    /// Checks that a first look under a new policy shows the log that was seen before, no smaller and not another.
+    pub(crate) fn check_continues(&self, before: &View, fresh: &View, kept: &Kept) -> Result<(), Failure> {
+        let path = self.consistency(before, fresh.size())?;
+        let (signed, _) = fresh.newest().check(before.policy()).map_err(|error| Failure::from_view(&error.into()))?;
+        before.compare(&signed, &path).map_err(|error| keep_lie(&error, kept))?;
+        let (known, offered) = (before.size(), fresh.size());
+        if offered < known {
+            return Err(Failure::from_view(&ViewError::Rollback { known, offered }));
+        }
+        Ok(())
+    }
+
     fn consistency(&self, view: &View, size: u64) -> Result<Vec<Digest>, Failure> {
         let (from, to) = (view.size().min(size), view.size().max(size));
         if from == to {

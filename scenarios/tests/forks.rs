@@ -56,6 +56,32 @@ fn whoever_saw_one_face_of_a_log_convicts_it_by_the_other() {
     convict_by_policy_and_by_damage(&world, &evidence, &policy);
 }
 
+/// Attacks 15, 16: what was seen is not forgotten because another policy is given, or another log appears at the address.
+#[test]
+fn another_policy_does_not_make_an_observer_forget() {
+    let world = World::new();
+    let service = world.service("service");
+    let bob = Person::sign_up(&service.api, None);
+    assert_eq!(service.process.stop().status, Some(0));
+    world.copy("service", "other");
+    let (one, other) = (world.service("service"), world.service("other"));
+    bob.at(&one.api).propose(&bob.at(&one.api).choosing(ResetChoice::Never)).accepted();
+    bob.at(&other.api).add_and_confirm();
+    let who = bob.account.to_string();
+    assert_eq!(world.look(&one, &who, "observer").status, Some(0));
+    let policy = fs::read_to_string(&one.policy).unwrap();
+    let moved = world.path("moved-policy");
+    fs::write(&moved, policy.replacen(&one.log_vkey, &format!("{} https://log.example", one.log_vkey), 1)).unwrap();
+    let (moved, state) = (moved.display().to_string(), world.path("observer").display().to_string());
+    let look = |url: &str, more: &[&str]| {
+        world.run(&[&["record", "show", &who, "--json", "--state", &state, "--service", url], more].concat())
+    };
+    assert_eq!(look(&other.api.url, &["--policy", &moved]).verdict(), (Some(4), "chain.fork".into()));
+    assert_eq!(look(&one.api.url, &["--policy", &moved]).status, Some(0));
+    // without a policy the address is held to the log that it showed
+    assert_eq!(look(&one.api.url, &[]).status, Some(0));
+}
+
 /// Attack 32: the file names whose key it is, and proves nothing once a byte of it is changed.
 fn convict_by_policy_and_by_damage(world: &World, evidence: &str, policy: &std::path::Path) {
     let policy = policy.display().to_string();

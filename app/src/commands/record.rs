@@ -1,6 +1,6 @@
 //! `trefoil record`: what the public record says of somebody, and evidence of lies.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chain::evidence::Evidence;
 use chain::handle::Handle;
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{now_s, say};
 use crate::failure::{Failure, Kind};
-use crate::keeping::{Kept, default_folder, replace};
+use crate::keeping::{Kept, default_folder, origin_shown, remember_origin, replace};
 use crate::remote::{Remote, Seen, read_policy};
 use crate::words;
 
@@ -98,16 +98,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn show(who: &str, service: &str, policy: Option<Policy>, state: &std::path::Path, json: bool) -> Result<(), Failure> {
+fn show(who: &str, service: &str, policy: Option<Policy>, state: &Path, json: bool) -> Result<(), Failure> {
     let remote = Remote::new(service)?;
     let pinned = policy.is_some();
-    let policy = policy.map_or_else(|| remote.policy(), Ok)?;
-    let origin = policy.logs().first().map(|log| log.key.name().as_str().to_owned()).unwrap_or_default();
-    let kept = Kept::of(state, &origin);
-    let view = match kept.view()? {
-        Some(view) if !pinned || *view.policy() == policy => view,
-        _ => remote.begin(policy)?,
-    };
+    let (kept, view) = remembered_view(&remote, service, policy, state)?;
     kept.keep_view(&view)?;
     let (view, id) = match who.parse::<AccountId>() {
         Ok(id) => (view, Some(id)),
@@ -133,6 +127,43 @@ fn show(who: &str, service: &str, policy: Option<Policy>, state: &std::path::Pat
         );
     }
     Ok(())
+}
+
+/// What was seen of the log before, or the first look. Another policy does not forget it: a service is held to the log that it showed first, and a new policy has to fit the old view.
+fn remembered_view(
+    remote: &Remote,
+    service: &str,
+    policy: Option<Policy>,
+    state: &Path,
+) -> Result<(Kept, View), Failure> {
+    let origin_of = |policy: &Policy| policy.logs().first().map(|log| log.key.name().as_str().to_owned());
+    let origin = match &policy {
+        Some(policy) => origin_of(policy),
+        None => origin_shown(state, service)?,
+    };
+    let asked = match (&policy, &origin) {
+        (None, None) => Some(remote.policy()?),
+        _ => policy,
+    };
+    let origin = origin.or_else(|| asked.as_ref().and_then(origin_of)).unwrap_or_default();
+    let kept = Kept::of(state, &origin);
+    let view = match (kept.view()?, asked) {
+        (Some(view), None) => view,
+        (Some(view), Some(policy)) if *view.policy() == policy => view,
+        (Some(view), Some(policy)) => {
+            let fresh = remote.begin(policy)?;
+            remote.check_continues(&view, &fresh, &kept)?;
+            fresh
+        }
+        (None, Some(policy)) => remote.begin(policy)?,
+        (None, None) => remote.begin(remote.policy()?)?,
+    };
+    if view.parameters().origin != origin {
+        let message = format_args!("the service showed the log {origin} before, and now another");
+        return Err(Failure::new(Kind::Lie, "chain.proof_invalid", message));
+    }
+    remember_origin(state, service, &origin)?;
+    Ok((kept, view))
 }
 
 fn decode(entries: &Seen) -> Result<Vec<Entry>, Failure> {
@@ -205,7 +236,7 @@ fn print(who: &str, view: &View, seen: &Seen) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check(file: &std::path::Path, policy: Option<&Policy>, json: bool) -> Result<(), Failure> {
+fn check(file: &Path, policy: Option<&Policy>, json: bool) -> Result<(), Failure> {
     let bytes = std::fs::read(file)
         .map_err(|error| Failure::misuse("evidence.missing", format_args!("{}: {error}", file.display())))?;
     let evidence = Evidence::decode(&bytes)
@@ -235,7 +266,7 @@ fn check(file: &std::path::Path, policy: Option<&Policy>, json: bool) -> Result<
     Ok(())
 }
 
-fn evidence(folder: &std::path::Path, name: Option<&str>, out: Option<&PathBuf>, json: bool) -> Result<(), Failure> {
+fn evidence(folder: &Path, name: Option<&str>, out: Option<&PathBuf>, json: bool) -> Result<(), Failure> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|it| it == "evidence"));
