@@ -3,28 +3,23 @@
 /// Items in a chunk.
 const CHUNK: usize = 1024;
 
-/// Items by number; numbers of removed items are given out again.
+/// Items by number, from 0; none is ever removed.
 #[derive(Debug)]
 pub(super) struct Arena<T> {
     /// All full but the last.
     chunks: Vec<Vec<T>>,
-    free: Vec<u32>,
 }
 
 impl<T> Arena<T> {
     /// Starts without items.
     pub(super) fn new() -> Self {
-        Self { chunks: Vec::new(), free: Vec::new() }
+        Self { chunks: Vec::new() }
     }
 
     /// Stores an item and says its number.
     #[expect(clippy::expect_used, reason = "`tree::MAX_LEAVES` keeps the number of nodes far below 2^32")]
     pub(super) fn insert(&mut self, item: T) -> u32 {
-        if let Some(index) = self.free.pop() {
-            *self.slot(index) = item;
-            return index;
-        }
-        let full = self.chunks.iter().len().saturating_sub(1) * CHUNK;
+        let full = self.chunks.len().saturating_sub(1) * CHUNK;
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK => {
                 chunk.push(item);
@@ -47,22 +42,17 @@ impl<T> Arena<T> {
         &self.chunks[index / CHUNK][index % CHUNK]
     }
 
-    #[expect(clippy::indexing_slicing, reason = "`free` holds only numbers that `insert` gave out")]
-    fn slot(&mut self, index: u32) -> &mut T {
+    /// Puts another item in the place of the one with this number, and gives the old one.
+    #[expect(clippy::indexing_slicing, reason = "the tree asks only for numbers that `insert` gave it")]
+    pub(super) fn replace(&mut self, index: u32, item: T) -> T {
         let index = index as usize;
-        &mut self.chunks[index / CHUNK][index % CHUNK]
-    }
-
-    /// Gives a number back; its item stays in place until the number is used again.
-    pub(super) fn remove(&mut self, index: u32) {
-        self.free.push(index);
+        std::mem::replace(&mut self.chunks[index / CHUNK][index % CHUNK], item)
     }
 
     /// Bytes of memory reserved, used or not.
     pub(super) fn memory_bytes(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<T>()).sum::<usize>()
             + self.chunks.capacity() * size_of::<Vec<T>>()
-            + self.free.capacity() * size_of::<u32>()
     }
 }
 
@@ -71,13 +61,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_removed_number_is_used_again_and_others_keep_their_items() {
+    fn items_keep_their_numbers_and_can_be_replaced() {
         let mut arena = Arena::new();
         let numbers: Vec<u32> = (0..3000).map(|i| arena.insert(i)).collect();
         assert_eq!(numbers, (0..3000).collect::<Vec<u32>>());
-        arena.remove(2047);
-        assert_eq!(arena.insert(7), 2047);
-        assert_eq!((arena.item(2047), arena.item(2048), arena.item(2999)), (&7, &2048, &2999));
-        assert_eq!(arena.insert(8), 3000);
+        assert_eq!(arena.replace(2047, 7), 2047);
+        assert_eq!((arena.item(2046), arena.item(2047), arena.item(2048), arena.item(2999)), (&2046, &7, &2048, &2999));
     }
 }

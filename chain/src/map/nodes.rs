@@ -1,7 +1,10 @@
-//! The nodes of the map's trees, and how a batch of changes makes a new tree that shares what stays.
+//! The nodes of the map's newest tree, how a batch of changes makes the next one in their place, and what they were
+//! before, for as long as somebody may ask.
 //!
 //! Used by [`super::tree`] with the whole map and by [`super::transition`] with a pruned one, so the rule of the
 //! shape is written once.
+
+use std::sync::OnceLock;
 
 use super::arena::Arena;
 use super::{Change, MapKey, MapValue, inner_hash, leaf_hash};
@@ -14,7 +17,7 @@ const LEAF: u32 = 1 << 31;
 const IN_STEP: usize = 64;
 
 /// Where a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NodeRef(u32);
 
 /// A node, looked up.
@@ -60,7 +63,109 @@ pub(super) struct Subtree {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OldValueMismatch(pub(super) MapKey);
 
-/// All nodes of all versions.
+/// Nodes as they were before one batch of changes, in the order in which they were overwritten. Written one after the
+/// other, because that is cheap; looked up only if somebody asks for the older tree while the newer one is there.
+#[derive(Debug, Default)]
+pub(super) struct Overwritten {
+    leaves: Entries<Leaf>,
+    inners: Entries<Inner>,
+}
+
+/// Old nodes with their places, and their order by place once somebody has asked.
+#[derive(Debug)]
+struct Entries<T> {
+    nodes: Vec<(NodeRef, T)>,
+    by_place: OnceLock<Vec<u32>>,
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self { nodes: Vec::new(), by_place: OnceLock::new() }
+    }
+}
+
+impl<T> Entries<T> {
+    fn find(&self, place: NodeRef) -> Option<&T> {
+        let at = |index: &u32| self.nodes.get(*index as usize);
+        let order = self.by_place.get_or_init(|| {
+            // fewer than 2^32 nodes, as in the arena
+            let mut order: Vec<u32> = (0..).take(self.nodes.len()).collect();
+            order.sort_unstable_by_key(|index| at(index).map(|(place, _)| *place));
+            order
+        });
+        let found = order.binary_search_by_key(&Some(place), |index| at(index).map(|(place, _)| *place)).ok()?;
+        order.get(found).and_then(at).map(|(_, node)| node)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<(NodeRef, T)>()
+            + self.by_place.get().map_or(0, |order| order.capacity() * size_of::<u32>())
+    }
+}
+
+impl Overwritten {
+    fn find(&self, place: NodeRef) -> Option<Node<'_>> {
+        match place.0 & LEAF {
+            0 => self.inners.find(place).map(Node::Inner),
+            _ => self.leaves.find(place).map(Node::Leaf),
+        }
+    }
+
+    /// Bytes of memory reserved.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.leaves.memory_bytes() + self.inners.memory_bytes()
+    }
+}
+
+/// One version of the tree, to be read: the newest nodes, under what later batches overwrote, first batch first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a, Later> {
+    pub(super) nodes: &'a Nodes,
+    pub(super) later: Later,
+}
+
+impl<'a, Later: Iterator<Item = &'a Overwritten> + Clone> View<'a, Later> {
+    /// Looks a node up.
+    pub(super) fn node(&self, place: NodeRef) -> Node<'a> {
+        self.later.clone().find_map(|batch| batch.find(place)).unwrap_or_else(|| self.nodes.node(place))
+    }
+
+    /// The leaf at which the descent by the bits of `key` ends: the key's own if it is in the tree.
+    pub(super) fn descend(&self, mut place: NodeRef, key: &MapKey) -> &'a Leaf {
+        loop {
+            match self.node(place) {
+                Node::Leaf(leaf) => return leaf,
+                Node::Inner(inner) => place = inner.children(key).0.node,
+            }
+        }
+    }
+
+    /// Checks each change's old value against the tree (BLK-2).
+    pub(super) fn check_old(&self, root: NodeRef, changes: &[Change]) -> Result<(), OldValueMismatch> {
+        for changes in changes.chunks(IN_STEP) {
+            let mut places = [root; IN_STEP];
+            let mut descending = true;
+            while descending {
+                descending = false;
+                for (place, change) in places.iter_mut().zip(changes) {
+                    if let Node::Inner(inner) = self.node(*place) {
+                        *place = inner.children(&change.key).0.node;
+                        descending = true;
+                    }
+                }
+            }
+            for (place, change) in places.iter().zip(changes) {
+                let leaf = self.descend(*place, &change.key);
+                if change.old != (change.key == leaf.key).then_some(leaf.value) {
+                    return Err(OldValueMismatch(change.key));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All nodes of the newest version.
 #[derive(Debug)]
 pub(super) struct Nodes {
     leaves: Arena<Leaf>,
@@ -100,22 +205,9 @@ impl Nodes {
         Subtree { node: NodeRef(self.inners.insert(Inner { left, right, p })), hash }
     }
 
-    /// Gives a node's place back.
-    pub(super) fn remove(&mut self, node: NodeRef) {
-        match node.0 & LEAF {
-            0 => self.inners.remove(node.0),
-            _ => self.leaves.remove(node.0 & !LEAF),
-        }
-    }
-
-    /// The leaf at which the descent by the bits of `key` ends: the key's own if it is in the tree.
-    pub(super) fn descend(&self, mut node: NodeRef, key: &MapKey) -> &Leaf {
-        loop {
-            match self.node(node) {
-                Node::Leaf(leaf) => return leaf,
-                Node::Inner(inner) => node = inner.children(key).0.node,
-            }
-        }
+    /// The newest version, to be read.
+    pub(super) fn newest(&self) -> View<'_, std::iter::Empty<&Overwritten>> {
+        View { nodes: self, later: std::iter::empty() }
     }
 
     /// Bytes of memory reserved.
@@ -144,59 +236,40 @@ impl Nodes {
         Some(open.into_iter().rev().fold(done, |done, (p, left)| self.join(p, left, done)))
     }
 
-    /// Checks each change's old value against the tree (BLK-2).
-    pub(super) fn check_old(&self, root: NodeRef, changes: &[Change]) -> Result<(), OldValueMismatch> {
-        for changes in changes.chunks(IN_STEP) {
-            let mut places = [root; IN_STEP];
-            let mut descending = true;
-            while descending {
-                descending = false;
-                for (place, change) in places.iter_mut().zip(changes) {
-                    if let Node::Inner(inner) = self.node(*place) {
-                        *place = inner.children(&change.key).0.node;
-                        descending = true;
-                    }
-                }
-            }
-            for (place, change) in places.iter().zip(changes) {
-                let leaf = self.descend(*place, &change.key);
-                if change.old != (change.key == leaf.key).then_some(leaf.value) {
-                    return Err(OldValueMismatch(change.key));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the tree with these changes, whose old values were checked. Nodes of the old tree that the new one does
-    /// not use are added to `replaced`. Every touched node is hashed once. `depth`: the first bit position at which
-    /// the changes may differ from each other and from the keys below `old`. Recursion ends at depth 256.
+    /// Makes the tree with these changes, whose old values were checked, in the place of the one there is. What nodes were
+    /// before is added to `overwritten`. Every touched node is hashed once. `depth`: the first bit position at which the
+    /// changes may differ from each other and from the keys below `old`. Recursion ends at depth 256.
     pub(super) fn merge(
         &mut self,
         old: Subtree,
         depth: u16,
         changes: &[Change],
-        replaced: &mut Vec<NodeRef>,
+        overwritten: &mut Overwritten,
     ) -> Subtree {
         let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return old };
-        if let Some((p, node_is_right)) = self.divergence(old.node, depth, &first.key, &last.key) {
+        let node = old.node;
+        if let Some((p, node_is_right)) = self.divergence(node, depth, &first.key, &last.key) {
             let (left, right) = split(changes, p);
             let (near, far) = if node_is_right { (right, left) } else { (left, right) };
-            let near = self.merge(old, u16::from(p) + 1, near, replaced);
+            let near = self.merge(old, u16::from(p) + 1, near, overwritten);
             return match self.build(far.iter().map(|change| (change.key, change.new))) {
                 Some(far) if node_is_right => self.join(p, far, near),
                 Some(far) => self.join(p, near, far),
                 None => near,
             };
         }
-        replaced.push(old.node);
-        match self.node(old.node) {
-            Node::Leaf(_) => self.leaf(first.key, first.new),
+        match self.node(node) {
+            Node::Leaf(_) => {
+                let leaf = Leaf { key: first.key, value: first.new };
+                overwritten.leaves.nodes.push((node, self.leaves.replace(node.0 & !LEAF, leaf)));
+                Subtree { node, hash: leaf_hash(&first.key, &first.new) }
+            }
             Node::Inner(&Inner { p, left, right, .. }) => {
                 let (changes_left, changes_right) = split(changes, p);
-                let left = self.merge(left, u16::from(p) + 1, changes_left, replaced);
-                let right = self.merge(right, u16::from(p) + 1, changes_right, replaced);
-                self.join(p, left, right)
+                let left = self.merge(left, u16::from(p) + 1, changes_left, overwritten);
+                let right = self.merge(right, u16::from(p) + 1, changes_right, overwritten);
+                overwritten.inners.nodes.push((node, self.inners.replace(node.0, Inner { left, right, p })));
+                Subtree { node, hash: inner_hash(&left.hash, &right.hash, p) }
             }
         }
     }
@@ -212,7 +285,7 @@ impl Nodes {
             return None; // no bit is skipped: the usual case near the root
         }
         // any leaf below would do; in a pruned tree the one on this path is known
-        let key = self.descend(node, first).key;
+        let key = self.newest().descend(node, first).key;
         let p = [first, last].iter().filter_map(|change| change.first_difference(&key)).min()?;
         (u16::from(p) < end).then(|| (p, key.bit(p)))
     }

@@ -23,7 +23,7 @@ mod tests;
 
 use thiserror::Error;
 
-use super::nodes::{Nodes, OldValueMismatch, Subtree, split_references};
+use super::nodes::{Nodes, OldValueMismatch, Overwritten, Subtree, split_references};
 use super::tree::descent;
 use super::{Change, EMPTY_ROOT, MapKey, MapValue};
 use crate::encoding::{DecodeError, Reader, Writer};
@@ -151,8 +151,8 @@ impl TransitionProof {
                 }
             };
         };
-        nodes.check_old(old.node, changes)?;
-        Ok(nodes.merge(old, 0, changes, &mut Vec::new()).hash)
+        nodes.newest().check_old(old.node, changes)?;
+        Ok(nodes.merge(old, 0, changes, &mut Overwritten::default()).hash)
     }
 }
 

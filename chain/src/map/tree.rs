@@ -1,15 +1,15 @@
-//! The whole map in memory, in several versions that share nodes.
+//! The whole map in memory, in several versions.
 //!
-//! A block makes a new version from the newest one by copying the touched paths; older versions stay provable until
-//! they are released, because proofs are published against the version that witnesses cosigned while newer blocks
-//! are being built. About 145 bytes a leaf. Not in scope: files ([`super::snapshot`]), who may change what (`block`).
+//! A block makes a new version in the place of the newest one and keeps what it overwrites, so that older versions stay
+//! provable until they are released: proofs are published against the version that witnesses cosigned, while newer
+//! blocks are being built. About 140 bytes a leaf. Not in scope: files ([`super::snapshot`]), who may change what (`block`).
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use thiserror::Error;
 
-use super::nodes::{Node, NodeRef, Nodes, OldValueMismatch, Subtree, split_references};
+use super::nodes::{Node, NodeRef, Nodes, OldValueMismatch, Overwritten, Subtree, View, split_references};
 use super::proof::{AbsenceProof, MapProof, PathStep, PresenceProof};
 use super::transition::{NodeKind, TransitionProof};
 use super::{Change, EMPTY_ROOT, MapKey, MapValue};
@@ -76,12 +76,12 @@ impl From<OldValueMismatch> for TreeError {
     }
 }
 
-/// One version: its tree, and what its successor no longer uses.
+/// One version: its tree, and what it overwrote of the one before.
 #[derive(Debug)]
 struct Record {
     root: Option<Subtree>,
     len: usize,
-    replaced: Vec<NodeRef>,
+    overwritten: Overwritten,
 }
 
 /// The map, in one or more versions.
@@ -106,7 +106,7 @@ impl Tree {
     }
 
     fn with_first(nodes: Nodes, root: Option<Subtree>, len: usize) -> Self {
-        let record = Record { root, len, replaced: Vec::new() };
+        let record = Record { root, len, overwritten: Overwritten::default() };
         Self { nodes, versions: VecDeque::from([record]), oldest: Version(0) }
     }
 
@@ -140,6 +140,17 @@ impl Tree {
         self.oldest
     }
 
+    /// A version to be read, with its root.
+    fn view(
+        &self,
+        version: Version,
+    ) -> Result<(Option<Subtree>, View<'_, impl Iterator<Item = &Overwritten> + Clone>), TreeError> {
+        let root = self.record(version)?.root;
+        let later = usize::try_from(version.0 - self.oldest.0).unwrap_or(usize::MAX).saturating_add(1);
+        let later = self.versions.iter().skip(later).map(|record| &record.overwritten);
+        Ok((root, View { nodes: &self.nodes, later }))
+    }
+
     fn record(&self, version: Version) -> Result<&Record, TreeError> {
         let index = version.0.checked_sub(self.oldest.0).and_then(|index| usize::try_from(index).ok());
         let unknown = TreeError::UnknownVersion { version, oldest: self.oldest, newest: self.newest() };
@@ -167,8 +178,8 @@ impl Tree {
     /// # Errors
     /// [`TreeError::UnknownVersion`].
     pub fn get(&self, version: Version, key: &MapKey) -> Result<Option<MapValue>, TreeError> {
-        let Some(root) = self.record(version)?.root else { return Ok(None) };
-        let leaf = self.nodes.descend(root.node, key);
+        let (Some(root), view) = self.view(version)? else { return Ok(None) };
+        let leaf = view.descend(root.node, key);
         Ok((leaf.key == *key).then_some(leaf.value))
     }
 
@@ -177,10 +188,11 @@ impl Tree {
     /// # Errors
     /// [`TreeError::UnknownVersion`].
     pub fn leaves(&self, version: Version) -> Result<impl Iterator<Item = (MapKey, MapValue)>, TreeError> {
-        let mut waiting: Vec<NodeRef> = self.record(version)?.root.iter().map(|root| root.node).collect();
+        let (root, view) = self.view(version)?;
+        let mut waiting: Vec<NodeRef> = root.iter().map(|root| root.node).collect();
         Ok(std::iter::from_fn(move || {
             loop {
-                match self.nodes.node(waiting.pop()?) {
+                match view.node(waiting.pop()?) {
                     Node::Leaf(leaf) => return Some((leaf.key, leaf.value)),
                     Node::Inner(inner) => waiting.extend([inner.right.node, inner.left.node]),
                 }
@@ -193,11 +205,13 @@ impl Tree {
     /// # Errors
     /// [`TreeError::UnknownVersion`].
     pub fn prove(&self, version: Version, key: &MapKey) -> Result<MapProof, TreeError> {
-        let Some(root) = self.record(version)?.root else { return Ok(MapProof::Absence(AbsenceProof::EmptyMap)) };
+        let (Some(root), view) = self.view(version)? else {
+            return Ok(MapProof::Absence(AbsenceProof::EmptyMap));
+        };
         let mut path = Vec::with_capacity(32);
         let mut node = root.node;
         let leaf = loop {
-            match self.nodes.node(node) {
+            match view.node(node) {
                 Node::Leaf(leaf) => break leaf,
                 Node::Inner(inner) => {
                     let (next, sibling) = inner.children(key);
@@ -226,35 +240,31 @@ impl Tree {
             return Err(TreeError::NotNewest { version: base, newest });
         }
         let &Record { root, len, .. } = self.record(base)?;
-        self.check(root, changes)?;
+        check(&self.nodes.newest(), root, changes)?;
         let len = len + changes.iter().filter(|change| change.old.is_none()).count();
         if len > MAX_LEAVES {
             return Err(TreeError::TooManyLeaves { count: len });
         }
-        let mut replaced = Vec::new();
+        let mut overwritten = Overwritten::default();
         let root = match root {
-            Some(root) => Some(self.nodes.merge(root, 0, changes, &mut replaced)),
+            Some(root) => Some(self.nodes.merge(root, 0, changes, &mut overwritten)),
             None => self.nodes.build(changes.iter().map(|change| (change.key, change.new))),
         };
-        if let Some(record) = self.versions.back_mut() {
-            record.replaced = replaced;
-        }
-        self.versions.push_back(Record { root, len, replaced: Vec::new() });
+        self.versions.push_back(Record { root, len, overwritten });
         Ok(self.newest())
     }
 
-    /// Releases every version older than `version`: what only they used is free for reuse.
+    /// Releases every version older than `version`, and with them what was kept for them.
     ///
     /// # Errors
     /// [`TreeError::UnknownVersion`], also if `version` itself was released.
     pub fn release_before(&mut self, version: Version) -> Result<(), TreeError> {
         self.record(version)?;
-        while self.oldest < version
-            && let Some(record) = self.versions.pop_front()
-        {
-            // older versions are gone and newer ones do not use them
-            record.replaced.into_iter().for_each(|node| self.nodes.remove(node));
+        while self.oldest < version && self.versions.pop_front().is_some() {
             self.oldest.0 += 1;
+        }
+        if let Some(oldest) = self.versions.front_mut() {
+            oldest.overwritten = Overwritten::default();
         }
         Ok(())
     }
@@ -264,11 +274,11 @@ impl Tree {
     /// # Errors
     /// [`TreeError::UnknownVersion`], [`TreeError::NotAscending`], [`TreeError::OldValueMismatch`].
     pub fn prove_transition(&self, version: Version, changes: &[Change]) -> Result<TransitionProof, TreeError> {
-        let root = self.record(version)?.root;
-        self.check(root, changes)?;
+        let (root, view) = self.view(version)?;
+        check(&view, root, changes)?;
         let mut writer = Writer::new();
         match root {
-            Some(root) => self.write_pruned(root, &mut changes.iter().collect::<Vec<_>>(), &mut writer),
+            Some(root) => write_pruned(&view, root, &mut changes.iter().collect::<Vec<_>>(), &mut writer),
             None if changes.is_empty() => {
                 writer.raw(EMPTY_ROOT.as_bytes());
             }
@@ -279,48 +289,55 @@ impl Tree {
         Ok(TransitionProof::from_body(writer.finish()))
     }
 
-    /// Writes the part of a tree that the changes' descents touch; the form is in [`super::transition`].
-    fn write_pruned(&self, subtree: Subtree, changes: &mut [&Change], writer: &mut Writer) {
-        if changes.is_empty() {
-            writer.raw(subtree.hash.as_bytes());
-            return;
-        }
-        match self.nodes.node(subtree.node) {
-            Node::Leaf(leaf) => {
-                writer.u8(NodeKind::Leaf as u8);
-                if changes.iter().all(|change| change.old.is_none()) {
-                    writer.raw(leaf.key.0.as_bytes()).raw(leaf.value.0.as_bytes());
-                }
-            }
-            Node::Inner(inner) => {
-                writer.u8(NodeKind::Inner as u8).u8(inner.p);
-                let (left, right) = split_references(changes, inner.p);
-                self.write_pruned(inner.left, left, writer);
-                self.write_pruned(inner.right, right, writer);
-            }
-        }
-    }
-
-    fn check(&self, root: Option<Subtree>, changes: &[Change]) -> Result<(), TreeError> {
-        if let Some(index) = descent(changes) {
-            return Err(TreeError::NotAscending { index });
-        }
-        match root {
-            Some(root) => Ok(self.nodes.check_old(root.node, changes)?),
-            None => match changes.iter().find(|change| change.old.is_some()) {
-                Some(change) => Err(TreeError::OldValueMismatch { key: change.key }),
-                None => Ok(()),
-            },
-        }
-    }
-
     /// Bytes of memory reserved for all versions held, without the allocator's own overhead.
     pub fn memory_bytes(&self) -> usize {
-        let replaced: usize = self.versions.iter().map(|record| record.replaced.capacity()).sum();
-        size_of::<Self>()
-            + self.nodes.memory_bytes()
-            + self.versions.capacity() * size_of::<Record>()
-            + replaced * size_of::<NodeRef>()
+        let overwritten: usize = self.versions.iter().map(|record| record.overwritten.memory_bytes()).sum();
+        size_of::<Self>() + self.nodes.memory_bytes() + self.versions.capacity() * size_of::<Record>() + overwritten
+    }
+}
+
+/// Writes the part of a tree that the changes' descents touch; the form is in [`super::transition`].
+fn write_pruned<'a>(
+    view: &View<'a, impl Iterator<Item = &'a Overwritten> + Clone>,
+    subtree: Subtree,
+    changes: &mut [&Change],
+    writer: &mut Writer,
+) {
+    if changes.is_empty() {
+        writer.raw(subtree.hash.as_bytes());
+        return;
+    }
+    match view.node(subtree.node) {
+        Node::Leaf(leaf) => {
+            writer.u8(NodeKind::Leaf as u8);
+            if changes.iter().all(|change| change.old.is_none()) {
+                writer.raw(leaf.key.0.as_bytes()).raw(leaf.value.0.as_bytes());
+            }
+        }
+        Node::Inner(inner) => {
+            writer.u8(NodeKind::Inner as u8).u8(inner.p);
+            let (left, right) = split_references(changes, inner.p);
+            write_pruned(view, inner.left, left, writer);
+            write_pruned(view, inner.right, right, writer);
+        }
+    }
+}
+
+/// Whether the changes may be applied to this version.
+fn check<'a>(
+    view: &View<'a, impl Iterator<Item = &'a Overwritten> + Clone>,
+    root: Option<Subtree>,
+    changes: &[Change],
+) -> Result<(), TreeError> {
+    if let Some(index) = descent(changes) {
+        return Err(TreeError::NotAscending { index });
+    }
+    match root {
+        Some(root) => Ok(view.check_old(root.node, changes)?),
+        None => match changes.iter().find(|change| change.old.is_some()) {
+            Some(change) => Err(TreeError::OldValueMismatch { key: change.key }),
+            None => Ok(()),
+        },
     }
 }
 
