@@ -111,11 +111,21 @@ impl Digest {
 
     /// SHA-256 of label length (1 byte), label and the parts, one after the other (`docs/protocol.md` §2).
     pub fn labelled(label: &str, parts: &[&[u8]]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update([u8::try_from(label.len()).unwrap_or(u8::MAX)]);
-        hash.update(label);
-        parts.iter().for_each(|part| hash.update(part));
-        Self(hash.finalize().into())
+        let length = [u8::try_from(label.len()).unwrap_or(u8::MAX)];
+        let all = [length.as_slice(), label.as_bytes()].into_iter().chain(parts.iter().copied());
+        // what is short, and most of it is, is hashed in one go
+        let mut short = [0; 128];
+        let mut filled = 0;
+        for part in all.clone() {
+            let Some(place) = short.get_mut(filled..).and_then(|rest| rest.get_mut(..part.len())) else {
+                let mut hash = Sha256::new();
+                all.for_each(|part| hash.update(part));
+                return Self(hash.finalize().into());
+            };
+            place.copy_from_slice(part);
+            filled += part.len();
+        }
+        Self::sha256(short.get(..filled).unwrap_or_default())
     }
 }
 

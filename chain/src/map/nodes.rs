@@ -104,6 +104,15 @@ impl<T> Entries<T> {
 }
 
 impl Overwritten {
+    /// With room for what this many changes are likely to overwrite in a map of `len` leaves whose keys are hashes: the
+    /// levels that they do not share, and a few.
+    pub(super) fn expecting(changes: usize, len: usize) -> Self {
+        let levels = (len / changes.max(1)).checked_ilog2().unwrap_or(0) as usize + 3;
+        let mut overwritten = Self::default();
+        overwritten.inners.nodes.reserve(changes.saturating_mul(levels).min(len));
+        overwritten
+    }
+
     fn find(&self, place: NodeRef) -> Option<Node<'_>> {
         match place.0 & LEAF {
             0 => self.inners.find(place).map(Node::Inner),

@@ -245,7 +245,7 @@ impl Tree {
         if len > MAX_LEAVES {
             return Err(TreeError::TooManyLeaves { count: len });
         }
-        let mut overwritten = Overwritten::default();
+        let mut overwritten = Overwritten::expecting(changes.len(), len);
         let root = match root {
             Some(root) => Some(self.nodes.merge(root, 0, changes, &mut overwritten)),
             None => self.nodes.build(changes.iter().map(|change| (change.key, change.new))),
