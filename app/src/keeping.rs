@@ -7,8 +7,9 @@
 //! STATE/evidence/<hash>.evidence           chain::evidence::Evidence
 //! ```
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use chain::account::ProvenAccount;
@@ -17,6 +18,7 @@ use chain::evidence::Evidence;
 use chain::id::{AccountId, Digest};
 use chain::proven::ProvenRecord;
 use chain::view::View;
+use witness::durable;
 
 use crate::failure::{Failure, Kind};
 
@@ -121,18 +123,11 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     }
 }
 
-/// Replaces a file whole, synced, so that a crash leaves the old one or the new one.
+/// Replaces a file whole, in folders that only the person may look into: they tell whom he looked up.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let write = || {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        folder.map_or(Ok(()), fs::create_dir_all)?;
-        let beside = path.with_extension("new");
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(|error| disk(path, &error))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let made = folder.map_or(Ok(()), |folder| DirBuilder::new().recursive(true).mode(0o700).create(folder));
+    made.and_then(|()| durable::replace(path, bytes)).map_err(|error| disk(path, &error))
 }
 
 fn disk(path: &Path, error: &io::Error) -> Failure {

@@ -4,7 +4,9 @@
 //! receivers and at auditors. The bytes and the numbered rules are in `docs/protocol.md`.
 //!
 //! Reading order: [`encoding`] and [`id`], then [`sigchain`] (what an account is), [`map`] (where every
-//! account's head is), [`block`] (what changes at once), [`log`] (what order blocks have, and who saw it).
+//! account's head is), [`block`] and [`audit`] (what changes at once, and whether it may), [`log`] (what order blocks
+//! have, and who saw it). On top of these stand those who believe nobody: [`proven`], [`view`] and [`account`] (a
+//! client), [`replay`] (an auditor), [`evidence`] and [`sealed_block`] (whoever has caught a lie).
 
 pub mod account;
 pub mod audit;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use scenarios::people::Person;
 use scenarios::program::{Ended, run};
-use scenarios::world::World;
+use scenarios::world::{World, files};
 
 /// The forms every failure has: with `--json` one object on standard error, without it one sentence with the code.
 fn fails(home: &Path, arguments: &[&str], status: i32, kind: &str, code: &str) -> Ended {
@@ -120,4 +120,20 @@ fn a_log_keeps_its_origin() {
     let data = world.path("service").display().to_string();
     let arguments = ["serve", "--data", &data, "--listen", "127.0.0.1:0", "--origin", "other.example/log"];
     fails(&world.home("home"), &arguments, 2, "misuse", "service.origin");
+}
+
+/// What an observer looked up is nobody else's business: its memory is for its owner only.
+#[test]
+fn what_was_looked_up_can_be_read_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let service = world.service("service");
+    let bob = Person::sign_up(&service.api, None);
+    assert_eq!(world.look(&service, &bob.account.to_string(), "observer").status, Some(0));
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o077;
+    let files = files(&world.path("observer"));
+    for path in files.iter().flat_map(|file| [file.as_path(), file.parent().unwrap()]) {
+        assert_eq!(mode(path), 0, "{}", path.display());
+    }
+    assert!(files.len() >= 3, "the view, the account and the service's origin");
 }

@@ -7,14 +7,15 @@
 //! evidence/      one file per lie
 //! ```
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chain::id::Digest;
 use chain::replay::{Replay, ReplayError};
 use thiserror::Error;
+
+use crate::durable;
 
 /// Why the folder cannot be used.
 #[derive(Debug, Error)]
@@ -140,16 +141,8 @@ impl AuditFolder {
         }
     }
 
-    /// Writes beside, syncs, renames, syncs the folder: a reader sees the old file or the new one.
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
-        let (path, beside) = (self.path.join(name), self.path.join(format!("{name}.new")));
-        let write = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&beside, &path)?;
-            File::open(path.parent().unwrap_or(&self.path))?.sync_all()
-        };
-        write().map_err(|source| FolderError::Disk { path: path.clone(), source })
+        let path = self.path.join(name);
+        durable::replace(&path, bytes).map_err(|source| FolderError::Disk { path, source })
     }
 }

@@ -11,6 +11,7 @@ pub mod audit_folder;
 pub mod auditor;
 pub mod checking;
 mod connection;
+pub mod durable;
 pub mod headers;
 pub mod server;
 pub mod source;

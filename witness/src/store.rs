@@ -14,7 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,8 @@ use chain::log::note::{KeyKind, KeyName, NoteError, NoteSigner, SignedNote};
 use ed25519_dalek::SigningKey;
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use crate::durable;
 
 /// Why the store cannot be used.
 #[derive(Debug, Error)]
@@ -303,19 +305,10 @@ fn make_folder(path: &Path) -> Result<(), StoreError> {
     sync_folder_of(path)
 }
 
-/// Puts `bytes` in the place of a file so that after a crash either the old or the new content is there, and after
-/// return the new.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let temporary = path.with_extension("new");
-    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary);
-    let mut file = file.map_err(failed("opening", &temporary))?;
-    file.write_all(bytes).map_err(failed("writing", &temporary))?;
-    file.sync_all().map_err(failed("syncing", &temporary))?;
-    fs::rename(&temporary, path).map_err(failed("renaming", path))?;
-    sync_folder_of(path)
+    durable::replace(path, bytes).map_err(failed("replacing", path))
 }
 
 fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(failed("syncing", parent))
+    durable::sync_folder_of(path).map_err(failed("syncing the folder of", path))
 }

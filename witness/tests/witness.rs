@@ -214,7 +214,7 @@ async fn a_failed_write_ends_the_witness() {
     let witness = open(folder.path());
     // the place of the temporary file is taken by a folder: root too cannot write there
     let name = ONE.parse::<Origin>().unwrap().hash();
-    fs::create_dir_all(folder.path().join(format!("logs/{name}.new"))).unwrap();
+    fs::create_dir_all(folder.path().join(format!("logs/{name}.checkpoint.new"))).unwrap();
     let app = witness.app();
     let first = post(app.clone(), request(ONE, 'a', 0, 12).to_string()).await;
     assert_eq!((first.0, first.2.as_str()), (500, "store.broken\n"));
