@@ -168,7 +168,7 @@ impl Remote {
 
     /// Who holds a handle.
     pub(crate) fn handle(&self, view: &View, handle: &Handle, kept: &Kept) -> Result<(View, Place), Failure> {
-        let question = HandleQuestion { handle: handle.as_str().to_owned() };
+        let question = HandleQuestion { handle: handle.as_str().to_owned(), from: None };
         let body = serde_json::to_vec(&question).map_err(Failure::broken)?;
         let sent = self.agent.post(format!("{}{HANDLE_LOOKUP}", self.base)).content_type("application/json");
         let answer: HandleAnswer = parse(sent.send(&body))?;

@@ -9,14 +9,20 @@
 //! GET  /tile/entries/<index>[.p/<width>]         -> block headers
 //! GET  /block/<number>                           -> block body, named by number in decimal
 //! POST /v1/entries[?wait=quorum]                 <- proposal, raw bytes        -> EntryAccepted
-//! GET  /v1/accounts/<id>?since=<seq>[&at=latest] -> AccountAnswer
+//! GET  /v1/accounts/<id>?since=<seq>[&at=latest][&from=<size>] -> AccountAnswer
 //! POST /v1/accounts/<id>/reset                   <- successor's proposal, raw  -> EntryAccepted
 //! POST /v1/handles/lookup                        <- HandleQuestion             -> HandleAnswer
 //! GET  /v1/consistency?from=<size>&to=<size>     -> ConsistencyAnswer
+//! GET  /v1/genesis[?from=<size>]                 -> GenesisAnswer
 //! ```
+//!
+//! Sign-up, log-in and tokens are in [`accounts`], groups and messages in [`delivery`].
 //!
 //! Every answer carries its own sizes and proofs, so no cache can pass one off as another (attack 25). Not in scope:
 //! checking them (`chain::view`).
+
+pub mod accounts;
+pub mod delivery;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +46,8 @@ pub const ACCOUNTS: &str = "/v1/accounts/";
 pub const HANDLE_LOOKUP: &str = "/v1/handles/lookup";
 /// Where consistency proofs are.
 pub const CONSISTENCY: &str = "/v1/consistency";
+/// Where a first look begins.
+pub const GENESIS: &str = "/v1/genesis";
 /// Media type of refusals (RFC 9457).
 pub const PROBLEM_TYPE: &str = "application/problem+json";
 
@@ -104,6 +112,25 @@ pub struct Head {
     pub header: Base64Url,
     /// The inclusion proof of that leaf.
     pub inclusion: Hashes,
+    /// If the question named the size that the asker knows (`from`): the consistency proof from there (RFC 6962 §2.1.2);
+    /// for a power of two with the root of that size in front, which the usual proof leaves out, so that it shows a
+    /// fork as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<Hashes>,
+}
+
+/// What a first look needs, in one answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenesisAnswer {
+    /// The log's head.
+    #[serde(flatten)]
+    pub head: Head,
+    /// Header 0.
+    pub genesis: Base64Url,
+    /// The inclusion proof of leaf 0.
+    pub genesis_inclusion: Hashes,
+    /// The body of block 0.
+    pub parameters: Base64Url,
 }
 
 /// One entry with the block that it is in; both numbers are bound by the history hash in the account's head.
@@ -139,6 +166,9 @@ pub struct AccountAnswer {
 pub struct HandleQuestion {
     /// The handle, as typed.
     pub handle: String,
+    /// The size of the log that the asker knows, for a consistency proof in the answer's head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
 }
 
 impl std::fmt::Debug for HandleQuestion {

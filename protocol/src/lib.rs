@@ -3,9 +3,14 @@
 //! Pure code: no clock, no I/O, no randomness. In scope: the HTTP interface of the public record. Not in scope: what
 //! makes a proof or an entry valid (crate `chain`), and how the service keeps it (crate `service`).
 //!
-//! Reading order: [`api`], [`refusal`], [`limits`], [`bytes`].
+//! Reading order: [`api`] and its parts, [`members`] (whom a group may have, the one rule), [`confirm`] (how a device is
+//! let in), [`content`], [`history`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
 
 pub mod api;
 pub mod bytes;
+pub mod confirm;
+pub mod id;
+pub mod label;
 pub mod limits;
+pub mod members;
 pub mod refusal;

@@ -26,6 +26,7 @@ fn head(proven: &Proven) -> Head {
         checkpoint: proven.note.clone(),
         header: Base64Url(proven.header.encode()),
         inclusion: Hashes(proven.inclusion.clone()),
+        consistency: None,
     }
 }
 

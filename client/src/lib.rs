@@ -1,0 +1,9 @@
+//! All state and cryptography of one device, without network and clock: a step over a transaction.
+
+mod error;
+mod seal;
+mod store;
+
+pub use error::Error;
+pub use seal::StoreKey;
+pub use store::{Store, prepare};

@@ -1,0 +1,9 @@
+-- Everything that a device keeps. Values are sealed (seal.rs); what is in the clear is order, and random or hashed keys.
+CREATE TABLE IF NOT EXISTS kept (space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (space, key)) WITHOUT ROWID;
+-- what came and waits to be processed, in the service's order
+CREATE TABLE IF NOT EXISTS deliveries (position INTEGER PRIMARY KEY, value BLOB NOT NULL);
+-- what a person or this device wants, in the order of wanting
+CREATE TABLE IF NOT EXISTS intents (id INTEGER PRIMARY KEY AUTOINCREMENT, value BLOB NOT NULL);
+-- messages, in the order of being shown
+CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT, conversation BLOB NOT NULL, message BLOB NOT NULL, place INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (conversation, message));
+CREATE INDEX IF NOT EXISTS messages_by_place ON messages (conversation, place, id);

@@ -1,0 +1,111 @@
+//! What a device keeps, over an open transaction of its shell: sealed values by space and key, and four lists in order.
+//!
+//! Whatever is written here is on disk when the shell commits, together with the state of the groups, or not at all
+//! (TXN-1, TXN-2).
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::seal::StoreKey;
+
+/// The version of the schema, in `PRAGMA user_version`.
+const VERSION: i64 = 1;
+
+/// Prepares a database: settings and tables. Called once per opening, outside of a transaction.
+///
+/// # Errors
+/// [`Error`]: the disk, or a database of a newer program.
+pub fn prepare(db: &Connection) -> Result<(), Error> {
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "secure_delete", "ON")?;
+    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > VERSION {
+        return Err(Error::NewerStore);
+    }
+    db.execute_batch(include_str!("schema.sql"))?;
+    db.pragma_update(None, "user_version", VERSION)?;
+    Ok(())
+}
+
+/// The store inside one transaction.
+#[derive(Clone, Copy)]
+pub struct Store<'a> {
+    db: &'a Connection,
+    key: &'a StoreKey,
+}
+
+impl std::fmt::Debug for Store<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store(..)")
+    }
+}
+
+impl<'a> Store<'a> {
+    /// Over an open transaction.
+    pub fn new(transaction: &'a Transaction<'_>, key: &'a StoreKey) -> Self {
+        Self { db: transaction, key }
+    }
+
+    /// For reading only, without a transaction.
+    pub fn reading(db: &'a Connection, key: &'a StoreKey) -> Self {
+        Self { db, key }
+    }
+
+    /// The connection, for lists of one's own.
+    pub(crate) fn db(&self) -> &'a Connection {
+        self.db
+    }
+
+    /// Seals a value for a place.
+    pub(crate) fn seal(&self, place: &[&[u8]], value: &[u8]) -> Result<Vec<u8>, Error> {
+        self.key.seal(place, value)
+    }
+
+    /// Opens a value of a place.
+    pub(crate) fn open(&self, place: &[&[u8]], sealed: &[u8]) -> Result<Vec<u8>, Error> {
+        self.key.open(place, sealed)
+    }
+
+    /// Reads the bytes at a key of a space.
+    pub(crate) fn bytes(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let mut select = self.db.prepare_cached("SELECT value FROM kept WHERE space = ?1 AND key = ?2")?;
+        let sealed: Option<Vec<u8>> = select.query_row(params![space, key], |row| row.get(0)).optional()?;
+        sealed.map(|sealed| self.key.open(&[space.as_bytes(), key], &sealed)).transpose()
+    }
+
+    /// Writes bytes.
+    pub(crate) fn put_bytes(&self, space: &str, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        let sealed = self.key.seal(&[space.as_bytes(), key], value)?;
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO kept VALUES (?1, ?2, ?3)")?
+            .execute(params![space, key, sealed])?;
+        Ok(())
+    }
+
+    /// Removes what is at a key; nothing there is no error.
+    pub(crate) fn remove(&self, space: &str, key: &[u8]) -> Result<(), Error> {
+        self.db.prepare_cached("DELETE FROM kept WHERE space = ?1 AND key = ?2")?.execute(params![space, key])?;
+        Ok(())
+    }
+
+    /// All keys of a space, ascending.
+    pub(crate) fn keys(&self, space: &str) -> Result<Vec<Vec<u8>>, Error> {
+        let mut select = self.db.prepare_cached("SELECT key FROM kept WHERE space = ?1 ORDER BY key")?;
+        let rows = select.query_map([space], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Reads a value.
+    pub(crate) fn get<T: DeserializeOwned>(&self, space: &str, key: &[u8]) -> Result<Option<T>, Error> {
+        let bytes = self.bytes(space, key)?;
+        bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(|_| Error::Damaged)).transpose()
+    }
+
+    /// Writes a value.
+    pub(crate) fn put<T: Serialize>(&self, space: &str, key: &[u8], value: &T) -> Result<(), Error> {
+        self.put_bytes(space, key, &serde_json::to_vec(value).map_err(|_| Error::Damaged)?)
+    }
+}
