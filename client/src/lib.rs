@@ -1,7 +1,9 @@
 //! All state and cryptography of one device, without network and clock: a step over a transaction.
 
 mod error;
+pub mod query;
 mod seal;
+pub mod step;
 mod store;
 
 pub use error::Error;
