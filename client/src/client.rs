@@ -69,6 +69,7 @@ impl Turn<'_> {
             self.go_on_reading()?;
             self.go_on_with_own_account()?;
             self.go_on_with_conversations()?;
+            self.go_on_checking()?;
         }
         Ok(())
     }
@@ -106,7 +107,7 @@ impl Turn<'_> {
             Purpose::Commit(group) => self.take_commit(&group, &body),
             Purpose::Message(row) => self.take_sent(row, &body),
             Purpose::Feed => self.take_feed(&body),
-            Purpose::Ack => Ok(()),
+            Purpose::Ack => self.take_ack(),
         }
     }
 

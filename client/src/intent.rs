@@ -22,8 +22,10 @@ pub(crate) enum Want {
     AnswerDevice,
     /// Somebody is to be known.
     Contact { handle: String },
-    /// A message is to be sent: to a handle or conversation, until it has a row, then by its row.
-    Send { to: String, row: i64 },
+    /// A message is to be written to a handle or into a conversation.
+    Send { to: String, text: String },
+    /// A message was written; it carries the intent itself.
+    Sending,
     /// A conversation of several people.
     NewChat { title: String, with: Vec<String>, group: Option<GroupId> },
     /// People come in.

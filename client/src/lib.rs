@@ -3,19 +3,28 @@
 mod client;
 mod confirm;
 mod conversation;
+mod device;
 mod error;
 mod feed;
+mod group;
 mod intent;
+mod key_packages;
 mod log_in;
+mod membership;
+mod message;
+mod mls;
 mod own;
 pub mod query;
+mod receiving;
 mod record;
 mod seal;
+mod sending;
 mod sign_up;
 pub mod step;
 mod store;
 mod token;
 mod turn;
+mod wishes;
 
 pub use client::Client;
 pub use error::Error;

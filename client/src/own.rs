@@ -5,9 +5,11 @@ use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::device::Device;
 use crate::error::Error;
 use crate::log_in::LogIn;
 use crate::sign_up::SignUp;
+use crate::store::Store;
 use crate::turn::Turn;
 
 const OWN: &str = "own";
@@ -41,28 +43,6 @@ pub(crate) enum Phase {
     Confirmed,
     /// Was refused, removed, or nobody answered; the code says which.
     Ended(String),
-}
-
-/// The keys of this device.
-pub(crate) struct Device {
-    /// Its account.
-    pub(crate) account: AccountId,
-    /// Signs entries and requests.
-    pub(crate) chain: SigningKey,
-    /// The key of its leaves.
-    pub(crate) mls: SigningKey,
-}
-
-impl Device {
-    /// Its public keys.
-    pub(crate) fn keys(&self) -> DeviceKeys {
-        DeviceKeys { chain: PublicKey::from(&self.chain), mls: PublicKey::from(&self.mls) }
-    }
-
-    /// Its id.
-    pub(crate) fn id(&self) -> DeviceId {
-        self.keys().id()
-    }
 }
 
 impl Own {
@@ -114,7 +94,7 @@ impl Own {
 impl Turn<'_> {
     /// This device, if it has begun to join.
     pub(crate) fn own(&self) -> Result<Option<Own>, Error> {
-        self.store.get(OWN, b"device")
+        read(&self.store)
     }
 
     /// Keeps a change of this device.
@@ -126,6 +106,11 @@ impl Turn<'_> {
     pub(crate) fn forget_own(&self) -> Result<(), Error> {
         self.store.remove(OWN, b"device")
     }
+}
+
+/// This device as a store has it.
+pub(crate) fn read(store: &Store<'_>) -> Result<Option<Own>, Error> {
+    store.get(OWN, b"device")
 }
 
 /// Random bytes of the system.

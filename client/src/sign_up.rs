@@ -37,3 +37,14 @@ impl Turn<'_> {
         Ok(())
     }
 }
+
+/// What the service's refusal says to a person.
+pub(crate) fn failure_of(problem: &Problem) -> crate::step::Failure {
+    let blame = match problem.kind {
+        protocol::refusal::Kind::Refused => crate::step::Blame::Refused,
+        protocol::refusal::Kind::Unreachable => crate::step::Blame::Unreachable,
+        protocol::refusal::Kind::Misuse => crate::step::Blame::Misuse,
+        protocol::refusal::Kind::Broken => crate::step::Blame::Broken,
+    };
+    crate::step::Failure { code: problem.code.clone(), blame, message: problem.detail.clone() }
+}

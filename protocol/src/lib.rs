@@ -9,6 +9,8 @@
 pub mod api;
 pub mod bytes;
 pub mod confirm;
+pub mod content;
+pub mod gossip;
 pub mod id;
 pub mod label;
 pub mod limits;

@@ -67,6 +67,9 @@ pub struct Problem {
     /// After how many seconds it makes sense to ask again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
+    /// The current epoch of a group, with `mls.stale_epoch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
 }
 
 /// HTTP status and kind of a code. Codes that are not listed are rules of the chain: 422.
