@@ -9,6 +9,7 @@
 
 mod entries;
 mod listener;
+mod looks;
 mod replay;
 mod restarts;
 mod witness;
