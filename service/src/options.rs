@@ -1,4 +1,4 @@
-//! What an operator may set. Eight settings; each says who would change it.
+//! What an operator may set. Nine settings; each says who would change it.
 
 use std::fmt;
 use std::io;
@@ -13,6 +13,7 @@ use protocol::limits::Limits;
 
 use crate::disk::folder::free_percent;
 use crate::error::StartError;
+use crate::http::connections::Patience;
 use crate::shared::Clock;
 
 /// The settings.
@@ -29,6 +30,8 @@ pub struct Options {
     pub heartbeat: Duration,
     /// How much one account or address may ask for. Who runs a load test.
     pub limits: Limits,
+    /// How long a connection may keep the service waiting. Tests.
+    pub patience: Patience,
     /// Seconds since 1970. Tests.
     pub clock: Clock,
     /// The free part of the disk in percent. Tests.
@@ -45,6 +48,7 @@ impl Options {
             origin: None,
             heartbeat: Duration::from_secs(60),
             limits: Limits::PUBLIC,
+            patience: Patience::default(),
             clock: Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())),
             free_percent,
         }

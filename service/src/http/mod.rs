@@ -3,6 +3,7 @@
 //! Dynamic answers are `no-store`; only tiles and blocks, which never change, may be cached (attack 25). Whatever reads
 //! the store or checks signatures runs on the runtime's blocking threads.
 
+pub(crate) mod connections;
 pub(crate) mod rates;
 pub(crate) mod refusal;
 
