@@ -25,6 +25,7 @@ mod witnesses;
 pub use disk::folder::free_percent;
 pub use error::{Corrupt, SecondLook, StartError, Stopped};
 pub use http::connections::Patience;
+pub use http::tls::TlsFiles;
 pub use options::{Options, WitnessAddress};
 pub use service::Service;
 pub use shared::Clock;

@@ -1,4 +1,4 @@
-//! What an operator may set. Nine settings; each says who would change it.
+//! What an operator may set. Ten settings; each says who would change it.
 
 use std::fmt;
 use std::io;
@@ -14,6 +14,7 @@ use protocol::limits::Limits;
 use crate::disk::folder::free_percent;
 use crate::error::StartError;
 use crate::http::connections::Patience;
+use crate::http::tls::TlsFiles;
 use crate::shared::Clock;
 
 /// The settings.
@@ -22,6 +23,8 @@ pub struct Options {
     pub data: PathBuf,
     /// Where to listen; `None` for a service that is only called in its own process. Everybody.
     pub listen: Option<SocketAddr>,
+    /// TLS on that address; `None` for plain HTTP, on loopback or behind a proxy. Who runs a service without a proxy.
+    pub tls: Option<TlsFiles>,
     /// The witnesses of a new log; for a log that is there, new addresses of its witnesses. Everybody.
     pub witnesses: Vec<WitnessAddress>,
     /// The origin of a new log; by default the address. Who runs a service under a name.
@@ -44,6 +47,7 @@ impl Options {
         Self {
             data: data.into(),
             listen: None,
+            tls: None,
             witnesses: Vec::new(),
             origin: None,
             heartbeat: Duration::from_secs(60),

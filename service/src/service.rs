@@ -22,6 +22,7 @@ use crate::disk::tiles;
 use crate::error::{StartError, Stopped};
 use crate::http;
 use crate::http::connections::{self, Patience};
+use crate::http::tls::{self, Tls};
 use crate::options::{Options, WitnessAddress};
 use crate::record::Record;
 use crate::sequencer::Sequencer;
@@ -37,6 +38,7 @@ use crate::witnesses::{self, Gathering, Witness};
 pub struct Service {
     shared: Arc<Shared>,
     listener: Option<TcpListener>,
+    tls: Option<Tls>,
     patience: Patience,
     gathering: Arc<Gathering>,
     thread: Option<JoinHandle<()>>,
@@ -48,6 +50,7 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub fn open(options: Options) -> Result<Self, StartError> {
+        let tls = options.tls.as_ref().map(tls::open).transpose()?;
         let folder = Folder::open(&options.data)?;
         let store = Store::open(&folder.store())?;
         let listen = |address| TcpListener::bind(address).map_err(|source| StartError::Socket { address, source });
@@ -87,7 +90,7 @@ impl Service {
                 .name("sequencer".into())
                 .spawn(move || work_until_stopped(&shared, &gathering, beginning, receiver))?
         };
-        Ok(Self { shared, listener, patience: options.patience, gathering, thread: Some(thread) })
+        Ok(Self { shared, listener, tls, patience: options.patience, gathering, thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -130,7 +133,7 @@ impl Service {
                     _ = ended.wait_for(|ended| *ended) => (),
                 }
             };
-            connections::serve(listener, self.router(), self.patience, until).await;
+            connections::serve(listener, self.tls.take(), self.router(), self.patience, until).await;
         } else {
             shutdown.await;
         }

@@ -1,6 +1,6 @@
 //! Connections: how many there may be, how long each may keep the service waiting, and how they end (attack 52).
 //!
-//! A caller who never finishes its headers, its body, or the reading of an answer loses its connection, and holds up
+//! A caller who never finishes its handshake, its headers, its body, or the reading of an answer loses its connection, and holds up
 //! neither others nor the service's end. An idle connection counts as one that has not sent its headers. A WebSocket is
 //! bound by the time for writing alone. Not in scope: how often somebody may ask (`rates`).
 
@@ -22,13 +22,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use protocol::limits::MAX_CONNECTIONS;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 use tower::ServiceExt as _;
 
 use crate::http::rates::{Asker, asker};
+use crate::http::tls::Tls;
 
 /// How long requests that are under way may take after the service was asked to end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -38,6 +39,8 @@ const EXHAUSTED: Duration = Duration::from_secs(1);
 /// How long one connection may keep the service waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
+    /// For the TLS handshake, if there is one.
+    pub handshake: Duration,
     /// For a request's headers, from the connection or from the answer before them.
     pub headers: Duration,
     /// For a request's body, from its headers.
@@ -48,13 +51,19 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        let [headers, body, writing] = [10, 30, 30].map(Duration::from_secs);
-        Self { headers, body, writing }
+        let [handshake, headers, body, writing] = [5, 10, 30, 30].map(Duration::from_secs);
+        Self { handshake, headers, body, writing }
     }
 }
 
 /// Answers on a listener until `end` is ready; then what is under way has [`GRACE`] to finish.
-pub(crate) async fn serve(listener: TcpListener, router: Router, patience: Patience, end: impl Future<Output = ()>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    patience: Patience,
+    end: impl Future<Output = ()>,
+) {
     let places = Arc::new(Places::default());
     let ending = watch::Sender::new(false);
     let mut connections = JoinSet::new();
@@ -66,8 +75,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, patience: Patie
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     if let Some(place) = places.take(peer.ip()) {
+                        // small answers and pushes go at once
+                        stream.set_nodelay(true).unwrap_or_default();
                         let stream = Bounded::new(stream, patience.writing, place);
-                        connections.spawn(converse(stream, peer, router.clone(), patience, ending.subscribe()));
+                        let (tls, router, ending) = (tls.clone(), router.clone(), ending.subscribe());
+                        connections.spawn(begin(stream, tls, peer, router, patience, ending));
                     }
                 }
                 Err(error) if is_of_the_caller(&error) => (),
@@ -85,6 +97,21 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, patience: Patie
 fn is_of_the_caller(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// The handshake, if there is to be one, then the requests. One that is slow holds up its own caller only.
+async fn begin(
+    stream: Bounded<TcpStream>,
+    tls: Option<Tls>,
+    peer: SocketAddr,
+    router: Router,
+    patience: Patience,
+    ending: watch::Receiver<bool>,
+) {
+    let Some(tls) = tls else { return converse(stream, peer, router, patience, ending).await };
+    if let Ok(Ok(stream)) = timeout(patience.handshake, tls.accept(stream)).await {
+        converse(stream, peer, router, patience, ending).await;
+    }
 }
 
 /// Answers one connection's requests. What goes wrong with it concerns its caller only.
@@ -250,12 +277,10 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use std::future::{pending, poll_fn};
-    use std::io::{Read as _, Write as _};
-    use std::net::TcpStream;
-
     use axum::extract::ws::WebSocketUpgrade;
     use axum::routing::any;
+    use std::future::{pending, poll_fn};
+    use std::io::{Read as _, Write as _};
 
     use super::*;
 
@@ -313,8 +338,8 @@ mod tests {
         let runtime = runtime();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        runtime.spawn(serve(listener, Router::new().route("/echo", echo), patience, pending()));
-        let mut stream = TcpStream::connect(address).unwrap();
+        runtime.spawn(serve(listener, None, Router::new().route("/echo", echo), patience, pending()));
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
         let upgrade = "GET /echo HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
             sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
         stream.write_all(upgrade.as_bytes()).unwrap();
@@ -326,7 +351,7 @@ mod tests {
         }
         assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
         // this connection's own time for headers is over when another's, begun later, is
-        let mut other = TcpStream::connect(address).unwrap();
+        let mut other = std::net::TcpStream::connect(address).unwrap();
         other.write_all(b"GET ").unwrap();
         assert_eq!(other.read(&mut [0; 9]).unwrap(), 0);
         // RFC 6455 §5.2: a text frame, masked with zeros as a client must; it comes back without a mask

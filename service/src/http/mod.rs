@@ -6,6 +6,7 @@
 pub(crate) mod connections;
 pub(crate) mod rates;
 pub(crate) mod refusal;
+pub(crate) mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

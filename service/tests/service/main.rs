@@ -12,6 +12,7 @@ mod listener;
 mod looks;
 mod replay;
 mod restarts;
+mod tls;
 mod witness;
 mod witnesses;
 mod world;
