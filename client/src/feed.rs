@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use chain::id::AccountId;
 use protocol::api::delivery::{ACK, Acknowledgement, Delivery, DeliveryKind, FEED, Feed, PUSH};
-use protocol::id::GroupId;
 use rusqlite::params;
 
 use crate::error::Error;

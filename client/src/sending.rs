@@ -1,5 +1,6 @@
 //! Messages out: from a person's words to what the service has on its disk (SND-1, TXN-1).
 
+use chain::id::AccountId;
 use protocol::api::delivery::{GROUPS, MessageSubmission, REMOVED_LEAF, STALE_EPOCH, Submitted};
 use protocol::bytes::Base64Url;
 use protocol::content::{Content, Part, message_id, pad};
