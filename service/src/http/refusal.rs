@@ -111,6 +111,14 @@ impl Refusal {
             Self::Rule(BlockBroken::Handle { reason, .. }) => reason.to_string(),
             other => other.to_string(),
         };
-        Problem { problem_type: "about:blank".into(), status, code: code.into(), kind, detail, retry_after_s }
+        Problem {
+            problem_type: "about:blank".into(),
+            status,
+            code: code.into(),
+            kind,
+            detail,
+            retry_after_s,
+            epoch: None,
+        }
     }
 }
