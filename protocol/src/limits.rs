@@ -11,6 +11,8 @@ pub const PAGE_ENTRIES: usize = 256;
 pub const MAX_ANSWER: usize = 1 << 20;
 /// Most entries that wait to be sealed at once: four full blocks. Beyond it the service answers `service.busy`.
 pub const MAX_QUEUED: usize = 16_384;
+/// Most connections that are open at once from one address, or one /64 network (attack 52). A device needs two.
+pub const MAX_CONNECTIONS: usize = 64;
 /// Below this part of the disk free, in percent, nothing is accepted (BLK-7).
 pub const MIN_FREE_PERCENT: u64 = 10;
 

@@ -22,6 +22,8 @@ use crate::disk::store::{Readers, Store};
 use crate::disk::tiles;
 use crate::error::{StartError, Stopped};
 use crate::http;
+use crate::http::connections::{self, Patience};
+use crate::http::tls::{self, Tls};
 use crate::options::{Options, WitnessAddress};
 use crate::record::Record;
 use crate::sequencer::Sequencer;
@@ -32,14 +34,13 @@ use crate::start::{Found, PublicKeys, open_log};
 use crate::witnesses::client::WitnessClient;
 use crate::witnesses::{self, Gathering, Witness};
 
-/// How long requests that are under way may take after the service was asked to end.
-const GRACE: Duration = Duration::from_secs(5);
-
 /// A running service. It seals from its opening on; HTTP is answered in [`Service::run`].
 #[derive(Debug)]
 pub struct Service {
     shared: Arc<Shared>,
     listener: Option<TcpListener>,
+    tls: Option<Tls>,
+    patience: Patience,
     gathering: Arc<Gathering>,
     thread: Option<JoinHandle<()>>,
 }
@@ -50,6 +51,7 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub fn open(options: Options) -> Result<Self, StartError> {
+        let tls = options.tls.as_ref().map(tls::open).transpose()?;
         let folder = Folder::open(&options.data)?;
         let store = Store::open(&folder.store())?;
         let listen = |address| TcpListener::bind(address).map_err(|source| StartError::Socket { address, source });
@@ -91,7 +93,7 @@ impl Service {
                 .name("sequencer".into())
                 .spawn(move || work_until_stopped(&shared, &gathering, beginning, receiver))?
         };
-        Ok(Self { shared, listener, gathering, thread: Some(thread) })
+        Ok(Self { shared, listener, tls, patience: options.patience, gathering, thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -128,23 +130,13 @@ impl Service {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let mut ended = self.shared.ended.subscribe();
-            let (ending, mut is_ending) = watch::channel(false);
             let until = async move {
                 tokio::select! {
                     () = shutdown => (),
                     _ = ended.wait_for(|ended| *ended) => (),
                 }
-                ending.send_replace(true);
             };
-            let router = self.router().into_make_service_with_connect_info::<SocketAddr>();
-            tokio::select! {
-                served = axum::serve(listener, router).with_graceful_shutdown(until).into_future() => served?,
-                // whoever never finishes a request does not keep the service from its end (attack 52)
-                () = async {
-                    is_ending.wait_for(|ending| *ending).await.map(drop).unwrap_or_default();
-                    tokio::time::sleep(GRACE).await;
-                } => (),
-            }
+            connections::serve(listener, self.tls.take(), self.router(), self.patience, until).await;
         } else {
             shutdown.await;
         }

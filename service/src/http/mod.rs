@@ -4,8 +4,10 @@
 //! the store or checks signatures runs on the runtime's blocking threads.
 
 mod accounts;
+pub(crate) mod connections;
 pub(crate) mod rates;
 pub(crate) mod refusal;
+pub(crate) mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -52,6 +54,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/accounts/{id}/reset", post(reset))
         .route(api::HANDLE_LOOKUP, post(handle))
         .route(api::CONSISTENCY, get(consistency))
+        .route(api::GENESIS, get(genesis))
         .merge(accounts::router())
         .fallback(|| std::future::ready(Refusal::NotFound))
         .method_not_allowed_fallback(|| std::future::ready(Refusal::Method))
@@ -223,6 +226,7 @@ struct AccountQuery {
     #[serde(default)]
     since: u64,
     at: Option<Latest>,
+    from: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -236,10 +240,10 @@ async fn account(
     Path(id): Path<String>,
     asked: Result<Query<AccountQuery>, QueryRejection>,
 ) -> Answer {
-    let AccountQuery { since, at } = query(asked)?;
+    let AccountQuery { since, at, from } = query(asked)?;
     let account: AccountId = id.parse().map_err(|_| Refusal::Malformed { what: "the account id" })?;
     let at = at.map_or(At::Published, |Latest::Latest| At::Latest);
-    json(&blocking(shared, move |shared| shared.account(&account, since, at)).await?)
+    json(&blocking(shared, move |shared| shared.account(&account, since, at, from)).await?)
 }
 
 async fn handle(State(shared): Service, peer: Peer, bytes: Result<Bytes, BytesRejection>) -> Answer {
@@ -247,7 +251,7 @@ async fn handle(State(shared): Service, peer: Peer, bytes: Result<Bytes, BytesRe
     let question: HandleQuestion =
         serde_json::from_slice(&bytes).map_err(|_| Refusal::Malformed { what: "the question" })?;
     let address = address(&peer);
-    json(&blocking(shared, move |shared| shared.handle(&question.handle, address)).await?)
+    json(&blocking(shared, move |shared| shared.handle(&question, address)).await?)
 }
 
 #[derive(Debug, Deserialize)]
@@ -260,4 +264,15 @@ struct ConsistencyQuery {
 async fn consistency(State(shared): Service, asked: Result<Query<ConsistencyQuery>, QueryRejection>) -> Answer {
     let ConsistencyQuery { from, to } = query(asked)?;
     json(&shared.consistency(from, to)?)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GenesisQuery {
+    from: Option<u64>,
+}
+
+async fn genesis(State(shared): Service, asked: Result<Query<GenesisQuery>, QueryRejection>) -> Answer {
+    let GenesisQuery { from } = query(asked)?;
+    json(&shared.genesis(from)?)
 }

@@ -13,9 +13,10 @@ const MAX_ADDRESSES: usize = 65_536;
 
 /// Who asks: an IPv4 address, or the /64 network of an IPv6 address, since one customer has all of that; or for what:
 /// half of a handle's label.
-type Asker = [u8; 16];
+pub(crate) type Asker = [u8; 16];
 
-fn asker(address: IpAddr) -> Asker {
+/// Who asks from an address.
+pub(crate) fn asker(address: IpAddr) -> Asker {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
         IpAddr::V6(v6) => (u128::from(v6) & !u128::from(u64::MAX)).to_be_bytes(),

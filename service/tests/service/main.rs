@@ -9,8 +9,10 @@
 
 mod entries;
 mod listener;
+mod looks;
 mod replay;
 mod restarts;
+mod tls;
 mod witness;
 mod witnesses;
 mod world;
