@@ -8,6 +8,7 @@
 //! (routes) → `http/connections` (how long a caller may keep it waiting) → `http/tls`. `start` and `sequencer/genesis`
 //! are how it begins, `record` and `nodes` what readers see, `disk` what is kept.
 
+mod accounts;
 mod disk;
 mod entries;
 mod error;

@@ -1,7 +1,6 @@
 //! Answers about accounts, handles and the log: proofs under one head, taken at one moment, with what they prove.
 
 use std::net::IpAddr;
-use std::sync::PoisonError;
 
 use chain::encoding::Writer;
 use chain::handle::Handle;
@@ -99,7 +98,7 @@ impl Shared {
     pub(crate) fn handle(&self, question: &HandleQuestion, address: IpAddr) -> Result<HandleAnswer, Refusal> {
         let record = self.record()?;
         let now_s = self.now_s();
-        self.rates.lock().unwrap_or_else(PoisonError::into_inner).lookup(&self.limits, address, now_s)?;
+        self.rates().lookup(&self.limits, address, now_s)?;
         let handle = Handle::parse(&question.handle)?;
         let (vrf_proof, label) = self.keys.vrf.prove(&handle)?;
         let key = MapKey(Digest(label.0));
