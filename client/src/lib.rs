@@ -7,6 +7,7 @@ mod device;
 mod error;
 mod feed;
 mod group;
+mod history;
 mod intent;
 mod key_packages;
 mod log_in;

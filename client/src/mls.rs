@@ -17,6 +17,7 @@
 //! commits), `composition`, `provider` (settings), `storage`.
 
 mod composition;
+mod hpke;
 mod join;
 mod provider;
 mod read;
@@ -38,8 +39,8 @@ use protocol::members::{Composition, Leaf, Members, MembersUpdate, Roles};
 use thiserror::Error as ThisError;
 use tls_codec::{Deserialize as _, Serialize as _};
 
-pub(crate) use self::join::{Entering, Welcome};
-pub(crate) use self::read::{Author, Incoming, Staged, Unreadable};
+pub(crate) use self::hpke::Sealed;
+pub(crate) use self::read::{Author, Incoming};
 
 use self::composition::Leaves;
 use self::provider::{Provider, SUITE};

@@ -162,8 +162,9 @@ impl Turn<'_> {
         }
         if waiting.kept.submission.is_none() {
             let device = self.device()?;
+            let padded = pad(&waiting.kept.content).map_err(|_| Error::Fault("a message that is too long"))?;
             let aad = self.gossip(conversation).encode();
-            let message = Mls::new(self.store, &device).encrypt(&group, &aad, &pad(&waiting.kept.content))?;
+            let message = Mls::new(self.store, &device).encrypt(&group, &aad, &padded)?;
             let submission = MessageSubmission { epoch: now.epoch, message: Base64Url(message) };
             waiting.kept.submission = Some(serde_json::to_vec(&submission).map_err(|_| Error::Damaged)?);
             let others = now.leaves.iter().filter(|leaf| leaf.device != device.id());

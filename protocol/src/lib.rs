@@ -20,3 +20,4 @@ pub mod opaque;
 pub mod refusal;
 pub mod relay;
 pub mod tame;
+pub mod verification_code;
