@@ -18,6 +18,7 @@ mod own;
 pub mod query;
 mod receiving;
 mod record;
+mod repair;
 mod seal;
 mod sending;
 mod sign_up;

@@ -89,6 +89,18 @@ impl Store<'_> {
         Ok(found.into_iter().next())
     }
 
+    /// A message by its id.
+    pub(crate) fn message_by_id(&self, group: &GroupId, message: &MessageId) -> Result<Option<Stored>, Error> {
+        let found = self.select_messages("WHERE conversation = ?1 AND message = ?2", params![group.0, message.0])?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Takes a row away.
+    pub(crate) fn remove_message(&self, row: i64) -> Result<(), Error> {
+        self.db().prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([row])?;
+        Ok(())
+    }
+
     /// The oldest message of a group that the service does not have yet.
     pub(crate) fn first_waiting(&self, group: &GroupId) -> Result<Option<Stored>, Error> {
         let which = "WHERE conversation = ?1 AND place = ?2 ORDER BY id LIMIT 1";

@@ -19,6 +19,7 @@ use crate::feed::Processed;
 use crate::message::Kept;
 use crate::mls::{Author, Incoming, Mls};
 use crate::query::MessageState;
+use crate::repair::{AGAIN, RESENT};
 use crate::sending::{INTRODUCTION, carries};
 use crate::step::Event;
 use crate::turn::Turn;
@@ -42,9 +43,13 @@ impl Turn<'_> {
         }
         let device = self.device()?;
         let mls = Mls::new(self.store, &device);
-        if conversation.stage != Stage::Active || !mls.has(group)? {
-            // what was sent between is fetched with the history
-            return Ok(Processed::Done);
+        match conversation.stage {
+            Stage::Active if mls.has(group)? => {}
+            // sent while this device was out of step
+            Stage::Active | Stage::Entering => {
+                return self.unreadable(group, delivery, bytes, "mls.not_in").map(|()| Processed::Done);
+            }
+            Stage::Creating(_) | Stage::Removed | Stage::Halted(_) => return Ok(Processed::Done),
         }
         match mls.read(group, bytes)? {
             Ok(Incoming::Message { from, aad, content, .. }) => {
@@ -84,6 +89,12 @@ impl Turn<'_> {
             Part::Text(text) => (text.clone(), true),
             Part::Unknown { content_type, bytes, .. } if content_type == INTRODUCTION => {
                 return self.introduced(&from.account, bytes);
+            }
+            Part::Unknown { content_type, bytes, .. } if content_type == AGAIN => {
+                return self.asked_again(group, from, bytes);
+            }
+            Part::Unknown { content_type, bytes, .. } if content_type == RESENT => {
+                return self.resent(group, from, bytes, delivery.at_s.saturating_mul(1_000));
             }
             Part::Unknown { .. } => ("(something that this version cannot show)".to_owned(), true),
         };
@@ -125,6 +136,9 @@ impl Turn<'_> {
             is_shown: true,
         };
         let message = Digest::sha256(bytes);
+        if code != "message.content" {
+            self.ask_again(group, &message)?;
+        }
         if let Some(row) = self.store.add_message(group, &message, Some(delivery.position), &kept)? {
             self.event(Event::Message { row, message, group: *group, incoming: true });
         }

@@ -165,6 +165,7 @@ impl Turn<'_> {
             let padded = pad(&waiting.kept.content).map_err(|_| Error::Fault("a message that is too long"))?;
             let aad = self.gossip(conversation).encode();
             let message = Mls::new(self.store, &device).encrypt(&group, &aad, &padded)?;
+            self.remember_sent(&message, waiting.row)?;
             let submission = MessageSubmission { epoch: now.epoch, message: Base64Url(message) };
             waiting.kept.submission = Some(serde_json::to_vec(&submission).map_err(|_| Error::Damaged)?);
             let others = now.leaves.iter().filter(|leaf| leaf.device != device.id());
