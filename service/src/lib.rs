@@ -10,6 +10,7 @@
 mod disk;
 mod entries;
 mod error;
+mod groups;
 mod http;
 mod lookup;
 mod nodes;
