@@ -4,7 +4,7 @@
 //! makes a proof or an entry valid (crate `chain`), and how the service keeps it (crate `service`).
 //!
 //! Reading order: [`api`] and its parts, [`members`] (whom a group may have, the one rule), [`confirm`] (how a device is
-//! let in), [`content`], [`history`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
+//! let in), [`opaque`] (passwords), [`content`], [`history`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
 
 pub mod api;
 pub mod bytes;
@@ -13,4 +13,5 @@ pub mod id;
 pub mod label;
 pub mod limits;
 pub mod members;
+pub mod opaque;
 pub mod refusal;

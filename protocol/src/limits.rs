@@ -34,6 +34,10 @@ pub struct Limits {
     pub accounts_an_hour: Option<NonZeroU32>,
     /// Handle lookups in a minute from one address (attack 31).
     pub lookups_a_minute: Option<NonZeroU32>,
+    /// Log-ins begun in a minute for one handle (attack 56).
+    pub logins_a_minute_for_handle: Option<NonZeroU32>,
+    /// Log-ins begun in a minute from one address that is not a loopback address (attack 56).
+    pub logins_a_minute_from_address: Option<NonZeroU32>,
 }
 
 impl Limits {
@@ -44,6 +48,8 @@ impl Limits {
         open_requests: NonZeroU32::new(1),
         accounts_an_hour: NonZeroU32::new(3),
         lookups_a_minute: NonZeroU32::new(60),
+        logins_a_minute_for_handle: NonZeroU32::new(10),
+        logins_a_minute_from_address: NonZeroU32::new(30),
     };
 
     /// No limit at all, for load tests.
@@ -53,6 +59,8 @@ impl Limits {
         open_requests: None,
         accounts_an_hour: None,
         lookups_a_minute: None,
+        logins_a_minute_for_handle: None,
+        logins_a_minute_from_address: None,
     };
 }
 

@@ -5,6 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::accounts::{
+    DEVICE_REMOVED, DEVICE_UNCONFIRMED, LOGIN_REFUSED, PERMIT_INVALID, TOKEN_INVALID, TOKEN_REFUSED,
+};
+
 /// Somebody changed the account first: read, and sign again if it is still wanted.
 pub const CONFLICT: &str = "chain.conflict";
 /// More than the limits allow; `retry_after_s` says when to come back.
@@ -73,6 +77,9 @@ pub struct Problem {
 pub fn status_of(code: &str) -> (u16, Kind) {
     match code {
         MALFORMED | "entry.encoding" | "key.invalid" | "handle.charset" | "handle.length" => (400, Kind::Misuse),
+        // a bearer's secret is missing or has ended (RFC 9110 §15.5.2)
+        TOKEN_INVALID | PERMIT_INVALID => (401, Kind::Refused),
+        LOGIN_REFUSED | TOKEN_REFUSED | DEVICE_UNCONFIRMED | DEVICE_REMOVED => (403, Kind::Refused),
         NOT_FOUND => (404, Kind::Misuse),
         METHOD => (405, Kind::Misuse),
         CONFLICT | "confirm.replayed" | "handle.taken" => (409, Kind::Refused),

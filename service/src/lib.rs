@@ -7,6 +7,7 @@
 //! which order a block reaches the disk) → `witnesses` (from sealed to published) → `lookup` (answers) → `http`.
 //! `start` and `sequencer/genesis` are how it begins, `record` and `nodes` what readers see, `disk` what is kept.
 
+mod accounts;
 mod disk;
 mod entries;
 mod error;

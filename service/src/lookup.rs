@@ -1,7 +1,6 @@
 //! Answers about accounts, handles and the log: proofs under one head, taken at one moment, with what they prove.
 
 use std::net::IpAddr;
-use std::sync::PoisonError;
 
 use chain::encoding::Writer;
 use chain::handle::Handle;
@@ -76,7 +75,7 @@ impl Shared {
     pub(crate) fn handle(&self, text: &str, address: IpAddr) -> Result<HandleAnswer, Refusal> {
         let record = self.record()?;
         let now_s = self.now_s();
-        self.rates.lock().unwrap_or_else(PoisonError::into_inner).lookup(&self.limits, address, now_s)?;
+        self.rates().lookup(&self.limits, address, now_s)?;
         let handle = Handle::parse(text)?;
         let (vrf_proof, label) = self.keys.vrf.prove(&handle)?;
         let proven = record.prove(At::Published, &MapKey(Digest(label.0))).ok_or(Refusal::Starting)?;

@@ -15,6 +15,7 @@ use chain::log::note::{NoteSigner, VerifierKey};
 use protocol::limits::MAX_QUEUED;
 use tokio::sync::{Semaphore, watch};
 
+use crate::accounts::Accounts;
 use crate::disk::folder::{Folder, write_atomically};
 use crate::disk::keys::Keys;
 use crate::disk::store::{Readers, Store};
@@ -61,11 +62,13 @@ impl Service {
         let log_vkey = signer.verifier_key().clone();
         let public = PublicKeys { entry: (&keys.entry).into(), vrf: keys.vrf.public(), log: &log_vkey };
         let found = open_log(&folder, &store, &public)?;
+        let accounts = Accounts::open(&folder)?;
         let (queue, receiver) = sync_channel(MAX_QUEUED);
         let shared = Arc::new(Shared {
-            readers: Readers::new(folder.store()),
+            readers: Readers::new(folder.store(), Store::open_reader),
             folder,
             keys,
+            accounts,
             origin,
             log_vkey,
             clock: options.clock,
@@ -166,6 +169,8 @@ impl Service {
         {
             self.shared.stop(Some(Stopped::Fault { what: "the sequencer" }));
         }
+        // what could not be moved into the file stays in the log beside it, and is read from there
+        self.shared.accounts.settle().unwrap_or_default();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chain::audit::BlockBroken;
 use chain::encoding::DecodeError;
+use protocol::api::accounts;
 use protocol::refusal as code;
 use protocol::refusal::{Problem, status_of};
 
@@ -57,6 +58,24 @@ pub(crate) enum Refusal {
     /// Nothing there.
     #[error("there is nothing at this address")]
     NotFound,
+    /// Wrong password, or no such name, or no such log-in.
+    #[error("name and password do not fit")]
+    Login,
+    /// A new device without a log-in.
+    #[error("this account takes new devices with a fresh log-in only")]
+    NoPermit,
+    /// No token, or one that has ended.
+    #[error("the token is missing or has ended; ask for another")]
+    NoToken,
+    /// A token request that does not hold.
+    #[error("the signature or the challenge does not hold")]
+    TokenRefused,
+    /// A pending device asks for what only confirmed ones get.
+    #[error("this device waits for its confirmation on one of the account's other devices")]
+    Unconfirmed,
+    /// The account does not have this device any more.
+    #[error("this device is not, or no longer, one of the account's devices")]
+    Removed,
     /// The store fails; the service is ending.
     #[error("the store fails")]
     Broken(#[from] Stopped),
@@ -92,6 +111,12 @@ impl Refusal {
             Self::Malformed { .. } => code::MALFORMED,
             Self::NotFound => code::NOT_FOUND,
             Self::Method => code::METHOD,
+            Self::Login => accounts::LOGIN_REFUSED,
+            Self::NoPermit => accounts::PERMIT_INVALID,
+            Self::NoToken => accounts::TOKEN_INVALID,
+            Self::TokenRefused => accounts::TOKEN_REFUSED,
+            Self::Unconfirmed => accounts::DEVICE_UNCONFIRMED,
+            Self::Removed => accounts::DEVICE_REMOVED,
             Self::Broken(stopped) => stopped.code(),
         }
     }
