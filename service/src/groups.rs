@@ -378,7 +378,10 @@ fn check_context(context: &GroupContext) -> Result<(), GroupBroken> {
         matches!(extension, Extension::RequiredCapabilities(_) | Extension::AppDataDictionary(_))
     };
     let dictionary = context.extensions().app_data_dictionary().map(|extension| extension.dictionary().len());
-    let fits = context.ciphersuite() == SUITE && context.extensions().iter().all(only) && dictionary == Some(2);
+    let fits = context.ciphersuite() == SUITE
+        && context.extensions().iter().count() == 2
+        && context.extensions().iter().all(only)
+        && dictionary == Some(2);
     if fits { Ok(()) } else { Err(GroupBroken::Unsupported { what: "group" }) }
 }
 

@@ -8,6 +8,7 @@
 //! `start` and `sequencer/genesis` are how it begins, `record` and `nodes` what readers see, `disk` what is kept.
 
 mod accounts;
+mod delivery;
 mod disk;
 mod entries;
 mod error;

@@ -4,6 +4,8 @@
 //! the store or checks signatures runs on the runtime's blocking threads.
 
 mod accounts;
+mod delivery;
+mod push;
 pub(crate) mod rates;
 pub(crate) mod refusal;
 
@@ -53,6 +55,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(api::HANDLE_LOOKUP, post(handle))
         .route(api::CONSISTENCY, get(consistency))
         .merge(accounts::router())
+        .merge(delivery::router())
         .fallback(|| std::future::ready(Refusal::NotFound))
         .method_not_allowed_fallback(|| std::future::ready(Refusal::Method))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BODY))
