@@ -95,7 +95,7 @@ pub fn status_of(code: &str) -> (u16, Kind) {
         RATE_LIMITED => (429, Kind::Refused),
         BUSY | STARTING | STOPPING | UNAVAILABLE => (503, Kind::Unreachable),
         STORE_FULL => (507, Kind::Unreachable),
-        STORE_CORRUPT | STORE_IO | STORE_ROLLBACK | STORE_LOCKED => (500, Kind::Broken),
+        STORE_CORRUPT | STORE_IO | STORE_ROLLBACK | STORE_LOCKED | "service.fault" => (500, Kind::Broken),
         _ => (422, Kind::Refused),
     }
 }
