@@ -10,9 +10,11 @@
 //! `disk` what is kept.
 
 mod accounts;
+mod delivery;
 mod disk;
 mod entries;
 mod error;
+mod groups;
 mod http;
 mod lookup;
 mod nodes;
