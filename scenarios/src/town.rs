@@ -94,7 +94,10 @@ impl Town {
             weather: Weather::Fine,
         };
         // block 0 is sealed by another thread
-        while town.ask(&Call { path: "/v1/genesis".to_owned(), body: None, bearer: None }).is_none_or(|(code, _)| code != 200) {
+        while town
+            .ask(&Call { path: "/v1/genesis".to_owned(), body: None, bearer: None })
+            .is_none_or(|(code, _)| code != 200)
+        {
             std::thread::yield_now();
         }
         town

@@ -98,7 +98,15 @@ impl Service {
                 .name("sequencer".into())
                 .spawn(move || work_until_stopped(&shared, &gathering, beginning, receiver))?
         };
-        Ok(Self { shared, listener, tls, patience: options.patience, gathering, thread: Some(thread), writer: Some(writer) })
+        Ok(Self {
+            shared,
+            listener,
+            tls,
+            patience: options.patience,
+            gathering,
+            thread: Some(thread),
+            writer: Some(writer),
+        })
     }
 
     /// Where it listens.
