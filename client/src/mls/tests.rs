@@ -60,10 +60,6 @@ impl Person {
         self.admitted().leaf()
     }
 
-    fn author(&self) -> Author {
-        Author { account: self.device.account, device: self.device.id() }
-    }
-
     /// The tree that the service would have.
     fn tree(&self) -> Vec<u8> {
         let group = self.step(|mls| mls.load(&mls.groups(), &GROUP).unwrap());
@@ -163,7 +159,7 @@ fn two() -> (Person, Person) {
 fn assert_reads(reader: &Person, message: &[u8], text: &str, by: &Person) {
     match reader.read(message).unwrap() {
         Incoming::Message { from, aad, content, .. } => {
-            assert_eq!((from, aad, content), (by.author(), b"seen".to_vec(), text.as_bytes().to_vec()));
+            assert_eq!((from, aad, content), (by.leaf(), b"seen".to_vec(), text.as_bytes().to_vec()));
         }
         other => panic!("{other:?}"),
     }
