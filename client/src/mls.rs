@@ -82,7 +82,7 @@ pub(crate) struct Add {
     pub(crate) key_package: Vec<u8>,
 }
 
-/// What a commit does. Without adds and removes it renews the own keys.
+/// What a commit does. It renews the own keys in any case.
 #[derive(Debug, Clone)]
 pub(crate) struct CommitPlan {
     /// Devices to add.
@@ -273,7 +273,7 @@ impl<'a> Mls<'a> {
         let stage = group
             .commit_builder()
             .consume_proposal_store(false)
-            .force_self_update(plan.add.is_empty())
+            .force_self_update(true)
             .propose_adds(key_packages)
             .propose_removals(self.places(&leaves, &plan.remove)?)
             .add_proposals(updates.into_iter().map(|update| Proposal::AppDataUpdate(Box::new(update))))

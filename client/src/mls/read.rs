@@ -19,6 +19,7 @@ use crate::error::Error;
 
 /// Something that came in a group and could be read.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
 pub(crate) enum Incoming {
     /// An application message; its key is used up.
     Message {
@@ -152,21 +153,29 @@ impl Mls<'_> {
     /// Merges a commit that [`Mls::read`] gave in the same step, and drops what of one's own was pending (TXN-4). After
     /// one that removes this device the group is there, to be looked at and then forgotten.
     ///
+    /// Refused is a commit whose tree has keys for this device that it was never given: whoever welcomed it kept them
+    /// back. Nothing has changed then, and only an external commit helps.
+    ///
     /// # Errors
     /// [`Error`].
-    pub(crate) fn merge(&self, staged: Staged) -> Result<(), Error> {
+    pub(crate) fn merge(&self, staged: Staged) -> Result<Result<(), Unreadable>, Error> {
         let Staged { mut group, commit, removes_me, .. } = staged;
         let provider = self.groups();
         let before = (group.epoch(), group.epoch_authenticator().as_slice().to_vec());
+        self.store.db().execute_batch("SAVEPOINT merge")?;
         Storage::leave_epoch(self.store, group.group_id(), before.0.as_u64())?;
-        let merged = provider.storage().settle(group.merge_staged_commit(&provider, commit))?;
-        merged.map_err(|_| Error::Mls("a staged commit"))?;
+        if provider.storage().settle(group.merge_staged_commit(&provider, commit))?.is_err() {
+            self.store.db().execute_batch("ROLLBACK TO merge; RELEASE merge")?;
+            return Ok(Err(Unreadable::Invalid));
+        }
+        self.store.db().execute_batch("RELEASE merge")?;
         let same_secrets = group.epoch_authenticator().as_slice() == before.1;
         if group.epoch() == before.0 || (same_secrets && !removes_me) {
             return Err(Error::Fault("a merged commit did not move the epoch"));
         }
         self.entering().storage().erase(group.group_id())?;
-        provider.storage().remove_own_commit(group.group_id())
+        provider.storage().remove_own_commit(group.group_id())?;
+        Ok(Ok(()))
     }
 }
 
