@@ -262,7 +262,9 @@ impl Turn<'_> {
             self.conversation_changed(group);
             return Ok(Processed::Done);
         }
-        mls.merge(*staged)?;
+        if mls.merge(*staged)?.is_err() {
+            return self.enter_instead(group).map(|()| Processed::Done);
+        }
         conversation.pending = None;
         self.settle(&mut conversation, &after)?;
         self.conversation_changed(group);

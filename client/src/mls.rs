@@ -40,10 +40,15 @@ use thiserror::Error as ThisError;
 use tls_codec::{Deserialize as _, Serialize as _};
 
 pub(crate) use self::hpke::Sealed;
-pub(crate) use self::read::{Author, Incoming};
+#[cfg(test)]
+pub(crate) use self::join::{Entering, Welcome};
+pub(crate) use self::read::Incoming;
+#[cfg(test)]
+pub(crate) use self::read::{Staged, Unreadable};
 
 use self::composition::Leaves;
 use self::provider::{Provider, SUITE};
+use self::storage::{Room, Storage};
 use crate::device::Device;
 use crate::error::Error;
 use crate::store::Store;
@@ -82,7 +87,7 @@ pub(crate) struct Add {
     pub(crate) key_package: Vec<u8>,
 }
 
-/// What a commit does. Without adds and removes it renews the own keys.
+/// What a commit does. It renews the own keys in any case.
 #[derive(Debug, Clone)]
 pub(crate) struct CommitPlan {
     /// Devices to add.
@@ -202,7 +207,7 @@ impl<'a> Mls<'a> {
         let config = MlsGroupCreateConfig::builder()
             .ciphersuite(SUITE)
             .wire_format_policy(provider::wire_format())
-            .max_past_epochs(provider::past_epochs())
+            .max_past_epochs(provider::PAST_EPOCHS)
             .sender_ratchet_configuration(provider::ratchet())
             .use_ratchet_tree_extension(false)
             .number_of_resumption_psks(0)
@@ -273,7 +278,7 @@ impl<'a> Mls<'a> {
         let stage = group
             .commit_builder()
             .consume_proposal_store(false)
-            .force_self_update(plan.add.is_empty())
+            .force_self_update(true)
             .propose_adds(key_packages)
             .propose_removals(self.places(&leaves, &plan.remove)?)
             .add_proposals(updates.into_iter().map(|update| Proposal::AppDataUpdate(Box::new(update))))
@@ -311,14 +316,15 @@ impl<'a> Mls<'a> {
     pub(crate) fn merge_pending(&self, id: &GroupId) -> Result<(), Error> {
         let (provider, entering) = (self.groups(), self.entering());
         if entering.storage().has(&mls_id(id))? {
-            provider.storage().replace_from(entering.storage(), &mls_id(id))?;
-            return provider.storage().remove_own_commit(&mls_id(id));
+            entering.storage().remove_own_commit(&mls_id(id))?;
+            return Storage::enter(self.store, &mls_id(id));
         }
         let mut group = self.load(&provider, id)?;
         let before = (group.epoch(), group.epoch_authenticator().as_slice().to_vec());
         if group.pending_commit().is_none() {
             return Err(Error::Fault("no commit is pending"));
         }
+        Storage::leave_epoch(self.store, &mls_id(id), before.0.as_u64())?;
         let merged = provider.storage().settle(group.merge_pending_commit(&provider))?;
         merged.map_err(|_| Error::Mls("the own commit"))?;
         if group.epoch() == before.0 || group.epoch_authenticator().as_slice() == before.1 {
@@ -361,16 +367,15 @@ impl<'a> Mls<'a> {
     /// # Errors
     /// [`Error`].
     pub(crate) fn forget(&self, group: &GroupId) -> Result<(), Error> {
-        self.entering().storage().erase(&mls_id(group))?;
-        self.groups().storage().erase(&mls_id(group))
+        Storage::erase_everywhere(self.store, &mls_id(group))
     }
 
     fn groups(&self) -> Provider<'a> {
-        Provider::new(self.store, storage::GROUPS)
+        Provider::new(self.store, Room::Groups)
     }
 
     fn entering(&self) -> Provider<'a> {
-        Provider::new(self.store, storage::ENTERING)
+        Provider::new(self.store, Room::Entering)
     }
 
     fn load(&self, provider: &Provider<'_>, id: &GroupId) -> Result<MlsGroup, Error> {

@@ -11,13 +11,14 @@ use protocol::api::delivery::Delivery;
 use protocol::content::{Content, Part, message_id, unpad};
 use protocol::gossip::Gossip;
 use protocol::id::GroupId;
+use protocol::members::Leaf;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::{Conversation, Stage};
 use crate::error::Error;
 use crate::feed::Processed;
 use crate::message::Kept;
-use crate::mls::{Author, Incoming, Mls};
+use crate::mls::{Incoming, Mls};
 use crate::query::MessageState;
 use crate::repair::{AGAIN, RESENT};
 use crate::sending::{INTRODUCTION, carries};
@@ -77,7 +78,7 @@ impl Turn<'_> {
         &mut self,
         group: &GroupId,
         delivery: &Delivery,
-        from: &Author,
+        from: &Leaf,
         padded: &[u8],
     ) -> Result<(), Error> {
         let decoded =

@@ -7,10 +7,10 @@
 use chain::id::Digest;
 use protocol::content::{Content, Part, message_id};
 use protocol::id::GroupId;
+use protocol::members::Leaf;
 
 use crate::error::Error;
 use crate::message::Kept;
-use crate::mls::Author;
 use crate::query::MessageState;
 use crate::step::Event;
 use crate::turn::Turn;
@@ -42,7 +42,7 @@ impl Turn<'_> {
     }
 
     /// Somebody could not read a message; this device answers if it wrote it.
-    pub(crate) fn asked_again(&mut self, group: &GroupId, from: &Author, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn asked_again(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8]) -> Result<(), Error> {
         let Ok(hash) = <[u8; 32]>::try_from(bytes) else { return Ok(()) };
         let key = [hash.as_slice(), &from.device.0].concat();
         let row = self.store.bytes(SENT, &hash)?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
@@ -58,7 +58,7 @@ impl Turn<'_> {
     }
 
     /// A message came again. It takes the place where it could not be read.
-    pub(crate) fn resent(&mut self, group: &GroupId, from: &Author, bytes: &[u8], at_ms: u64) -> Result<(), Error> {
+    pub(crate) fn resent(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8], at_ms: u64) -> Result<(), Error> {
         let Some((hash, content)) = bytes.split_first_chunk::<32>() else { return Ok(()) };
         let unread = self.store.message_by_id(group, &Digest(*hash))?;
         let Some(unread) = unread.filter(|it| it.kept.state == MessageState::Unreadable) else { return Ok(()) };

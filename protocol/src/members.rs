@@ -43,24 +43,15 @@ impl Leaf {
         w.finish()
     }
 
-    /// Reads account and device from a credential's identity.
-    ///
-    /// # Errors
-    /// [`DecodeError`].
-    pub fn read_identity(identity: &[u8]) -> Result<(AccountId, DeviceId), DecodeError> {
-        let mut r = Reader::new(identity);
-        check_version(&mut r, "credential version")?;
-        let named = (AccountId::decode(&mut r, "account")?, DeviceId::decode(&mut r, "device")?);
-        r.finish()?;
-        Ok(named)
-    }
-
     /// Reads a leaf from its credential's identity and its signature key.
     ///
     /// # Errors
     /// [`DecodeError`].
     pub fn read(identity: &[u8], key: &[u8]) -> Result<Self, DecodeError> {
-        let (account, device) = Self::read_identity(identity)?;
+        let mut r = Reader::new(identity);
+        check_version(&mut r, "credential version")?;
+        let (account, device) = (AccountId::decode(&mut r, "account")?, DeviceId::decode(&mut r, "device")?);
+        r.finish()?;
         let mut r = Reader::new(key);
         let key = PublicKey::decode(&mut r, "leaf key")?;
         r.finish()?;

@@ -2,13 +2,12 @@
 
 use openmls::component::ComponentData;
 use openmls::prelude::{
-    AppDataDictionary, AppDataDictionaryExtension, AppDataUpdateOperation, AppDataUpdateProposal, Credential,
-    CredentialType, CredentialWithKey, Extension, Extensions, GroupContext, LeafNodeIndex, Member, Proposal,
-    StagedCommit,
+    AppDataDictionary, AppDataDictionaryExtension, AppDataUpdateOperation, AppDataUpdateProposal, CredentialType,
+    CredentialWithKey, Extension, Extensions, GroupContext, LeafNodeIndex, Member, Proposal, StagedCommit,
 };
 use protocol::members::{Composition, Leaf, Members, MembersUpdate, Roles};
 
-use super::{Author, provider};
+use super::provider;
 
 /// The group's context or leaves have another form than this protocol gives them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +22,6 @@ pub(super) fn leaf(of: &CredentialWithKey) -> Result<Leaf, NotOurs> {
         return Err(NotOurs);
     }
     Leaf::read(of.credential.serialized_content(), of.signature_key.as_slice()).map_err(|_| NotOurs)
-}
-
-/// Reads who a credential names.
-pub(super) fn author(credential: &Credential) -> Result<Author, NotOurs> {
-    if credential.credential_type() != CredentialType::Basic {
-        return Err(NotOurs);
-    }
-    let (account, device) = Leaf::read_identity(credential.serialized_content()).map_err(|_| NotOurs)?;
-    Ok(Author { account, device })
 }
 
 /// Reads all leaves.

@@ -2,9 +2,10 @@
 //! (§12.4.3.2).
 
 use openmls::prelude::{
-    CredentialWithKey, LeafNodeParameters, MlsGroup, MlsMessageBodyIn, OpenMlsProvider as _, RatchetTreeIn,
+    CredentialWithKey, LeafNode, LeafNodeParameters, MlsGroup, MlsMessageBodyIn, OpenMlsProvider as _, RatchetTreeIn,
     StagedWelcome,
 };
+use openmls::treesync::EncryptionKey;
 use protocol::id::GroupId;
 use protocol::members::{Composition, Leaf, MembersUpdate};
 use tls_codec::Deserialize as _;
@@ -36,6 +37,7 @@ struct Used {
     welcome: Vec<u8>,
     reference: openmls::prelude::KeyPackageRef,
     last_resort: bool,
+    encryption_key: EncryptionKey,
 }
 
 /// An external commit, ready to be sent; it is pending until [`Mls::merge_pending`] or [`Mls::clear_pending`].
@@ -86,12 +88,17 @@ impl Mls<'_> {
             welcome: bytes.to_vec(),
             reference: key_package.hash_ref(provider.crypto()).map_err(|_| Error::Mls("a key package reference"))?,
             last_resort: key_package.last_resort(),
+            encryption_key: key_package.leaf_node().encryption_key().clone(),
         };
         if self.has(&id)? && self.load(&provider, &id)?.is_active() {
             return Ok(Err(MlsRefused::AlreadyIn));
         }
         let built = opened.with_ratchet_tree(tree).skip_lifetime_validation().replace_old_group().build();
         let Ok(staged) = storage.settle(built)? else { return Ok(Err(MlsRefused::Invalid)) };
+        // OpenMLS finds the own leaf by its signature key; it could be that of another key package
+        if staged.own_leaf_node().map(LeafNode::encryption_key) != Some(&used.encryption_key) {
+            return Ok(Err(MlsRefused::Invalid));
+        }
         let composition = composition::leaves(staged.members())
             .and_then(|leaves| composition::composition(staged.group_context(), composition::only_leaves(&leaves)));
         let from = staged.welcome_sender().map_err(|_| composition::NotOurs);

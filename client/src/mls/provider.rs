@@ -9,10 +9,9 @@ use openmls::prelude::{
 use openmls_rust_crypto::RustCrypto;
 use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
-use protocol::api::delivery::PAST_EPOCHS;
 use protocol::members::Leaf;
 
-use super::storage::Storage;
+use super::storage::{Room, Storage};
 use crate::device::Device;
 use crate::store::Store;
 
@@ -23,19 +22,22 @@ const OUT_OF_ORDER: u32 = 32;
 /// How far ahead: messages that never came must not end a ratchet.
 const FORWARD: u32 = 2_000;
 
+/// Past epochs that OpenMLS keeps; see `storage`, which keeps them instead.
+pub(super) const PAST_EPOCHS: usize = 0;
+
 const EXTENSIONS: [ExtensionType; 2] = [ExtensionType::AppDataDictionary, ExtensionType::LastResort];
 const PROPOSALS: [ProposalType; 1] = [ProposalType::AppDataUpdate];
 const CREDENTIALS: [CredentialType; 1] = [CredentialType::Basic];
 
-/// The provider of OpenMLS over one space of the store.
+/// The provider of OpenMLS over one room of the store.
 pub(super) struct Provider<'a> {
     crypto: RustCrypto,
     storage: Storage<'a>,
 }
 
 impl<'a> Provider<'a> {
-    pub(super) fn new(store: Store<'a>, space: &'static str) -> Self {
-        Self { crypto: RustCrypto::default(), storage: Storage::new(store, space) }
+    pub(super) fn new(store: Store<'a>, room: Room) -> Self {
+        Self { crypto: RustCrypto::default(), storage: Storage::new(store, room) }
     }
 }
 
@@ -102,7 +104,7 @@ pub(super) fn lifetime() -> Lifetime {
 pub(super) fn join_config() -> MlsGroupJoinConfig {
     MlsGroupJoinConfig::builder()
         .wire_format_policy(wire_format())
-        .max_past_epochs(past_epochs())
+        .max_past_epochs(PAST_EPOCHS)
         .sender_ratchet_configuration(ratchet())
         .use_ratchet_tree_extension(false)
         .padding_size(0)
@@ -113,11 +115,6 @@ pub(super) fn join_config() -> MlsGroupJoinConfig {
 /// Commits are PublicMessages: the service checks them.
 pub(super) fn wire_format() -> WireFormatPolicy {
     PURE_PLAINTEXT_WIRE_FORMAT_POLICY
-}
-
-/// How many epochs back a message can be read.
-pub(super) fn past_epochs() -> usize {
-    usize::try_from(PAST_EPOCHS).unwrap_or(usize::MAX)
 }
 
 /// The bounds of a sender's ratchet.

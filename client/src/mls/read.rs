@@ -1,6 +1,5 @@
 //! What comes in a group: messages and commits.
 
-use chain::id::{AccountId, DeviceId};
 use openmls::framing::errors::{MessageDecryptionError, SecretTreeError};
 use openmls::prelude::{
     CredentialWithKey, LeafNodeIndex, MlsGroup, MlsGroupStateError, MlsMessageBodyIn, OpenMlsProvider as _,
@@ -9,31 +8,23 @@ use openmls::prelude::{
 };
 use protocol::api::delivery::PAST_EPOCHS;
 use protocol::id::GroupId;
-use protocol::members::{Committer, Composition};
+use protocol::members::{Committer, Composition, Leaf};
 use thiserror::Error as ThisError;
 
 use super::composition::{self, Leaves};
 use super::provider::Provider;
-use super::storage::StorageFailed;
+use super::storage::{Room, Storage, StorageFailed};
 use super::{Mls, changes, message_in, mls_id, view};
 use crate::error::Error;
 
-/// The device that wrote a message, authenticated by its leaf in the message's epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Author {
-    /// Its account.
-    pub(crate) account: AccountId,
-    /// Its id.
-    pub(crate) device: DeviceId,
-}
-
 /// Something that came in a group and could be read.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
 pub(crate) enum Incoming {
     /// An application message; its key is used up.
     Message {
-        /// Who wrote it.
-        from: Author,
+        /// The leaf that wrote it, in the message's epoch.
+        from: Leaf,
         /// What it authenticates in the clear.
         aad: Vec<u8>,
         /// The content, as padded by its sender.
@@ -139,7 +130,7 @@ impl Mls<'_> {
         if *message.group_id() != mls_id(id) {
             return Ok(Err(Unreadable::Malformed));
         }
-        let mut group = self.load(&provider, id)?;
+        let group = self.load(&provider, id)?;
         let (epoch, own) = (message.epoch().as_u64(), group.epoch().as_u64());
         let oldest = if message.is_handshake_message() { own } else { own.saturating_sub(PAST_EPOCHS) };
         if !group.is_active() {
@@ -148,31 +139,57 @@ impl Mls<'_> {
         if !(oldest..=own).contains(&epoch) {
             return Ok(Err(Unreadable::OtherEpoch { epoch, own }));
         }
-        let (leaves, before) = view(&group)?;
-        let processed = provider.storage().settle(group.process_message(&provider, message))?;
-        match processed {
-            Ok(processed) => sort(&provider, group, leaves, before, processed),
-            Err(error) => Ok(Err(unreadable(&error))),
+        if epoch < own {
+            let past = Provider::new(self.store, Room::Past(epoch));
+            // a device that came later has nothing of it
+            if !past.storage().has(&mls_id(id))? {
+                return Ok(Err(Unreadable::OtherEpoch { epoch, own }));
+            }
+            return read_in(&past, self.load(&past, id)?, message);
         }
+        read_in(&provider, group, message)
     }
 
     /// Merges a commit that [`Mls::read`] gave in the same step, and drops what of one's own was pending (TXN-4). After
     /// one that removes this device the group is there, to be looked at and then forgotten.
     ///
+    /// Refused is a commit whose tree has keys for this device that it was never given: whoever welcomed it kept them
+    /// back. Nothing has changed then, and only an external commit helps.
+    ///
     /// # Errors
     /// [`Error`].
-    pub(crate) fn merge(&self, staged: Staged) -> Result<(), Error> {
+    pub(crate) fn merge(&self, staged: Staged) -> Result<Result<(), Unreadable>, Error> {
         let Staged { mut group, commit, removes_me, .. } = staged;
         let provider = self.groups();
         let before = (group.epoch(), group.epoch_authenticator().as_slice().to_vec());
-        let merged = provider.storage().settle(group.merge_staged_commit(&provider, commit))?;
-        merged.map_err(|_| Error::Mls("a staged commit"))?;
+        self.store.db().execute_batch("SAVEPOINT merge")?;
+        Storage::leave_epoch(self.store, group.group_id(), before.0.as_u64())?;
+        if provider.storage().settle(group.merge_staged_commit(&provider, commit))?.is_err() {
+            self.store.db().execute_batch("ROLLBACK TO merge; RELEASE merge")?;
+            return Ok(Err(Unreadable::Invalid));
+        }
+        self.store.db().execute_batch("RELEASE merge")?;
         let same_secrets = group.epoch_authenticator().as_slice() == before.1;
         if group.epoch() == before.0 || (same_secrets && !removes_me) {
             return Err(Error::Fault("a merged commit did not move the epoch"));
         }
         self.entering().storage().erase(group.group_id())?;
-        provider.storage().remove_own_commit(group.group_id())
+        provider.storage().remove_own_commit(group.group_id())?;
+        Ok(Ok(()))
+    }
+}
+
+/// Reads in the group as of the message's epoch.
+fn read_in(
+    provider: &Provider<'_>,
+    mut group: MlsGroup,
+    message: ProtocolMessage,
+) -> Result<Result<Incoming, Unreadable>, Error> {
+    let (leaves, before) = view(&group)?;
+    let processed = provider.storage().settle(group.process_message(provider, message))?;
+    match processed {
+        Ok(processed) => sort(provider, group, leaves, before, processed),
+        Err(error) => Ok(Err(unreadable(&error))),
     }
 }
 
@@ -192,13 +209,12 @@ fn sort(
         _ => Ok(Vec::new()),
     };
     let Ok(components) = unresolved else { return Ok(Err(Unreadable::NotOurs)) };
-    let (aad, credential) = (processed.aad().to_vec(), processed.credential().clone());
+    let aad = processed.aad().to_vec();
     let commit = match processed.into_content() {
         ProcessedMessageContent::ApplicationMessage(message) => {
-            // the credential is that of the sender's leaf in the message's epoch, under whose key the message is signed
-            let from = composition::author(&credential).map_err(|_| Unreadable::NotOurs);
-            let content = message.into_bytes();
-            return Ok(from.map(|from| Incoming::Message { from, aad, content, epoch }));
+            let Sender::Member(index) = sender else { return Ok(Err(Unreadable::Invalid)) };
+            let from = leaves.iter().find(|(place, _)| *place == index).ok_or(Error::Damaged)?.1;
+            return Ok(Ok(Incoming::Message { from, aad, content: message.into_bytes(), epoch }));
         }
         ProcessedMessageContent::OwnPrivateMessage => return Ok(Err(Unreadable::OwnMessage)),
         ProcessedMessageContent::OwnPendingCommit => return Ok(Ok(Incoming::OwnCommit)),

@@ -2,11 +2,17 @@
 //!
 //! A value's key is SHA-256 of the group's id, one byte for its kind, and a hash of what else names it: so everything of
 //! a group stands behind one prefix, and can be erased or moved whatever the library has left there.
+//!
+//! **Past epochs.** OpenMLS would keep the secrets and all leaves of past epochs in the value that it rewrites with every
+//! message: 2.5 MB at 100 leaves, measured. So it is told to keep none, and before a commit is merged what reading a late
+//! message needs (tree, context, message secrets) is copied to a room of the epoch, and dropped five epochs later. The
+//! secrets that lead from one epoch to the next are not copied.
 
 use std::cell::RefCell;
 
 use chain::id::Digest;
 use openmls_traits::storage::{CURRENT_VERSION, StorageProvider, traits};
+use protocol::api::delivery::PAST_EPOCHS;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -14,10 +20,27 @@ use thiserror::Error;
 use crate::error::Error;
 use crate::store::Store;
 
-/// Where the groups are that this device is in.
-pub(super) const GROUPS: &str = "mls";
-/// Where the groups are that this device has sent an external commit to: they count when it is accepted.
-pub(super) const ENTERING: &str = "mls.entering";
+/// A part of the store that OpenMLS is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// The groups that this device is in.
+    Groups,
+    /// Groups that this device has sent an external commit to: they count when it is accepted.
+    Entering,
+    /// What is left of a past epoch, and for the rest the group as it is.
+    Past(u64),
+}
+
+impl Room {
+    fn space(self) -> &'static str {
+        match self {
+            Self::Groups => "mls",
+            Self::Entering => "mls.entering",
+            Self::Past(_) => "mls.past",
+        }
+    }
+}
+
 /// Where key packages are.
 const KEY_PACKAGES: &str = "mls.key_packages";
 
@@ -42,21 +65,37 @@ mod kind {
     pub(super) const OWN_COMMIT: u8 = 13;
 }
 
+/// What a late message is read with.
+const OF_AN_EPOCH: [u8; 6] = [
+    kind::TREE,
+    kind::INTERIM_TRANSCRIPT_HASH,
+    kind::CONTEXT,
+    kind::CONFIRMATION_TAG,
+    kind::MESSAGE_SECRETS,
+    kind::OWN_LEAF_INDEX,
+];
+
 /// The store failed; why is in [`Storage::settle`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the store failed")]
 pub(super) struct StorageFailed;
 
-/// The storage of OpenMLS over one space of the store.
+/// Where a value is.
+struct Place {
+    space: &'static str,
+    key: Vec<u8>,
+}
+
+/// The storage of OpenMLS over one room of the store.
 pub(super) struct Storage<'a> {
     store: Store<'a>,
-    space: &'static str,
+    room: Room,
     failed: RefCell<Option<Error>>,
 }
 
 impl<'a> Storage<'a> {
-    pub(super) fn new(store: Store<'a>, space: &'static str) -> Self {
-        Self { store, space, failed: RefCell::new(None) }
+    pub(super) fn new(store: Store<'a>, room: Room) -> Self {
+        Self { store, room, failed: RefCell::new(None) }
     }
 
     /// Separates the store's failures from everything else that a call of OpenMLS can answer, because the library
@@ -70,39 +109,74 @@ impl<'a> Storage<'a> {
 
     /// True if there is a group.
     pub(super) fn has(&self, group: &impl Serialize) -> Result<bool, Error> {
-        Ok(self.store.bytes(self.space, &group_key(group, kind::OWN_LEAF_INDEX)?)?.is_some())
+        Ok(self.get(&self.place(group, kind::OWN_LEAF_INDEX)?)?.is_some())
     }
 
-    /// Erases everything of a group.
+    /// Erases everything of a group in this room.
     pub(super) fn erase(&self, group: &impl Serialize) -> Result<(), Error> {
-        self.keys_of(group)?.iter().try_for_each(|key| self.store.remove(self.space, key))
+        let prefix = self.prefix(group)?;
+        let keys = self.store.keys(self.room.space())?;
+        let mut keys = keys.iter().filter(|key| key.starts_with(&prefix));
+        keys.try_for_each(|key| self.store.remove(self.room.space(), key))
     }
 
-    /// Takes over everything of a group from another space, in place of what is here.
-    pub(super) fn replace_from(&self, other: &Self, group: &impl Serialize) -> Result<(), Error> {
-        self.erase(group)?;
-        for key in other.keys_of(group)? {
-            let value = self.store.bytes(other.space, &key)?.ok_or(Error::Damaged)?;
-            self.store.put_bytes(self.space, &key, &value)?;
-            self.store.remove(other.space, &key)?;
+    /// Erases everything of a group in all rooms.
+    pub(super) fn erase_everywhere(store: Store<'_>, group: &impl Serialize) -> Result<(), Error> {
+        let prefix = hash_of(group)?;
+        for space in [Room::Groups, Room::Entering, Room::Past(0)].map(Room::space) {
+            let keys = store.keys(space)?;
+            keys.iter().filter(|key| key.starts_with(&prefix)).try_for_each(|key| store.remove(space, key))?;
         }
         Ok(())
     }
 
+    /// Makes the group that this device is entering the one that it is in.
+    pub(super) fn enter(store: Store<'_>, group: &impl Serialize) -> Result<(), Error> {
+        let prefix = hash_of(group)?;
+        let mut entering = Vec::new();
+        for key in store.keys(Room::Entering.space())? {
+            if key.starts_with(&prefix) {
+                let value = store.bytes(Room::Entering.space(), &key)?.ok_or(Error::Damaged)?;
+                entering.push((key, value));
+            }
+        }
+        Self::erase_everywhere(store, group)?;
+        entering.iter().try_for_each(|(key, value)| store.put_bytes(Room::Groups.space(), key, value))
+    }
+
+    /// Copies what late messages of the current epoch are read with, and erases an epoch that is too old for them.
+    pub(super) fn leave_epoch(store: Store<'a>, group: &impl Serialize, epoch: u64) -> Result<(), Error> {
+        let (from, to) = (Self::new(store, Room::Groups), Self::new(store, Room::Past(epoch)));
+        for kind in OF_AN_EPOCH {
+            if let Some(value) = from.get(&from.place(group, kind)?)? {
+                let place = to.place(group, kind)?;
+                store.put_bytes(place.space, &place.key, &value)?;
+            }
+        }
+        let Some(old) = epoch.checked_sub(PAST_EPOCHS) else { return Ok(()) };
+        let old = Self::new(store, Room::Past(old));
+        OF_AN_EPOCH.iter().try_for_each(|kind| {
+            let place = old.place(group, *kind)?;
+            store.remove(place.space, &place.key)
+        })
+    }
+
     /// Remembers the own commit that waits for an answer.
     pub(super) fn put_own_commit(&self, group: &impl Serialize, commit: &[u8]) -> Result<(), Error> {
-        self.store.put_bytes(self.space, &group_key(group, kind::OWN_COMMIT)?, &Digest::sha256(commit).0)
+        let place = self.place(group, kind::OWN_COMMIT)?;
+        self.store.put_bytes(place.space, &place.key, &Digest::sha256(commit).0)
     }
 
     /// True if these bytes are the own commit that waits for an answer.
     pub(super) fn is_own_commit(&self, group: &impl Serialize, commit: &[u8]) -> Result<bool, Error> {
-        let own = self.store.bytes(self.space, &group_key(group, kind::OWN_COMMIT)?)?;
+        let own = self.get(&self.place(group, kind::OWN_COMMIT)?)?;
         Ok(own.is_some_and(|own| own == Digest::sha256(commit).0))
     }
 
     /// Forgets it.
     pub(super) fn remove_own_commit(&self, group: &impl Serialize) -> Result<(), Error> {
-        self.store.remove(self.space, &group_key(group, kind::OWN_COMMIT)?)
+        let place = self.place(group, kind::OWN_COMMIT)?;
+        self.store.remove(place.space, &place.key)
     }
 
     /// Removes a key package with its private keys.
@@ -125,11 +199,32 @@ impl<'a> Storage<'a> {
         Ok(self.store.bytes(USED, &Digest::sha256(bytes).0)?.is_some())
     }
 
-    fn keys_of(&self, group: &impl Serialize) -> Result<Vec<Vec<u8>>, Error> {
-        let prefix = hash_of(group)?;
-        let mut keys = self.store.keys(self.space)?;
-        keys.retain(|key| key.starts_with(&prefix));
-        Ok(keys)
+    /// What the keys of a group in this room start with.
+    fn prefix(&self, group: &impl Serialize) -> Result<Vec<u8>, Error> {
+        let mut prefix = hash_of(group)?;
+        if let Room::Past(epoch) = self.room {
+            prefix.extend(epoch.to_be_bytes());
+        }
+        Ok(prefix)
+    }
+
+    fn place(&self, group: &impl Serialize, kind: u8) -> Result<Place, Error> {
+        let (space, mut key) = match self.room {
+            Room::Past(_) if !OF_AN_EPOCH.contains(&kind) => (Room::Groups.space(), hash_of(group)?),
+            room => (room.space(), self.prefix(group)?),
+        };
+        key.push(kind);
+        Ok(Place { space, key })
+    }
+
+    fn epoch_keys(&self, group: &impl Serialize, epoch: &impl Serialize, leaf_index: u32) -> Result<Place, Error> {
+        let mut place = self.place(group, kind::EPOCH_KEYS)?;
+        place.key.extend(hash_of(&(epoch, leaf_index))?);
+        Ok(place)
+    }
+
+    fn get(&self, place: &Place) -> Result<Option<Vec<u8>>, Error> {
+        self.store.bytes(place.space, &place.key)
     }
 
     fn record<T>(&self, result: Result<T, Error>) -> Result<T, StorageFailed> {
@@ -139,17 +234,17 @@ impl<'a> Storage<'a> {
         })
     }
 
-    fn write(&self, key: Result<Vec<u8>, Error>, value: &impl Serialize) -> Result<(), StorageFailed> {
-        self.record(key.and_then(|key| self.store.put_bytes(self.space, &key, &encode(value)?)))
+    fn write(&self, place: Result<Place, Error>, value: &impl Serialize) -> Result<(), StorageFailed> {
+        self.record(place.and_then(|place| self.store.put_bytes(place.space, &place.key, &encode(value)?)))
     }
 
-    fn read<T: DeserializeOwned>(&self, key: Result<Vec<u8>, Error>) -> Result<Option<T>, StorageFailed> {
-        let bytes = key.and_then(|key| self.store.bytes(self.space, &key));
+    fn read<T: DeserializeOwned>(&self, place: Result<Place, Error>) -> Result<Option<T>, StorageFailed> {
+        let bytes = place.and_then(|place| self.get(&place));
         self.record(bytes.and_then(|bytes| bytes.map(|bytes| decode(&bytes)).transpose()))
     }
 
-    fn delete(&self, key: Result<Vec<u8>, Error>) -> Result<(), StorageFailed> {
-        self.record(key.and_then(|key| self.store.remove(self.space, &key)))
+    fn delete(&self, place: Result<Place, Error>) -> Result<(), StorageFailed> {
+        self.record(place.and_then(|place| self.store.remove(place.space, &place.key)))
     }
 
     /// For the parts of MLS that this program does not use: standing proposals, updates, external PSKs, stored
@@ -171,18 +266,6 @@ fn hash_of(name: &impl Serialize) -> Result<Vec<u8>, Error> {
     Ok(Digest::sha256(&encode(name)?).0.to_vec())
 }
 
-fn group_key(group: &impl Serialize, kind: u8) -> Result<Vec<u8>, Error> {
-    let mut key = hash_of(group)?;
-    key.push(kind);
-    Ok(key)
-}
-
-fn epoch_keys_key<G: Serialize, E: Serialize>(group: &G, epoch: &E, leaf_index: u32) -> Result<Vec<u8>, Error> {
-    let mut key = group_key(group, kind::EPOCH_KEYS)?;
-    key.extend(hash_of(&(epoch, leaf_index))?);
-    Ok(key)
-}
-
 /// Writing, reading and deleting of a value that a group has once. The order of the type parameters is the trait's.
 macro_rules! group_value {
     ($kind:ident, $entity:ident, $write:ident <$($order:ident),*>, $read:ident, $delete:ident) => {
@@ -191,14 +274,14 @@ macro_rules! group_value {
             group: &GroupId,
             value: &$entity,
         ) -> Result<(), StorageFailed> {
-            self.write(group_key(group, kind::$kind), value)
+            self.write(self.place(group, kind::$kind), value)
         }
 
         fn $read<$($order: traits::$order<CURRENT_VERSION>),*>(
             &self,
             group: &GroupId,
         ) -> Result<Option<$entity>, StorageFailed> {
-            self.read(group_key(group, kind::$kind))
+            self.read(self.place(group, kind::$kind))
         }
 
         group_value!(@delete $kind, $delete);
@@ -211,12 +294,12 @@ macro_rules! group_value {
             &self,
             group: &GroupId,
         ) -> Result<(), StorageFailed> {
-            self.delete(group_key(group, kind::EXPORT_TREE))
+            self.delete(self.place(group, kind::EXPORT_TREE))
         }
     };
     (@delete $kind:ident, $delete:ident) => {
         fn $delete<GroupId: traits::GroupId<CURRENT_VERSION>>(&self, group: &GroupId) -> Result<(), StorageFailed> {
-            self.delete(group_key(group, kind::$kind))
+            self.delete(self.place(group, kind::$kind))
         }
     };
 }
@@ -256,7 +339,7 @@ impl StorageProvider<CURRENT_VERSION> for Storage<'_> {
         leaf_index: u32,
         key_pairs: &[HpkeKeyPair],
     ) -> Result<(), StorageFailed> {
-        self.write(epoch_keys_key(group, epoch, leaf_index), &key_pairs)
+        self.write(self.epoch_keys(group, epoch, leaf_index), &key_pairs)
     }
 
     fn encryption_epoch_key_pairs<
@@ -269,7 +352,7 @@ impl StorageProvider<CURRENT_VERSION> for Storage<'_> {
         epoch: &EpochKey,
         leaf_index: u32,
     ) -> Result<Vec<HpkeKeyPair>, StorageFailed> {
-        Ok(self.read(epoch_keys_key(group, epoch, leaf_index))?.unwrap_or_default())
+        Ok(self.read(self.epoch_keys(group, epoch, leaf_index))?.unwrap_or_default())
     }
 
     fn delete_encryption_epoch_key_pairs<
@@ -281,7 +364,7 @@ impl StorageProvider<CURRENT_VERSION> for Storage<'_> {
         epoch: &EpochKey,
         leaf_index: u32,
     ) -> Result<(), StorageFailed> {
-        self.delete(epoch_keys_key(group, epoch, leaf_index))
+        self.delete(self.epoch_keys(group, epoch, leaf_index))
     }
 
     fn write_key_package<

@@ -60,10 +60,6 @@ impl Person {
         self.admitted().leaf()
     }
 
-    fn author(&self) -> Author {
-        Author { account: self.device.account, device: self.device.id() }
-    }
-
     /// The tree that the service would have.
     fn tree(&self) -> Vec<u8> {
         let group = self.step(|mls| mls.load(&mls.groups(), &GROUP).unwrap());
@@ -96,7 +92,7 @@ impl Person {
         self.step(|mls| match mls.read(&GROUP, commit).unwrap().unwrap() {
             Incoming::Commit(staged) => {
                 let seen = (staged.before.clone(), staged.after.clone(), staged.committer, staged.removes_me);
-                mls.merge(*staged).unwrap();
+                mls.merge(*staged).unwrap().unwrap();
                 seen
             }
             other => panic!("{other:?}"),
@@ -163,7 +159,7 @@ fn two() -> (Person, Person) {
 fn assert_reads(reader: &Person, message: &[u8], text: &str, by: &Person) {
     match reader.read(message).unwrap() {
         Incoming::Message { from, aad, content, .. } => {
-            assert_eq!((from, aad, content), (by.author(), b"seen".to_vec(), text.as_bytes().to_vec()));
+            assert_eq!((from, aad, content), (by.leaf(), b"seen".to_vec(), text.as_bytes().to_vec()));
         }
         other => panic!("{other:?}"),
     }
@@ -492,4 +488,71 @@ fn a_commit_that_rewrites_the_context_is_refused() {
     let required = RequiredCapabilitiesExtension::new(&[ExtensionType::AppDataDictionary], &[], &[]);
     extensions.add_or_replace(Extension::RequiredCapabilities(required)).unwrap();
     assert_eq!(bob.read(&commit(Some(extensions))).unwrap_err(), Unreadable::NotOurs);
+}
+
+/// What a message costs does not grow with the epochs before it.
+#[test]
+fn a_message_rewrites_one_small_value() {
+    let (alice, bob) = two();
+    for sequence in 3..9 {
+        let commit = alice.commit(&plan(stands(ALICE, sequence))).commit;
+        alice.merge_pending();
+        bob.apply(&commit);
+    }
+    for person in [&alice, &bob] {
+        let before = person.everything();
+        assert_eq!(before.iter().filter(|(space, ..)| space == "mls.past").count(), 5 * 6);
+        if person.device.account == ALICE {
+            alice.encrypt("small");
+        } else {
+            assert_reads(&bob, &alice.encrypt("small"), "small", &alice);
+        }
+        let after = person.everything();
+        let rewritten: Vec<_> = after.iter().zip(&before).filter(|(after, before)| after != before).collect();
+        assert_eq!((after.len(), rewritten.len()), (before.len(), 1));
+        assert!(rewritten[0].0.2.len() < 4_096);
+    }
+}
+
+/// Whoever welcomes a device can keep keys of the tree back. That stops no step, and the device helps itself.
+#[test]
+fn a_device_that_was_given_too_few_keys_enters_anew() {
+    let (alice, bob) = two();
+    let carol = Person::new(AccountId([0xca; 32]), 5);
+    alice.commit(&plan(stands(ALICE, 3)));
+    alice.merge_pending();
+    let committed = alice.commit(&adding(&carol, 4));
+    alice.merge_pending();
+    carol.join(&committed.welcome, &alice.tree());
+    // the keys of carol's path, longer than the other values behind 33 bytes
+    let keys = "DELETE FROM kept WHERE space = 'mls' AND length(key) > 33";
+    assert_eq!(carol.db.execute(keys, []).unwrap(), 1);
+    // a commit without a path: it has nothing to decrypt
+    let pathless = {
+        let transaction = alice.db.unchecked_transaction().unwrap();
+        let mls = Mls::new(Store::new(&transaction, &alice.key), &alice.device);
+        let provider = mls.groups();
+        let mut group = mls.load(&provider, &GROUP).unwrap();
+        let added = check_key_package(&provider, &adding(&Person::new(BOB, 6), 5).add[0]).unwrap();
+        let stage = group.commit_builder().propose_adds([added]).load_psks(provider.storage()).unwrap();
+        let stage = stage.create_group_info(true);
+        let built = stage.build(provider.rand(), provider.crypto(), &alice.device, |_| true).unwrap();
+        let committed = super::committed(3, built.stage_commit(&provider).unwrap(), Vec::new()).unwrap();
+        transaction.commit().unwrap();
+        committed
+    };
+    let state = carol.everything();
+    carol.step(|mls| match mls.read(&GROUP, &pathless.commit).unwrap().unwrap() {
+        Incoming::Commit(staged) => assert_eq!(mls.merge(*staged).unwrap(), Err(Unreadable::Invalid)),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(carol.everything(), state);
+    alice.merge_pending();
+    let tree = alice.tree();
+    let update = |_: &Composition| stands(carol.device.account, 6);
+    let entering = carol.step(|mls| mls.enter(&pathless.group_info, &tree, update).unwrap().unwrap());
+    carol.merge_pending();
+    alice.apply(&entering.committed.commit);
+    assert_eq!(alice.state(), carol.state());
+    drop(bob);
 }
