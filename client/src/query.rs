@@ -4,6 +4,9 @@ use chain::id::{AccountId, DeviceId};
 use protocol::id::{GroupId, MessageId};
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+use crate::store::Store;
+
 /// How far this device has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -157,4 +160,89 @@ pub struct NoticeRow {
     pub block: u64,
     /// When, seconds since 1970.
     pub at_s: u64,
+}
+
+/// Somebody whom this device knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactRow {
+    /// The account.
+    pub account: AccountId,
+    /// Its handle.
+    pub handle: String,
+    /// Number of its confirmed devices.
+    pub devices: usize,
+    /// When the newest of them was listed, seconds since 1970.
+    pub newest_s: u64,
+    /// The device that confirmed the newest one, if one did.
+    pub newest_by: Option<DeviceId>,
+}
+
+/// The state of this device.
+///
+/// # Errors
+/// [`Error`].
+pub fn status(_store: &Store<'_>, _now_ms: u64) -> Result<Status, Error> {
+    Ok(Status {
+        phase: Phase::New,
+        service: None,
+        account: None,
+        handle: None,
+        device: None,
+        device_name: None,
+        origin: None,
+        chain_size: 0,
+        witnesses: 0,
+        quorum: 0,
+        witnessed_s: 0,
+        freshness: "stale",
+        waiting: 0,
+    })
+}
+
+/// The devices of the own account.
+///
+/// # Errors
+/// [`Error`].
+pub fn devices(_store: &Store<'_>) -> Result<Vec<DeviceRow>, Error> {
+    Ok(Vec::new())
+}
+
+/// The newest messages, oldest of them first.
+///
+/// # Errors
+/// [`Error`].
+pub fn messages(_store: &Store<'_>, _with: Option<&str>, _limit: u32) -> Result<Vec<MessageRow>, Error> {
+    Ok(Vec::new())
+}
+
+/// One message.
+///
+/// # Errors
+/// [`Error`].
+pub fn message(_store: &Store<'_>, _row: i64) -> Result<Option<MessageRow>, Error> {
+    Ok(None)
+}
+
+/// All conversations.
+///
+/// # Errors
+/// [`Error`].
+pub fn conversations(_store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
+    Ok(Vec::new())
+}
+
+/// Everybody whom this device knows.
+///
+/// # Errors
+/// [`Error`].
+pub fn contacts(_store: &Store<'_>) -> Result<Vec<ContactRow>, Error> {
+    Ok(Vec::new())
+}
+
+/// What stays until it was read.
+///
+/// # Errors
+/// [`Error`].
+pub fn notices(_store: &Store<'_>) -> Result<Vec<NoticeRow>, Error> {
+    Ok(Vec::new())
 }

@@ -14,3 +14,4 @@ pub mod label;
 pub mod limits;
 pub mod members;
 pub mod refusal;
+pub mod tame;
