@@ -42,7 +42,7 @@ enum Verb {
     /// Show it: a service, four witnesses, an auditor and two people on this machine
     Try(try_out::Arguments),
     /// Open an account, with this machine as its first device
-    Signup(joining::Arguments),
+    Signup(joining::JoinArguments),
     /// Make this machine another device of your account
     Login(login::Arguments),
     /// Your devices: list, confirm, refuse, remove

@@ -1,6 +1,6 @@
 //! The agent as a process: who may see what it makes, that there is one per profile, and how commands end.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

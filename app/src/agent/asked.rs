@@ -32,10 +32,10 @@ impl Core {
     fn answer(&mut self, what: What, reply: &Reply) -> Result<(), Failure> {
         match what {
             What::Status => self.tell_status(reply),
-            What::Devices => self.list(reply, |store| query::devices(store), Device::from),
-            What::Contacts => self.list(reply, |store| query::contacts(store), Contact::from),
-            What::Conversations => self.list(reply, |store| query::conversations(store), Conversation::from),
-            What::Notices => self.list(reply, |store| query::notices(store), Notice::from),
+            What::Devices => self.list(reply, query::devices, Device::from),
+            What::Contacts => self.list(reply, query::contacts, Contact::from),
+            What::Conversations => self.list(reply, query::conversations, Conversation::from),
+            What::Notices => self.list(reply, query::notices, Notice::from),
             What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
             What::SignUp(join) => self.join(join, reply, Command::SignUp, |_| Goal::SignedUp),
             What::LogIn(join) => {

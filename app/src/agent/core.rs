@@ -1,6 +1,6 @@
 //! The one loop: something comes in, a transaction, a step, the commit; then what came out is sent and shown.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    fn new(database: &std::path::Path, key: StoreKey) -> Result<Self, client::Error> {
+    pub(super) fn new(database: &Path, key: StoreKey) -> Result<Self, client::Error> {
         let db = Connection::open(database)?;
         client::prepare(&db)?;
         Ok(Self { db, client: Client::new(key.clone()), key })

@@ -44,6 +44,12 @@ impl Reply {
         self.lines.is_closed()
     }
 
+    #[cfg(test)]
+    pub(super) fn for_test() -> (Self, mpsc::UnboundedReceiver<Line>) {
+        let (lines, read) = mpsc::unbounded_channel();
+        (Self { id: 1, lines }, read)
+    }
+
     fn say(&self, says: Says) {
         // who hung up wants no answer
         self.lines.send(Line { id: self.id, says }).unwrap_or_default();

@@ -30,7 +30,7 @@ pub(crate) enum Goal {
     Done,
     /// The account is open.
     SignedUp,
-    /// This device is confirmed; `is_pending` once it is in the record, until then for `join_until` at most.
+    /// This device is confirmed; `is_pending` once it is in the record, then for as long as `wait_until` says.
     LoggedIn { is_pending: bool, wait_until: Option<Instant> },
     /// The waiting device shows its digits.
     CodeShown(DeviceId),
@@ -263,4 +263,132 @@ fn follow(reply: &Reply, with: Option<&str>, event: &Event, open: &Open) {
     // what cannot be read yet comes again when it can
     let Some(message) = message.filter(|it| it.state == MessageState::Received) else { return };
     reply.event(&rows::Message::from(message));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chain::id::AccountId;
+    use client::StoreKey;
+    use client::step::Blame;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::local::{Line, Says};
+
+    const DEVICE: DeviceId = DeviceId([1; 16]);
+
+    /// A face that waits for a goal of intent 7, and what it is told.
+    struct Stage {
+        _folder: tempfile::TempDir,
+        open: Open,
+        waiting: Waiting,
+        lines: mpsc::UnboundedReceiver<Line>,
+    }
+
+    impl Stage {
+        fn new(goal: Goal) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let open = Open::new(&folder.path().join("store.sqlite"), StoreKey::new([7; 32])).unwrap();
+            let (reply, lines) = Reply::for_test();
+            let waiting = Waiting { reply, goal, intent: Some(7), until: None, lost: 0 };
+            Self { _folder: folder, open, waiting, lines }
+        }
+
+        fn see(&mut self, event: &Event) -> Verdict {
+            self.waiting.see(event, &self.open, None)
+        }
+
+        fn lose(&mut self, is_lost: bool) -> Verdict {
+            self.waiting.note_answer(is_lost, &self.open, None)
+        }
+
+        /// Everything said so far: `event` and the row, `done`, or the code of an error.
+        fn said(&mut self) -> Vec<String> {
+            let text = |line: Line| match line.says {
+                Says::Event(row) => format!("event {}", row["event"].as_str().unwrap_or_default()),
+                Says::Done(row) => format!("done {}", row["state"].as_str().unwrap_or_default()),
+                Says::Error(refusal) => refusal.code,
+            };
+            std::iter::from_fn(|| self.lines.try_recv().ok()).map(text).collect()
+        }
+    }
+
+    fn failed(intent: IntentId, code: &str) -> Event {
+        let failure = client::step::Failure { code: code.into(), blame: Blame::Refused, message: String::new() };
+        Event::Failed { intent, failure }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn only_ones_own_intent_ends_the_waiting() {
+        let mut stage = Stage::new(Goal::Done);
+        assert_eq!(stage.see(&Event::Done { intent: 6 }), Verdict::Stay);
+        assert_eq!(stage.see(&failed(8, "other")), Verdict::Stay);
+        assert_eq!(stage.see(&failed(7, "chain.conflict")), Verdict::End);
+        assert_eq!(stage.said(), ["chain.conflict"]);
+        let mut stage = Stage::new(Goal::Done);
+        assert_eq!(stage.see(&Event::Done { intent: 7 }), Verdict::End);
+        assert_eq!(stage.said(), ["done "]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_log_in_tells_each_step_and_waits_longer_once_it_is_in_the_record() {
+        let later = Instant::now() + Duration::from_secs(9);
+        let mut stage = Stage::new(Goal::LoggedIn { is_pending: false, wait_until: Some(later) });
+        assert_eq!(stage.see(&Event::Pending { device: DEVICE }), Verdict::Stay);
+        assert_eq!(stage.waiting.until(), Some(later));
+        for _ in 0..5 {
+            assert_eq!(stage.lose(true), Verdict::Stay, "the request stays open without the service");
+        }
+        stage.see(&Event::Code { code: "418093".into(), by_device: DEVICE });
+        let confirmed = Event::Confirmed { device: DEVICE, by_device: None, block: 3 };
+        assert_eq!(stage.see(&confirmed), Verdict::End);
+        assert_eq!(stage.said(), ["event pending", "event code", "event confirmed", "done "]);
+        let mut stage = Stage::new(Goal::LoggedIn { is_pending: true, wait_until: None });
+        assert_eq!(stage.see(&Event::NotConfirmed { expired: false }), Verdict::End);
+        assert_eq!(stage.said(), ["event refused", "device.refused"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn one_lost_answer_is_nothing_and_three_in_a_row_are_nobody() {
+        let mut stage = Stage::new(Goal::SignedUp);
+        for is_lost in [true, true, false, true, true] {
+            assert_eq!(stage.lose(is_lost), Verdict::Stay);
+        }
+        assert_eq!(stage.lose(true), Verdict::End);
+        assert_eq!(stage.said(), ["service.unreachable"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_text_that_nobody_takes_waits_and_is_no_failure() {
+        let mut stage = Stage::new(Goal::Sent { row: None });
+        assert_eq!([true, true, true].map(|it| stage.lose(it)), [Verdict::Stay, Verdict::Stay, Verdict::End]);
+        assert_eq!(stage.said(), ["done waiting"]);
+        let mut stage = Stage::new(Goal::Sent { row: None });
+        stage.waiting.expire(&stage.open, None);
+        assert_eq!(stage.said(), ["done waiting"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_digits_of_another_device_are_not_the_ones_waited_for() {
+        let mut stage = Stage::new(Goal::CodeShown(DEVICE));
+        assert_eq!(stage.see(&Event::CodeShown { device: DeviceId([2; 16]) }), Verdict::Stay);
+        assert_eq!(stage.see(&Event::CodeShown { device: DEVICE }), Verdict::End);
+        let mut stage = Stage::new(Goal::CodeShown(DEVICE));
+        let answered = Event::RequestAnswered { device: DEVICE, confirmed: false, by_device: None };
+        assert_eq!(stage.see(&answered), Verdict::End);
+        assert_eq!(stage.said(), ["confirm.answered"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_open_account_is_told_with_its_fingerprint() {
+        let mut stage = Stage::new(Goal::SignedUp);
+        let account = AccountId([3; 32]);
+        let event = Event::SignedUp { account, handle: "bob".into(), device: DEVICE, block: 12 };
+        assert_eq!(stage.see(&event), Verdict::End);
+        let Says::Done(row) = stage.lines.try_recv().unwrap().says else { panic!("not done") };
+        let row: SignedUp = serde_json::from_value(row).unwrap();
+        assert_eq!((row.block, row.fingerprint.as_str()), (12, "0101 0101 0101 0101 0101 0101 0101 0101"));
+    }
 }

@@ -26,6 +26,8 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
     if arguments.background {
         // fails if it leads a session already, which is just as good
         rustix::process::setsid().map(drop).unwrap_or_default();
+        // all paths are absolute by now, and whoever wants to unmount the folder may
+        std::env::set_current_dir("/").map_err(Failure::broken)?;
     }
     let options = Options {
         profile: settings.profile.clone(),

@@ -179,12 +179,14 @@ fn with_history(asked: Option<History>, is_asked: bool) -> Result<bool, Failure>
     if let Some(history) = asked {
         return Ok(history == History::Yes);
     }
-    while is_asked {
+    if !is_asked {
+        return Ok(false);
+    }
+    loop {
         match ask_line("Does it get your old messages too? (yes/no) ")?.trim().to_lowercase().as_str() {
             "yes" | "y" => return Ok(true),
             "no" | "n" => return Ok(false),
             _ => (),
         }
     }
-    Ok(false)
 }

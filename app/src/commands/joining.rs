@@ -19,7 +19,7 @@ use crate::words;
 const MAX_NAME: usize = 64;
 
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct JoinArguments {
     /// name@host, or a name alone with --service
     pub(crate) handle: String,
     /// How your devices call this one; only they see it
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     pub(crate) password_file: Option<PathBuf>,
 }
 
-impl Arguments {
+impl JoinArguments {
     /// The part before the `@`, normalised.
     pub(crate) fn handle(&self) -> Result<Handle, Failure> {
         let name = self.handle.split('@').next().unwrap_or_default();

@@ -3,7 +3,7 @@
 use client::query::Phase;
 use serde_json::Value;
 
-use super::joining::{self, agent_and_state, clear, make_key};
+use super::joining::{JoinArguments, agent_and_state, clear, make_key};
 use super::{say, say_row};
 use crate::failure::Failure;
 use crate::local::What;
@@ -14,7 +14,7 @@ use crate::words;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    joining: joining::Arguments,
+    joining: JoinArguments,
     /// How long to wait to be let in; without it, for as long as it takes. The request stays open for 7 days
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,

@@ -1,6 +1,6 @@
 //! `trefoil signup`: a new account, and this machine as its first device.
 
-use super::joining::{Arguments, agent_and_state, clear, make_key};
+use super::joining::{JoinArguments, agent_and_state, clear, make_key};
 use super::{say, say_all};
 use crate::failure::Failure;
 use crate::local::What;
@@ -9,7 +9,7 @@ use crate::settings::Settings;
 use crate::words;
 
 /// Opens the account; returns when it is in the record.
-pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &JoinArguments, settings: &Settings) -> Result<(), Failure> {
     let (mut agent, state) = agent_and_state(settings)?;
     clear(&mut agent, &state)?;
     let join = arguments.join(settings, true, None)?;

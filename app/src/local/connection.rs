@@ -206,6 +206,8 @@ fn start(settings: &Settings) -> Result<(), Failure> {
     if let Some(file) = &settings.ca_file {
         command.arg("--ca-file").arg(std::path::absolute(file).map_err(Failure::broken)?);
     }
+    // these are for this process to read, once
+    command.env_remove("TREFOIL_PASSPHRASE_FD").env_remove("TREFOIL_PASSWORD_FD");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(Failure::broken)?;
     let said = child.stdout.take().map(BufReader::new);
