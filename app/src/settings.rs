@@ -88,7 +88,7 @@ impl Settings {
         let from_host = || handle.split_once('@').map(|(_, host)| service_at(host));
         let service = self.service.clone().or_else(from_host).ok_or_else(missing)?;
         if !service.starts_with("http://") && !service.starts_with("https://") {
-            return Err(Failure::misuse("service.address", "a service's address begins with http:// or https://"));
+            return Err(Failure::misuse("source.address", "a service's address begins with http:// or https://"));
         }
         Ok(service.trim_end_matches('/').to_owned())
     }

@@ -114,6 +114,8 @@ fn answer_of(status: u16, body: Vec<u8>) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
 
     #[test]
@@ -131,5 +133,27 @@ mod tests {
         let call = Call { body: None, path: "/".to_owned(), bearer: None };
         // port 1 of this machine: nobody listens there without being root and meaning it
         assert!(matches!(ask(&http, "http://127.0.0.1:1", &call), Answer::Unreachable));
+    }
+
+    /// A service closes connections that are kept for later; that loses no request and costs no pause.
+    #[test]
+    fn a_kept_connection_that_was_closed_is_replaced_at_once() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let service = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut asked = [0; 1024];
+                let length = stream.read(&mut asked).unwrap();
+                assert!(String::from_utf8_lossy(&asked[..length]).to_lowercase().contains("bearer token"));
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+            }
+        });
+        let http = ureq::Agent::new_with_defaults();
+        let call = Call { body: None, path: "/v1/feed".to_owned(), bearer: Some("token".to_owned()) };
+        for _ in 0..2 {
+            assert!(matches!(ask(&http, &service, &call), Answer::Ok(body) if body == b"{}"));
+        }
+        server.join().unwrap();
     }
 }

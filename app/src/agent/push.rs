@@ -129,6 +129,11 @@ fn jittered(pause: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::SinkExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+    use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
+
     use super::*;
 
     fn target(path: &str, bearer: &str) -> Target {
@@ -156,5 +161,43 @@ mod tests {
             let pause = jittered(Duration::from_secs(8));
             assert!(pause >= Duration::from_secs(4) && pause <= Duration::from_secs(8));
         }
+    }
+
+    /// A new connection and its bearer.
+    #[expect(clippy::result_large_err, reason = "the library's own type of a refusal")]
+    async fn accept(listener: &TcpListener) -> (WebSocketStream<TcpStream>, String) {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut bearer = String::new();
+        let look = |request: &Request, response: Response| {
+            bearer = request.headers().get(AUTHORIZATION).unwrap().to_str().unwrap().to_owned();
+            Ok(response)
+        };
+        let socket = accept_hdr_async(stream, look).await.unwrap();
+        (socket, bearer)
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn deliveries_come_in_rubbish_does_not_and_a_new_token_is_used_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let service = format!("http://{}", listener.local_addr().unwrap());
+        let target = |bearer: &str| {
+            let listening = Listening { path: "/v1/push?after=0".to_owned(), bearer: bearer.to_owned() };
+            Some(Target { service: service.clone(), listening })
+        };
+        let (core, mut inbox) = mpsc::channel(8);
+        let (targets, listen_at) = watch::channel(target("first"));
+        tokio::spawn(run(listen_at, None, core));
+        let (mut socket, bearer) = accept(&listener).await;
+        assert_eq!(bearer, "Bearer first");
+        let delivery = r#"{"position":7,"kind":"record","epoch":0,"bytes":"","at_s":1}"#;
+        for text in ["rubbish", "{}", delivery] {
+            socket.send(Message::text(text)).await.unwrap();
+        }
+        assert!(matches!(inbox.recv().await, Some(Incoming::Connected)));
+        assert!(matches!(inbox.recv().await, Some(Incoming::Delivered(it)) if it.position == 7));
+        targets.send(target("second")).unwrap();
+        let (_socket, bearer) = accept(&listener).await;
+        assert_eq!(bearer, "Bearer second");
+        assert!(matches!(inbox.recv().await, Some(Incoming::Connected)));
     }
 }
