@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::step::{Blame, Event, Failure};
+use crate::store::Store;
 use crate::turn::{Flight, Purpose, Turn, get, post};
 
 const RECORD: &str = "record";
@@ -393,6 +394,14 @@ impl Turn<'_> {
             root: view.root(),
         })
     }
+}
+
+/// An account's newest state as it was proven and kept, for showing.
+pub(crate) fn kept_set(store: &Store<'_>, account: &AccountId) -> Result<Option<DeviceSet>, Error> {
+    let Some(stored) = store.get::<StoredKnown>(ACCOUNT, &account.0)? else { return Ok(None) };
+    let mut reader = Reader::new(&stored.proven);
+    let proven = ProvenRecord::decode(&mut reader).map_err(|_| Error::Damaged)?;
+    DeviceSet::decode(&proven.record).map(Some).map_err(|_| Error::Damaged)
 }
 
 /// The states after each entry: those that are there and those that new entries give.
