@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::log_in::LogIn;
 use crate::own::{Own, Phase};
 use crate::step::{Event, Failure};
-use crate::turn::{Purpose, Turn};
+use crate::turn::Turn;
 
 /// Another device said no.
 pub(crate) const REFUSED: &str = "device.refused";
@@ -186,7 +186,7 @@ impl Turn<'_> {
         }
         let Some(confirmed) = set.confirmed().get(&offer.device).cloned() else {
             // it may have been confirmed since the last look
-            let looked = self.known(&request.account)?.is_some_and(|known| known.checked_ms() > waiting.since_ms);
+            let looked = self.known(&request.account)?.is_some_and(|known| known.checked_ms() >= waiting.since_ms);
             if !looked {
                 self.refresh(&request.account)?;
             }
@@ -194,6 +194,11 @@ impl Turn<'_> {
         };
         if !Offer::is_signed(bytes, &confirmed.keys.chain) {
             return Ok(Verdict::Drop);
+        }
+        if self.view()?.map_or(0, View::size) < offer.checkpoint.size {
+            // the older device is ahead: the view follows with a look
+            self.look_again(&request.account)?;
+            return Ok(Verdict::Wait);
         }
         let Some(root) = self.root_at(&offer.checkpoint, &request.account)? else { return Ok(Verdict::Wait) };
         if root != offer.checkpoint.root {

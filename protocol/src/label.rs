@@ -24,10 +24,14 @@ labels! {
     CONFIRM_CODE = "trefoil/confirm-code/v1";
     /// Signature: a new device's chain key, over its request for history.
     HISTORY_REQUEST = "trefoil/history-request/v1";
+    /// Hash: a signed request for history → its name in the answer.
+    HISTORY_REQUEST_HASH = "trefoil/history-request-hash/v1";
     /// Signature: an older device's chain key, over a part of the history.
     HISTORY_PART = "trefoil/history-part/v1";
     /// HPKE info of a part of the history.
     HISTORY_SEAL = "trefoil/history-seal/v1";
+    /// Hash (SHA-512): two accounts → verification code.
+    VERIFICATION_CODE = "trefoil/verification-code/v1";
 }
 
 /// What is signed or hashed under a label: its length in one byte, the label, then the parts.

@@ -1,0 +1,327 @@
+//! What a message says: MIMI content (draft-ietf-mimi-content-08), as far as it is in use here.
+//!
+//! ```text
+//! [ salt: 16 bytes, replaces: id / null, topic: bytes, expires: [relative: bool, seconds: u32] / null,
+//!   in reply to: id / null, extensions: { ? -70001: id of this sender's previous message here, … },
+//!   part: [ disposition, language, 1, content type, content ] ]
+//! ```
+//!
+//! CBOR in its deterministic form (RFC 8949 §4.2.1), and nothing else: see [`deterministic`]. What this version does not
+//! know (topics, expiry, other extensions) is checked for its form and passed over; parts of other kinds are kept as
+//! they came.
+//!
+//! Where it differs from the draft: the id of a message is SHA-256 of its content alone, because there are no URIs here,
+//! so it names a message only together with its group and its sender; nesting is bounded by 8 levels of the whole
+//! instead of 4 of the parts and 4 of the extensions; there are no floating-point numbers.
+//!
+//! Not in scope: how it is encrypted (`mls` in crate `client`), how it is shown ([`crate::tame`]).
+
+mod deterministic;
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+
+use minicbor::data::Type;
+use minicbor::{Decoder, Encoder, decode, encode};
+use thiserror::Error;
+
+use crate::id::MessageId;
+
+/// Most bytes of a text.
+pub const MAX_TEXT: usize = 65_536;
+/// Most bytes of a content: what the largest bucket of [`pad`] takes.
+pub const MAX_CONTENT: usize = MAX_TEXT + AROUND - LENGTH_BYTES;
+/// Most levels of arrays, maps and tags (attack 55).
+pub const MAX_DEPTH: usize = 8;
+
+/// What contents are filled up to, in bytes (attack 66): buckets for texts of 256 bytes, 1, 4, 16 and 64 KiB, whether
+/// they answer, replace or follow a message or not.
+pub const BUCKETS: [usize; 5] = [256 + AROUND, 1_024 + AROUND, 4_096 + AROUND, 16_384 + AROUND, MAX_TEXT + AROUND];
+
+/// Bytes for everything around a text: at most 167, of which 68 are two ids that most messages do not have.
+const AROUND: usize = 192;
+
+/// Bytes of the length in front of a padded content.
+const LENGTH_BYTES: usize = 4;
+/// Most bytes of a topic, a language, a content type and the name of an extension.
+const MAX_NAME: usize = 255;
+/// Most bytes of an extension's value (draft-ietf-mimi-content-08 §4.3).
+const MAX_EXTENSION: usize = 4_095;
+/// Key of our own extension; negative ones are for private use.
+const PREVIOUS: i64 = -70_001;
+/// The disposition "render".
+const RENDER: u8 = 1;
+/// The one content type that is a text here.
+const TEXT_TYPE: &str = "text/plain;charset=utf-8";
+
+/// Why bytes are not a content.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ContentError {
+    /// Not the CBOR of a content, or not in its deterministic form.
+    #[error("{field} of a message is malformed")]
+    Malformed {
+        /// What was being read.
+        field: &'static str,
+    },
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error("a message is nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// A content or a text is longer than allowed.
+    #[error("a message is longer than {max} bytes")]
+    TooLarge {
+        /// Most bytes.
+        max: usize,
+    },
+    /// Not what [`pad`] makes of anything.
+    #[error("the padding of a message is malformed")]
+    Padding,
+}
+
+impl ContentError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "content.too_large",
+            Self::Malformed { .. } | Self::TooDeep | Self::Padding => "content.malformed",
+        }
+    }
+}
+
+/// One message as its sender wrote it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Random, so that no two messages have one id.
+    pub salt: [u8; 16],
+    /// The message that this one replaces.
+    pub replaces: Option<MessageId>,
+    /// The message that this one answers.
+    pub in_reply_to: Option<MessageId>,
+    /// This sender's message before this one in the same conversation, so that a gap shows.
+    pub previous: Option<MessageId>,
+    /// What it says.
+    pub part: Part,
+}
+
+/// The body of a message.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Part {
+    /// A text, at most [`MAX_TEXT`] bytes.
+    Text(String),
+    /// Something that this version cannot show.
+    Unknown {
+        /// What it is meant for (draft-ietf-mimi-content-08 §4.4).
+        disposition: u8,
+        /// Its media type; empty for a part that has none.
+        content_type: String,
+        /// The whole part as it came, CBOR.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Part {
+    /// A text to send.
+    ///
+    /// # Errors
+    /// [`ContentError::TooLarge`].
+    pub fn text(text: impl Into<String>) -> Result<Self, ContentError> {
+        let text = text.into();
+        if text.len() > MAX_TEXT { Err(ContentError::TooLarge { max: MAX_TEXT }) } else { Ok(Self::Text(text)) }
+    }
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Content(..)")
+    }
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Part(..)")
+    }
+}
+
+/// The id of the message with this content, from the bytes as they were received: never from a second encoding.
+pub fn message_id(bytes: &[u8]) -> MessageId {
+    MessageId::sha256(bytes)
+}
+
+impl Content {
+    /// The deterministic CBOR. Of a text that [`Part::text`] would refuse, nobody reads the result.
+    pub fn encode(&self) -> Vec<u8> {
+        // writing to memory does not fail, and nothing else can
+        self.write().unwrap_or_default()
+    }
+
+    fn write(&self) -> Result<Vec<u8>, encode::Error<Infallible>> {
+        let mut e = Encoder::new(Vec::new());
+        e.array(7)?.bytes(&self.salt)?;
+        write_id(&mut e, self.replaces.as_ref())?;
+        e.bytes(&[])?.null()?;
+        write_id(&mut e, self.in_reply_to.as_ref())?;
+        match &self.previous {
+            Some(previous) => e.map(1)?.i64(PREVIOUS)?.bytes(&previous.0)?,
+            None => e.map(0)?,
+        };
+        match &self.part {
+            Part::Text(text) => {
+                e.array(5)?.u8(RENDER)?.str("")?.u8(SINGLE)?.str(TEXT_TYPE)?.bytes(text.as_bytes())?;
+            }
+            Part::Unknown { bytes, .. } => e.writer_mut().extend_from_slice(bytes),
+        }
+        Ok(e.into_writer())
+    }
+
+    /// Reads a content.
+    ///
+    /// # Errors
+    /// [`ContentError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, ContentError> {
+        if bytes.len() > MAX_CONTENT {
+            return Err(ContentError::TooLarge { max: MAX_CONTENT });
+        }
+        // from here on there is one whole item with definite lengths that are true, no deeper than MAX_DEPTH
+        deterministic::check(bytes)?;
+        let mut d = Decoder::new(bytes);
+        require(array(&mut d, "content")? == 7, "content")?;
+        let salt = fixed(&mut d, "salt")?;
+        let replaces = read_id(&mut d, "replaces")?;
+        require(d.bytes().map_err(malformed("topic"))?.len() <= MAX_NAME, "topic")?;
+        pass_expiry(&mut d)?;
+        let in_reply_to = read_id(&mut d, "in reply to")?;
+        let previous = read_extensions(&mut d)?;
+        let part = read_part(&mut d, bytes)?;
+        Ok(Self { salt, replaces, in_reply_to, previous, part })
+    }
+}
+
+/// Kinds of parts (draft-ietf-mimi-content-08 §4.4, cardinality), with the number of items of each.
+const SINGLE: u8 = 1;
+const EXTERNAL: u8 = 2;
+const ITEMS: [u64; 4] = [3, 5, 15, 5];
+
+fn malformed(field: &'static str) -> impl Fn(decode::Error) -> ContentError {
+    move |_| ContentError::Malformed { field }
+}
+
+fn require(holds: bool, field: &'static str) -> Result<(), ContentError> {
+    if holds { Ok(()) } else { Err(ContentError::Malformed { field }) }
+}
+
+fn array(d: &mut Decoder<'_>, field: &'static str) -> Result<u64, ContentError> {
+    d.array().map_err(malformed(field))?.ok_or(ContentError::Malformed { field })
+}
+
+fn is_null(d: &Decoder<'_>) -> bool {
+    d.datatype().is_ok_and(|found| found == Type::Null)
+}
+
+fn fixed<const N: usize>(d: &mut Decoder<'_>, field: &'static str) -> Result<[u8; N], ContentError> {
+    let bytes = d.bytes().map_err(malformed(field))?;
+    bytes.try_into().map_err(|_| ContentError::Malformed { field })
+}
+
+fn name<'b>(d: &mut Decoder<'b>, field: &'static str) -> Result<&'b str, ContentError> {
+    let name = d.str().map_err(malformed(field))?;
+    require(name.len() <= MAX_NAME, field)?;
+    Ok(name)
+}
+
+fn write_id(e: &mut Encoder<Vec<u8>>, id: Option<&MessageId>) -> Result<(), encode::Error<Infallible>> {
+    match id {
+        Some(id) => e.bytes(&id.0)?,
+        None => e.null()?,
+    };
+    Ok(())
+}
+
+fn read_id(d: &mut Decoder<'_>, field: &'static str) -> Result<Option<MessageId>, ContentError> {
+    if is_null(d) {
+        d.skip().map_err(malformed(field))?;
+        return Ok(None);
+    }
+    Ok(Some(chain::id::Digest(fixed(d, field)?)))
+}
+
+fn pass_expiry(d: &mut Decoder<'_>) -> Result<(), ContentError> {
+    let malformed = malformed("expiry");
+    if is_null(d) {
+        return d.skip().map_err(malformed);
+    }
+    require(array(d, "expiry")? == 2, "expiry")?;
+    d.bool().map_err(&malformed)?;
+    d.u32().map_err(&malformed)?;
+    Ok(())
+}
+
+/// Passes over extensions except our own.
+fn read_extensions(d: &mut Decoder<'_>) -> Result<Option<MessageId>, ContentError> {
+    const FIELD: &str = "extensions";
+    let count = d.map().map_err(malformed(FIELD))?.ok_or(ContentError::Malformed { field: FIELD })?;
+    let mut previous = None;
+    for _ in 0..count {
+        let is_text = d.datatype().map_err(malformed(FIELD))? == Type::String;
+        if is_text {
+            require(!name(d, FIELD)?.is_empty(), FIELD)?;
+        } else if d.i64().map_err(malformed(FIELD))? == PREVIOUS {
+            previous = Some(chain::id::Digest(fixed(d, "previous message")?));
+            continue;
+        }
+        let start = d.position();
+        d.skip().map_err(malformed(FIELD))?;
+        require(d.position().saturating_sub(start) <= MAX_EXTENSION, FIELD)?;
+    }
+    Ok(previous)
+}
+
+/// Reads the last item of a content, `all` its bytes.
+fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
+    const FIELD: &str = "part";
+    let start = d.position();
+    let items = array(d, FIELD)?;
+    let disposition = d.u8().map_err(malformed("disposition"))?;
+    name(d, "language")?;
+    let kind = d.u8().map_err(malformed("cardinality"))?;
+    require(ITEMS.get(usize::from(kind)).is_none_or(|expected| *expected == items), FIELD)?;
+    let content_type = if matches!(kind, SINGLE | EXTERNAL) { name(d, "content type")? } else { "" };
+    if kind == SINGLE {
+        let content = d.bytes().map_err(malformed("content"))?;
+        if disposition == RENDER && content_type == TEXT_TYPE {
+            return Part::text(std::str::from_utf8(content).map_err(|_| ContentError::Malformed { field: "text" })?);
+        }
+    }
+    let bytes = all.get(start..).unwrap_or_default().to_vec();
+    Ok(Part::Unknown { disposition, content_type: content_type.to_owned(), bytes })
+}
+
+/// Fills a content up to the next bucket: its length in four bytes, the content, zeros.
+///
+/// # Errors
+/// [`ContentError::TooLarge`] if no bucket takes it.
+pub fn pad(content: &[u8]) -> Result<Vec<u8>, ContentError> {
+    let too_large = ContentError::TooLarge { max: MAX_CONTENT };
+    let bucket = bucket_of(content.len()).ok_or(too_large.clone())?;
+    let length = u32::try_from(content.len()).map_err(|_| too_large)?;
+    let mut padded = Vec::with_capacity(bucket);
+    padded.extend_from_slice(&length.to_be_bytes());
+    padded.extend_from_slice(content);
+    padded.resize(bucket, 0);
+    Ok(padded)
+}
+
+/// The content in what [`pad`] made.
+///
+/// # Errors
+/// [`ContentError::Padding`] for anything else: another size, a larger bucket than needed, padding that is not zero.
+pub fn unpad(padded: &[u8]) -> Result<&[u8], ContentError> {
+    let (length, rest) = padded.split_first_chunk::<LENGTH_BYTES>().ok_or(ContentError::Padding)?;
+    let length = u32::from_be_bytes(*length) as usize;
+    let (content, zeros) = rest.split_at_checked(length).ok_or(ContentError::Padding)?;
+    let fits = bucket_of(length) == Some(padded.len());
+    if fits && zeros.iter().all(|byte| *byte == 0) { Ok(content) } else { Err(ContentError::Padding) }
+}
+
+fn bucket_of(length: usize) -> Option<usize> {
+    BUCKETS.into_iter().find(|bucket| length <= bucket.saturating_sub(LENGTH_BYTES))
+}

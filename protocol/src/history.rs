@@ -1,0 +1,400 @@
+//! How old messages come to a new device: it asks, and an older device of the same account answers.
+//!
+//! The request names a fresh HPKE key (RFC 9180) and the entry that confirmed the asking device, and is signed with its
+//! chain key. Each part of the answer is sealed to that key, bound to the request and to its place among the parts, and
+//! signed with the chain key of the device that sends it. So the service can neither read a part nor make one up, move
+//! it, or play it again to another request.
+//!
+//! Messages keep the sender that the exporting device names: signatures of groups do not travel. Each part can be read
+//! by itself.
+//!
+//! Not in scope: sealing (crate `client`), and whether the person agreed.
+
+use chain::encoding::{DecodeError, Reader, Writer};
+use chain::id::{AccountId, DeviceId, Digest, PublicKey, SignatureBytes};
+use ed25519_dalek::SigningKey;
+
+use crate::confirm::{is_signed, signed};
+use crate::content::MAX_CONTENT;
+use crate::id::GroupId;
+use crate::label::{self, labelled};
+
+/// Most bytes of an HPKE public key or of what comes with a sealed key.
+pub const MAX_KEM: usize = 4_096;
+/// Bytes of messages that a part is filled with. One message that is longer by itself is a part of its own.
+pub const PART_FILL: usize = 32_768;
+/// Most bytes of a part before it is sealed: the number of messages, and one message of the longest content.
+pub const MAX_PLAIN: usize = 4 + MESSAGE_HEAD + MAX_CONTENT;
+/// Most bytes of a sealed part: an AEAD adds 16 bytes (RFC 5116 §5).
+pub const MAX_SEALED: usize = MAX_PLAIN + 16;
+/// Most parts of one answer: 2 GiB.
+pub const MAX_PARTS: u32 = 65_536;
+
+/// Bytes of an encoded message before its content.
+const MESSAGE_HEAD: usize = 32 + 8 + 32 + 16 + 8 + 4;
+
+/// A new device asks the older ones for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryRequest {
+    /// The account of both.
+    pub account: AccountId,
+    /// Its generation.
+    pub generation: u32,
+    /// The asking device.
+    pub device: DeviceId,
+    /// Hash of the DeviceConfirmed entry of the asking device.
+    pub confirmed: Digest,
+    /// The HPKE key that the answer is sealed to, made for this request; 1 to [`MAX_KEM`] bytes.
+    pub public_key: Vec<u8>,
+}
+
+impl HistoryRequest {
+    /// Signs the request with the asking device's chain key: what is relayed.
+    pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(&self.account.0).u32(self.generation).raw(&self.device.0).raw(&self.confirmed.0);
+        w.bytes16(&self.public_key);
+        signed(label::HISTORY_REQUEST, w, key)
+    }
+
+    /// Reads a relayed request; its signature is checked by [`Self::is_signed`].
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(bytes);
+        let request = Self {
+            account: AccountId::decode(&mut r, "account")?,
+            generation: r.u32("generation")?,
+            device: DeviceId::decode(&mut r, "device")?,
+            confirmed: Digest::decode(&mut r, "confirming entry")?,
+            public_key: r.bytes16(1, MAX_KEM, "public key")?.to_vec(),
+        };
+        r.take(SignatureBytes::LEN, "signature")?;
+        r.finish()?;
+        Ok(request)
+    }
+
+    /// True if `bytes`, a relayed request, is signed by this chain key.
+    #[must_use]
+    pub fn is_signed(bytes: &[u8], key: &PublicKey) -> bool {
+        is_signed(label::HISTORY_REQUEST, bytes, key)
+    }
+
+    /// The name of a relayed request in its answers: the hash of its bytes with their signature.
+    pub fn hash(bytes: &[u8]) -> Digest {
+        Digest::labelled(label::HISTORY_REQUEST_HASH, &[bytes])
+    }
+}
+
+/// One part of an answer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HistoryPart {
+    /// [`HistoryRequest::hash`] of what it answers.
+    pub request: Digest,
+    /// Which part, from 0.
+    pub index: u32,
+    /// How many parts there are, at most [`MAX_PARTS`].
+    pub count: u32,
+    /// HPKE's encapsulated key (RFC 9180 §5.1), 1 to [`MAX_KEM`] bytes.
+    pub kem_output: Vec<u8>,
+    /// The sealed part, 1 to [`MAX_SEALED`] bytes.
+    pub ciphertext: Vec<u8>,
+}
+
+impl std::fmt::Debug for HistoryPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HistoryPart").field("index", &self.index).field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+impl HistoryPart {
+    /// HPKE's `info` for a part: whoever opens it with the values of another request or place fails.
+    pub fn info(request: &Digest, index: u32, count: u32) -> Vec<u8> {
+        labelled(label::HISTORY_SEAL, &[&request.0, &index.to_be_bytes(), &count.to_be_bytes()])
+    }
+
+    /// Signs the part with the sending device's chain key: what is relayed.
+    pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(&self.request.0).u32(self.index).u32(self.count);
+        w.bytes16(&self.kem_output).bytes32(&self.ciphertext);
+        signed(label::HISTORY_PART, w, key)
+    }
+
+    /// Reads a relayed part; its signature is checked by [`Self::is_signed`].
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(bytes);
+        let request = Digest::decode(&mut r, "request")?;
+        let (index, count) = (r.u32("index")?, r.u32("count")?);
+        if count > MAX_PARTS {
+            return Err(DecodeError::Unknown { field: "count", value: count.into() });
+        }
+        if index >= count {
+            return Err(DecodeError::Unknown { field: "index", value: index.into() });
+        }
+        let kem_output = r.bytes16(1, MAX_KEM, "encapsulated key")?.to_vec();
+        let ciphertext = r.bytes32(MAX_SEALED, "sealed part")?.to_vec();
+        if ciphertext.is_empty() {
+            return Err(DecodeError::Length { field: "sealed part", length: 0, min: 1, max: MAX_SEALED });
+        }
+        r.take(SignatureBytes::LEN, "signature")?;
+        r.finish()?;
+        Ok(Self { request, index, count, kem_output, ciphertext })
+    }
+
+    /// True if `bytes`, a relayed part, is signed by this chain key.
+    #[must_use]
+    pub fn is_signed(bytes: &[u8], key: &PublicKey) -> bool {
+        is_signed(label::HISTORY_PART, bytes, key)
+    }
+}
+
+/// An old message, as the exporting device has it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HistoryMessage {
+    /// Its group.
+    pub group: GroupId,
+    /// Its position at the service.
+    pub place: u64,
+    /// Who sent it.
+    pub from: AccountId,
+    /// With which device.
+    pub device: DeviceId,
+    /// When, milliseconds since 1970.
+    pub sent_at_ms: u64,
+    /// Its content ([`crate::content`]) as received, without padding; 1 to [`MAX_CONTENT`] bytes.
+    pub content: Vec<u8>,
+}
+
+impl std::fmt::Debug for HistoryMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HistoryMessage({} bytes)", self.content.len())
+    }
+}
+
+impl HistoryMessage {
+    fn encoded_len(&self) -> usize {
+        MESSAGE_HEAD + self.content.len()
+    }
+
+    fn encode(&self, w: &mut Writer) {
+        w.raw(&self.group.0).u64(self.place).raw(&self.from.0).raw(&self.device.0).u64(self.sent_at_ms);
+        w.bytes32(&self.content);
+    }
+
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let message = Self {
+            group: GroupId(r.array("group")?),
+            place: r.u64("place")?,
+            from: AccountId::decode(r, "sender")?,
+            device: DeviceId::decode(r, "device")?,
+            sent_at_ms: r.u64("time")?,
+            content: r.bytes32(MAX_CONTENT, "content")?.to_vec(),
+        };
+        if message.content.is_empty() {
+            return Err(DecodeError::Length { field: "content", length: 0, min: 1, max: MAX_CONTENT });
+        }
+        Ok(message)
+    }
+}
+
+/// The bytes of a part before it is sealed: number of messages u32, and of each: group 32, position u64, account 32,
+/// device 16, time u64, content behind its length (4 bytes).
+pub fn encode_messages(messages: &[HistoryMessage]) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.count32(messages.len());
+    messages.iter().for_each(|message| message.encode(&mut w));
+    w.finish()
+}
+
+/// Reads an opened part.
+///
+/// # Errors
+/// [`DecodeError`].
+pub fn decode_messages(bytes: &[u8]) -> Result<Vec<HistoryMessage>, DecodeError> {
+    if bytes.len() > MAX_PLAIN {
+        return Err(DecodeError::Length { field: "part", length: bytes.len(), min: 4, max: MAX_PLAIN });
+    }
+    let mut r = Reader::new(bytes);
+    let count = r.count32(MAX_PLAIN / MESSAGE_HEAD, MESSAGE_HEAD, "messages")?;
+    let messages = (0..count).map(|_| HistoryMessage::decode(&mut r)).collect::<Result<_, _>>()?;
+    r.finish()?;
+    Ok(messages)
+}
+
+/// Cuts messages, in their order, into parts of at most [`PART_FILL`] encoded bytes; a message that is longer by itself
+/// is a part alone. No messages are one empty part, so that every request has an answer.
+pub fn split(messages: &[HistoryMessage]) -> Vec<&[HistoryMessage]> {
+    let mut parts = Vec::new();
+    let (mut rest, mut taken, mut filled) = (messages, 0, 4);
+    for message in messages {
+        let longer = filled + message.encoded_len();
+        if longer > PART_FILL && taken > 0 {
+            let (part, after) = rest.split_at(taken);
+            parts.push(part);
+            (rest, taken, filled) = (after, 0, 4);
+        }
+        taken += 1;
+        filled += message.encoded_len();
+    }
+    parts.push(rest);
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::delivery::MAX_RELAY;
+
+    fn message(place: u64, length: usize) -> HistoryMessage {
+        HistoryMessage {
+            group: GroupId([1; 32]),
+            place,
+            from: AccountId([2; 32]),
+            device: DeviceId([3; 16]),
+            sent_at_ms: 1_800_000_000_000 + place,
+            content: vec![place.to_be_bytes()[7]; length],
+        }
+    }
+
+    fn key(seed: u8) -> (SigningKey, PublicKey) {
+        let key = SigningKey::from_bytes(&[seed; 32]);
+        let public = PublicKey::from(&key);
+        (key, public)
+    }
+
+    fn request() -> HistoryRequest {
+        HistoryRequest {
+            account: AccountId([4; 32]),
+            generation: 1,
+            device: DeviceId([5; 16]),
+            confirmed: Digest([6; 32]),
+            public_key: vec![7; 1_216],
+        }
+    }
+
+    fn part() -> HistoryPart {
+        let request = HistoryRequest::hash(&request().sign(&key(1).0));
+        HistoryPart { request, index: 1, count: 3, kem_output: vec![8; 1_120], ciphertext: vec![9; 100] }
+    }
+
+    #[test]
+    fn request_and_part_are_read_as_they_were_signed() {
+        let (secret, public) = key(1);
+        let bytes = request().sign(&secret);
+        assert_eq!(HistoryRequest::decode(&bytes), Ok(request()));
+        assert!(HistoryRequest::is_signed(&bytes, &public) && !HistoryRequest::is_signed(&bytes, &key(2).1));
+        let bytes = part().sign(&secret);
+        assert_eq!(HistoryPart::decode(&bytes), Ok(part()));
+        assert!(HistoryPart::is_signed(&bytes, &public) && !HistoryPart::is_signed(&bytes, &key(2).1));
+    }
+
+    /// Attack 40.
+    #[test]
+    fn a_signed_request_is_no_signed_part_and_the_other_way_round() {
+        let (secret, public) = key(1);
+        assert!(!HistoryPart::is_signed(&request().sign(&secret), &public));
+        assert!(!HistoryRequest::is_signed(&part().sign(&secret), &public));
+    }
+
+    #[test]
+    fn a_changed_byte_breaks_the_signature() {
+        let (secret, public) = key(1);
+        let bytes = part().sign(&secret);
+        for at in (0..bytes.len()).step_by(41) {
+            let mut bent = bytes.clone();
+            bent[at] ^= 1;
+            assert!(!HistoryPart::is_signed(&bent, &public), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn values_outside_their_bounds_are_refused() {
+        let secret = key(1).0;
+        let requests: [fn(&mut HistoryRequest); 2] =
+            [|it| it.public_key.clear(), |it| it.public_key.resize(MAX_KEM + 1, 0)];
+        for change in requests {
+            let mut other = request();
+            change(&mut other);
+            assert!(HistoryRequest::decode(&other.sign(&secret)).is_err());
+        }
+        let parts: [fn(&mut HistoryPart); 7] = [
+            |it| it.index = 3,
+            |it| (it.index, it.count) = (0, 0),
+            |it| it.count = MAX_PARTS + 1,
+            |it| it.kem_output.clear(),
+            |it| it.kem_output.resize(MAX_KEM + 1, 0),
+            |it| it.ciphertext.clear(),
+            |it| it.ciphertext.resize(MAX_SEALED + 1, 0),
+        ];
+        for change in parts {
+            let mut other = part();
+            change(&mut other);
+            assert!(HistoryPart::decode(&other.sign(&secret)).is_err());
+        }
+        for bytes in [request().sign(&secret), part().sign(&secret)] {
+            assert!(HistoryRequest::decode(&[&bytes[..], &[0]].concat()).is_err());
+            assert!(HistoryPart::decode(&bytes[..bytes.len() - 1]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_part_is_sealed_for_one_request_and_one_place() {
+        let infos =
+            [(Digest([1; 32]), 0, 2), (Digest([2; 32]), 0, 2), (Digest([1; 32]), 1, 2), (Digest([1; 32]), 0, 3)]
+                .map(|(request, index, count)| HistoryPart::info(&request, index, count));
+        assert!(infos.iter().enumerate().all(|(at, info)| !infos[..at].contains(info)));
+    }
+
+    #[test]
+    fn split_and_read_again_they_are_the_same_messages_in_the_same_order() {
+        let lengths = [100, 32_000, 600, 40_000, 1, MAX_CONTENT, 16_000, 16_000, 600, 100];
+        let messages: Vec<_> = (0..).zip(lengths).map(|(place, length)| message(place, length)).collect();
+        let parts = split(&messages);
+        let encoded: Vec<_> = parts.iter().map(|part| encode_messages(part)).collect();
+        for (part, bytes) in parts.iter().zip(&encoded) {
+            assert!(bytes.len() <= PART_FILL || part.len() == 1, "{} bytes", bytes.len());
+            assert!(!part.is_empty());
+        }
+        let read: Vec<_> = encoded.iter().flat_map(|bytes| decode_messages(bytes).unwrap()).collect();
+        assert_eq!(read, messages);
+        assert_eq!(parts.len(), 7);
+    }
+
+    #[test]
+    fn no_messages_are_one_part() {
+        assert_eq!(split(&[]), [&[] as &[HistoryMessage]]);
+        assert_eq!(decode_messages(&encode_messages(&[])), Ok(vec![]));
+    }
+
+    #[test]
+    fn ten_thousand_short_messages_are_few_parts() {
+        let messages: Vec<_> = (0..10_000).map(|place| message(place, 180)).collect();
+        let parts = split(&messages);
+        assert!(parts.iter().all(|part| encode_messages(part).len() <= PART_FILL));
+        assert!(parts[..parts.len() - 1].iter().all(|part| encode_messages(part).len() > PART_FILL - 280));
+    }
+
+    /// Attack 27.
+    #[test]
+    fn a_number_of_messages_that_is_not_true_reserves_nothing() {
+        assert!(decode_messages(&[0xff; 4]).is_err());
+        assert!(decode_messages(&[0, 0, 2, 0]).is_err());
+        assert!(decode_messages(&encode_messages(&[message(1, 0)])).is_err());
+        assert!(decode_messages(&[encode_messages(&[message(1, 1)]), vec![0]].concat()).is_err());
+        assert!(decode_messages(&encode_messages(&[message(1, MAX_CONTENT + 1)])).is_err());
+    }
+
+    #[test]
+    fn the_largest_part_can_be_relayed() {
+        let kem_output = vec![1; MAX_KEM];
+        let part = HistoryPart { kem_output, ciphertext: vec![1; MAX_SEALED], ..part() };
+        let body = crate::relay::RelayBody::HistoryPart(part.sign(&key(1).0)).encode();
+        assert!(body.len() <= MAX_RELAY, "{}", body.len());
+        assert_eq!(encode_messages(&[message(1, MAX_CONTENT)]).len(), MAX_PLAIN);
+    }
+}
