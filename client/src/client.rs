@@ -121,11 +121,9 @@ impl Turn<'_> {
 
     fn refused(&mut self, purpose: Purpose, problem: &Problem) -> Result<(), Error> {
         match purpose {
-            Purpose::Genesis
-            | Purpose::SignupStart
-            | Purpose::Signup
-            | Purpose::LoginStart
-            | Purpose::LoginFinish => self.joining_refused(&purpose, problem),
+            Purpose::Genesis | Purpose::SignupStart | Purpose::Signup | Purpose::LoginStart | Purpose::LoginFinish => {
+                self.joining_refused(&purpose, problem)
+            }
             Purpose::Entry(device) => self.entry_refused(&device, problem),
             Purpose::Relay(hash) => self.relay_refused(&hash, problem),
             Purpose::Claim(account, device) => self.claim_refused(&account, &device, problem),

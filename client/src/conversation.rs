@@ -1,18 +1,24 @@
 //! Conversations.
 
 use chain::id::{AccountId, DeviceId};
-use protocol::api::delivery::Delivery;
+use protocol::api::delivery::{Delivery, DeliveryKind};
 use protocol::id::GroupId;
 use protocol::refusal::Problem;
 
 use crate::error::Error;
-use crate::step::Listening;
-use crate::store::Store;
 use crate::turn::Turn;
 
 impl Turn<'_> {
-    pub(crate) fn delivered(&mut self, _delivery: Delivery) -> Result<(), Error> {
-        Ok(())
+    pub(crate) fn delivered(&mut self, delivery: Delivery) -> Result<(), Error> {
+        let from = delivery.from.and_then(|from| from.parse().ok());
+        match delivery.kind {
+            DeliveryKind::Relay => self.relayed(from, &delivery.bytes.0),
+            DeliveryKind::Record => match delivery.bytes.0.try_into() {
+                Ok(account) => self.hint(&AccountId(account)),
+                Err(_) => Ok(()),
+            },
+            DeliveryKind::Commit | DeliveryKind::Message | DeliveryKind::Welcome => Ok(()),
+        }
     }
     pub(crate) fn go_on_reading(&mut self) -> Result<(), Error> {
         Ok(())

@@ -177,7 +177,10 @@ impl Turn<'_> {
         match self.own()? {
             Some(own) if own.needs_password() && self.memory.password.is_none() => {
                 let message = "the program ended before the attempt could go on: try again";
-                self.attempt_failed(Failure { blame: crate::step::Blame::Unreachable, ..Failure::refused("join.interrupted", message) })
+                self.attempt_failed(Failure {
+                    blame: crate::step::Blame::Unreachable,
+                    ..Failure::refused("join.interrupted", message)
+                })
             }
             _ => Ok(()),
         }

@@ -295,7 +295,13 @@ impl Turn<'_> {
         self.look_again(&set.account()).map(|_| ())
     }
 
-    fn own_entry_refused(&mut self, own: Own, mut log_in: LogIn, refused: Failure, set: &DeviceSet) -> Result<(), Error> {
+    fn own_entry_refused(
+        &mut self,
+        own: Own,
+        mut log_in: LogIn,
+        refused: Failure,
+        set: &DeviceSet,
+    ) -> Result<(), Error> {
         if refused.code == CONFLICT && log_in.built_on == Some(set.head().0) {
             // what was first is sealed, and no quorum has it yet
             return self.look_again(&set.account()).map(|_| ());

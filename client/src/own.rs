@@ -140,7 +140,6 @@ impl Turn<'_> {
     pub(crate) fn keep_own(&self, own: &Own) -> Result<(), Error> {
         self.store.put(OWN, b"device", own)
     }
-
 }
 
 /// This device as the store has it.

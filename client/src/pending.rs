@@ -149,7 +149,14 @@ impl Turn<'_> {
         self.refresh(account)
     }
 
-    fn judge_offers(&mut self, own: Own, mut log_in: LogIn, set: &DeviceSet, request: &Request) -> Result<(), Error> {
+    fn judge_offers(
+        &mut self,
+        mut own: Own,
+        mut log_in: LogIn,
+        set: &DeviceSet,
+        request: &Request,
+    ) -> Result<(), Error> {
+        let mut changed = false;
         for key in self.store.keys(OFFERS)? {
             let Some(waiting) = self.store.get::<Waiting>(OFFERS, &key)? else { continue };
             match self.judge_offer(&log_in, &waiting, set, request)? {
@@ -161,10 +168,14 @@ impl Turn<'_> {
                 }
                 Verdict::Answer(offer) => self.answer_offer(&own, &mut log_in, &offer, waiting.offer)?,
             }
+            changed = true;
             self.store.remove(OFFERS, &key)?;
         }
-        let own = Own { phase: Phase::Pending(Box::new(log_in)), ..own };
-        self.keep_own(&own)
+        if changed {
+            own.phase = Phase::Pending(Box::new(log_in));
+            self.keep_own(&own)?;
+        }
+        Ok(())
     }
 
     /// CNF-3: what is demanded of an offer before a nonce is revealed for it.

@@ -1,8 +1,18 @@
 //! What a person may ask of his device: reads the store, changes nothing, asks nobody.
 
+use std::collections::BTreeMap;
+
 use chain::id::{AccountId, DeviceId};
+use chain::sigchain::body::{Body, Confirmer};
+use chain::sigchain::entry::Entry;
+use chain::stamped::StampedEntry;
+use chain::view::Freshness;
 use protocol::id::{GroupId, MessageId};
 use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::store::Store;
+use crate::{notices as kept_notices, own, record, requests};
 
 /// How far this device has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +78,7 @@ pub struct DeviceRow {
     pub confirmed_by: Option<DeviceId>,
     /// True for this device.
     pub this: bool,
-    /// For a pending one: the try whose digits it shows now, if any.
+    /// For a pending one: true if it shows digits for an offer of this device.
     pub code_shown: bool,
 }
 
@@ -157,4 +167,144 @@ pub struct NoticeRow {
     pub block: u64,
     /// When, seconds since 1970.
     pub at_s: u64,
+}
+
+impl From<&own::Phase> for Phase {
+    fn from(phase: &own::Phase) -> Self {
+        match phase {
+            own::Phase::SigningUp(_) | own::Phase::LoggingIn(_) => Self::Joining,
+            own::Phase::Pending(_) => Self::Pending,
+            own::Phase::Confirmed => Self::Confirmed,
+            own::Phase::Ended(_) => Self::Ended,
+        }
+    }
+}
+
+/// The state of this device and of what it sees of the record. `now_ms`: milliseconds since 1970.
+///
+/// # Errors
+/// [`Error`].
+pub fn status(store: &Store<'_>, now_ms: u64) -> Result<Status, Error> {
+    let own = own::stored(store)?;
+    let view = record::stored_view(store)?;
+    let freshness = match view.as_ref().map(|view| view.freshness(now_ms / 1_000)) {
+        Some(Freshness::Fresh) => "fresh",
+        Some(Freshness::Aging) => "aging",
+        Some(Freshness::Stale) | None => "stale",
+    };
+    Ok(Status {
+        phase: own.as_ref().map_or(Phase::New, |own| Phase::from(&own.phase)),
+        service: own.as_ref().map(|own| own.service.clone()),
+        account: own.as_ref().and_then(own::Own::account),
+        handle: own.as_ref().map(|own| own.handle.clone()),
+        device: own.as_ref().map(own::Own::id),
+        device_name: own.as_ref().map(|own| own.device_name.clone()),
+        origin: view.as_ref().map(|view| view.parameters().origin.clone()),
+        chain_size: view.as_ref().map_or(0, chain::view::View::size),
+        witnesses: view.as_ref().map_or(0, |view| view.policy().witnesses().len()),
+        quorum: view.as_ref().map_or(0, |view| view.policy().smallest_quorum()),
+        witnessed_s: view.as_ref().map_or(0, chain::view::View::witnessed_s),
+        freshness,
+        waiting: crate::intent::waiting_to_be_sent(store)?,
+    })
+}
+
+/// The digits that this waiting device shows, and the older device that offered to confirm it.
+///
+/// # Errors
+/// [`Error`].
+pub fn code(store: &Store<'_>) -> Result<Option<(String, DeviceId)>, Error> {
+    Ok(own::stored(store)?.and_then(|own| match own.phase {
+        own::Phase::Pending(log_in) => log_in.code().map(|answered| (answered.code.clone(), answered.by())),
+        _ => None,
+    }))
+}
+
+/// All devices that the own account ever had, but for those that were refused or that nobody answered, in the order of
+/// the record.
+///
+/// # Errors
+/// [`Error`].
+pub fn devices(store: &Store<'_>) -> Result<Vec<DeviceRow>, Error> {
+    let (Some(own), Some(view)) = (own::stored(store)?, record::stored_view(store)?) else { return Ok(Vec::new()) };
+    let Some(account) = own.account() else { return Ok(Vec::new()) };
+    let Some(known) = record::stored_account(store, &view, &account)? else { return Ok(Vec::new()) };
+    let set = known.set();
+    let mut rows = Vec::new();
+    for (device, listed) in listed(&known.entries) {
+        let lapsed = |it| requests::has_lapsed(it, view.header().time_s);
+        let state = if set.confirmed().contains_key(&device) {
+            "confirmed"
+        } else if set.pending().get(&device).is_some_and(|it| !lapsed(it)) {
+            "pending"
+        } else if listed.counted {
+            "removed"
+        } else {
+            continue;
+        };
+        let this = device == own.id();
+        rows.push(DeviceRow {
+            device,
+            name: this.then(|| own.device_name.clone()),
+            state,
+            added_block: listed.block,
+            added_s: listed.at_s,
+            confirmed_by: listed.confirmed_by,
+            this,
+            code_shown: state == "pending" && requests::shows_code(store, &device)?,
+        });
+    }
+    rows.sort_by_key(|row| row.added_block);
+    Ok(rows)
+}
+
+/// What the entries say of a device.
+struct Listed {
+    block: u64,
+    at_s: u64,
+    confirmed_by: Option<DeviceId>,
+    counted: bool,
+}
+
+fn listed(entries: &[StampedEntry]) -> BTreeMap<DeviceId, Listed> {
+    let mut found = BTreeMap::new();
+    for stamped in entries {
+        let Ok(entry) = Entry::decode(&stamped.entry) else { continue };
+        let (block, at_s, confirmed_by) = (stamped.block, stamped.time_s, None);
+        match entry.statement.body {
+            Body::AccountCreated { device, .. } => {
+                found.insert(device.id(), Listed { block, at_s, confirmed_by, counted: true });
+            }
+            Body::DeviceAdded { device, .. } => {
+                found.insert(device.id(), Listed { block, at_s, confirmed_by, counted: false });
+            }
+            Body::DeviceConfirmed(answer) => {
+                if let Some(listed) = found.get_mut(&answer.device) {
+                    listed.counted = true;
+                    listed.confirmed_by = match answer.signer {
+                        Confirmer::Device(by) => Some(by),
+                        Confirmer::RecoveryKey => None,
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Notices that were not read, oldest first.
+///
+/// # Errors
+/// [`Error`].
+pub fn notices(store: &Store<'_>) -> Result<Vec<NoticeRow>, Error> {
+    let rows = kept_notices::unread(store)?.into_iter().map(|(number, notice)| NoticeRow {
+        number,
+        device: notice.device(),
+        by_device: notice.by(),
+        block: notice.block,
+        at_s: notice.at_s,
+        code: notice.code,
+    });
+    Ok(rows.collect())
 }
