@@ -33,7 +33,6 @@ impl Caller {
     ///
     /// # Errors
     /// [`Refusal::Unconfirmed`].
-    #[expect(dead_code, reason = "for the routes of delivery")]
     pub(crate) fn require_confirmed(&self) -> Result<(), Refusal> {
         if self.confirmed { Ok(()) } else { Err(Refusal::Unconfirmed) }
     }

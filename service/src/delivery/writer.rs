@@ -90,7 +90,10 @@ impl Writer {
 
     /// Works until it is told to end, or something fails.
     pub(super) fn run(mut self) {
-        let ended = self.work();
+        let mut ended = self.work();
+        if ended.is_ok() {
+            ended = self.rows.sweep(&self.acked, None);
+        }
         if let Err(error) = ended {
             self.shared.stop(Some(Stopped::Store(error)));
         }
