@@ -184,7 +184,9 @@ impl Member {
     }
 
     pub(crate) fn key_package(&self, last_resort: bool) -> Base64Url {
-        let builder = KeyPackage::builder().leaf_node_capabilities(capabilities());
+        let builder = KeyPackage::builder()
+            .leaf_node_capabilities(capabilities())
+            .key_package_lifetime(Lifetime::init(0, u64::MAX));
         let builder = if last_resort { builder.mark_as_last_resort() } else { builder };
         let made = builder.build(SUITE, &self.provider, &self.device, self.credential()).unwrap();
         bytes_of(&made.into_key_package().into())
@@ -220,6 +222,7 @@ impl Member {
             .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
             .use_ratchet_tree_extension(false)
             .capabilities(capabilities())
+            .lifetime(Lifetime::init(0, u64::MAX))
             .with_group_context_extensions(Extensions::from_vec(extensions).unwrap())
             .build();
         let made = MlsGroup::new_with_group_id(&self.provider, &self.device, &config, mls_id(group), self.credential());
