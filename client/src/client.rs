@@ -75,6 +75,8 @@ impl Turn<'_> {
     fn go_on(&mut self) -> Result<(), Error> {
         self.go_on_joining()?;
         if self.own()?.is_some_and(|own| own.is_listed()) {
+            // without a token there is nothing to listen with
+            self.bearer()?;
             self.go_on_reading()?;
             self.go_on_with_own_account()?;
             self.go_on_with_conversations()?;

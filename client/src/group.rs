@@ -250,6 +250,7 @@ impl Turn<'_> {
             Ok(Incoming::Message { .. }) | Err(_) => return self.enter_instead(group).map(|()| Processed::Done),
         };
         let (before, after, committer) = (staged.before.clone(), staged.after.clone(), staged.committer);
+        let somebody_new = after.leaves.iter().any(|leaf| !before.leaves.contains(leaf));
         let Some(facts) = self.facts(&after)? else { return Ok(Processed::Later) };
         if let Err(broken) = facts.judge(|record| check_commit(&before, &after, &committer, record)) {
             return self.halt(conversation, &broken).map(|()| Processed::Done);
@@ -266,6 +267,8 @@ impl Turn<'_> {
             return self.enter_instead(group).map(|()| Processed::Done);
         }
         conversation.pending = None;
+        // whoever is new does not know whose device this is
+        conversation.introduced &= !somebody_new;
         self.settle(&mut conversation, &after)?;
         self.conversation_changed(group);
         Ok(Processed::Done)

@@ -4,18 +4,22 @@
 //! Asked for once, right after the confirmation; answered in parts, each sealed and signed (`protocol::history`). Nothing
 //! goes to a device that the record does not confirm (attack 47).
 
-use chain::id::{DeviceId, Digest, PublicKey};
+use chain::id::{AccountId, DeviceId, Digest, PublicKey};
 use protocol::content::{Content, Part, message_id};
 use protocol::history::{HistoryMessage, HistoryPart, HistoryRequest, decode_messages, encode_messages, split};
+use protocol::id::GroupId;
 use protocol::relay::RelayBody;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::confirm::HISTORY_GRANTED;
+use crate::conversation::CONTACT;
 use crate::error::Error;
 use crate::message::Kept;
 use crate::mls::{Mls, Sealed};
+use crate::own::random;
 use crate::query::MessageState;
+use crate::sending::INTRODUCTION;
 use crate::step::Event;
 use crate::turn::Turn;
 
@@ -95,7 +99,7 @@ impl Turn<'_> {
     }
 
     fn messages_to_hand_over(&self) -> Result<Vec<HistoryMessage>, Error> {
-        let mut messages = Vec::new();
+        let mut messages = self.names_to_hand_over()?;
         for conversation in self.conversations()? {
             for stored in self.store.newest_messages(Some(&[conversation.group]), NEWEST)? {
                 let Some(place) = stored.place else { continue };
@@ -112,6 +116,27 @@ impl Turn<'_> {
             }
         }
         Ok(messages)
+    }
+
+    /// How others are called, as each of them has said it; the new device asks the record whether that is so.
+    fn names_to_hand_over(&self) -> Result<Vec<HistoryMessage>, Error> {
+        let device = self.device()?;
+        let mut names = Vec::new();
+        for key in self.store.keys(CONTACT)? {
+            let Ok(account) = <[u8; 32]>::try_from(key.as_slice()).map(AccountId) else { continue };
+            let Some(contact) = self.contact(&account)? else { continue };
+            let part = Part::Signal { content_type: INTRODUCTION.to_owned(), bytes: contact.handle.into_bytes() };
+            let content = Content { salt: random()?, replaces: None, in_reply_to: None, previous: None, part };
+            names.push(HistoryMessage {
+                group: GroupId([0; 32]),
+                place: 0,
+                from: account,
+                device: device.id(),
+                sent_at_ms: self.now_ms,
+                content: content.encode(),
+            });
+        }
+        Ok(names)
     }
 
     /// Old messages come.
@@ -134,7 +159,8 @@ impl Turn<'_> {
             self.take_over(message, device.account == message.from)?;
         }
         asked.parts.insert(index);
-        asked.messages = asked.messages.saturating_add(messages.len() as u64);
+        let count_here = messages.iter().filter(|message| message.place > 0).count();
+        asked.messages = asked.messages.saturating_add(count_here as u64);
         self.store.put(HISTORY, b"asked", &asked)?;
         let complete = u32::try_from(asked.parts.len()).is_ok_and(|parts| parts == count);
         self.event(Event::History { messages: asked.messages, complete });
@@ -142,7 +168,13 @@ impl Turn<'_> {
     }
 
     fn take_over(&mut self, message: &HistoryMessage, is_own: bool) -> Result<(), Error> {
-        let Ok(Content { part: Part::Text(text), .. }) = Content::decode(&message.content) else { return Ok(()) };
+        let text = match Content::decode(&message.content).map(|content| content.part) {
+            Ok(Part::Text(text)) => text,
+            Ok(Part::Signal { content_type, bytes }) if content_type == INTRODUCTION => {
+                return self.introduced(&message.from, &bytes);
+            }
+            Ok(Part::Signal { .. } | Part::Unknown { .. }) | Err(_) => return Ok(()),
+        };
         let kept = Kept {
             from: message.from.0,
             device: message.device.0,

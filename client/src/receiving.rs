@@ -143,7 +143,7 @@ impl Turn<'_> {
     }
 
     /// Somebody says how he is called: believed once the record says so.
-    fn introduced(&mut self, account: &AccountId, name: &[u8]) -> Result<(), Error> {
+    pub(crate) fn introduced(&mut self, account: &AccountId, name: &[u8]) -> Result<(), Error> {
         let text = std::str::from_utf8(name).unwrap_or_default();
         if let Ok(handle) = Handle::parse(text)
             && self.contact(account)?.is_none()

@@ -190,7 +190,7 @@ impl Town {
             Event::Code { code, .. } => Some(code.clone()),
             _ => None,
         });
-        let code = code.unwrap_or_else(|| panic!("no digits to show: {events:?}"));
+        let code = code.unwrap_or_else(|| panic!("no digits to show: {events:?}, {:?}", self.events(older)));
         let events = self.wish(older, Command::Confirm { device, code, history });
         assert!(events.iter().any(|event| matches!(event, Event::Done { .. })), "{events:?}");
         who
@@ -247,6 +247,10 @@ impl Town {
             if self.exchange() {
                 continue;
             }
+            self.wait_for_hints();
+            if self.exchange() {
+                continue;
+            }
             let soon = self.now_ms() + 3_000;
             let due = self.devices.iter().filter(|it| it.online).filter_map(|it| it.wake_at_ms).min();
             match due.filter(|due| *due <= soon && self.weather == Weather::Fine) {
@@ -258,6 +262,13 @@ impl Town {
             }
         }
         panic!("the town does not come to rest");
+    }
+
+    /// Waits until the service's own threads have told everybody what is new in the record.
+    fn wait_for_hints(&self) {
+        while self.service.as_ref().is_some_and(|service| !service.has_told_all().unwrap()) {
+            std::thread::yield_now();
+        }
     }
 
     fn wake_those_due(&mut self) {
@@ -289,7 +300,14 @@ impl Town {
         if !self.devices[who.0].online || self.weather == Weather::Down {
             return Answer::Unreachable;
         }
-        match self.ask(call) {
+        let answered = self.ask(call);
+        if std::env::var_os("TREFOIL_TOWN").is_some() {
+            let status = answered.as_ref().map(|(status, _)| *status);
+            let body =
+                answered.as_ref().filter(|(status, _)| *status != 200).map(|(_, body)| String::from_utf8_lossy(body));
+            println!("{who:?} {} -> {status:?} {}", call.path, body.unwrap_or_default());
+        }
+        match answered {
             _ if self.weather == Weather::AnswersLost => Answer::Unreachable,
             Some((200, body)) => Answer::Ok(body),
             Some((_, body)) => serde_json::from_slice::<Problem>(&body).map_or(Answer::Unreachable, Answer::Refused),

@@ -129,6 +129,15 @@ impl Service {
         self.shared.folder.policy()
     }
 
+    /// True if every device that the published record concerns was told of it.
+    ///
+    /// # Errors
+    /// [`Stopped`]: the store.
+    pub fn has_told_all(&self) -> Result<bool, Stopped> {
+        let published = self.shared.record.get().map_or(0, |record| record.sizes().published);
+        Ok(published <= hints::told(&self.shared)?)
+    }
+
     /// The HTTP interface, for calls without a socket.
     pub fn router(&self) -> Router {
         http::router(Arc::clone(&self.shared))

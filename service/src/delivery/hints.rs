@@ -35,6 +35,12 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<JoinHandle<()>, Stopped> {
     Ok(std::thread::Builder::new().name("hints".into()).spawn(follow)?)
 }
 
+/// Up to which block devices were told.
+pub(crate) fn told(shared: &Shared) -> Result<u64, Stopped> {
+    // nobody is told of block 0
+    Ok(shared.delivery.readers.with(Rows::blocks)?.unwrap_or(1))
+}
+
 /// Waits for the log to grow; `None` once the service is to end.
 async fn grown(sizes: &mut watch::Receiver<Sizes>, ended: &mut watch::Receiver<bool>) -> Option<Sizes> {
     tokio::select! {
