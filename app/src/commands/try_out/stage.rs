@@ -4,12 +4,16 @@ use std::io::{BufRead as _, BufReader, Lines};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::super::say;
 use crate::failure::{Failure, Kind};
+use crate::remote::{Remote, read_policy};
 
+/// How long service and witnesses may take until block 0 is cosigned.
+const START_WITHIN: Duration = Duration::from_secs(30);
 /// How many witnesses there are.
 const WITNESSES: usize = 4;
 
@@ -64,7 +68,21 @@ impl Stage {
         ));
         say("cosign each state of the record before anybody believes it.");
         let policy = PathBuf::from(text(&ready, "policy")?);
-        Ok(Self { _actors: actors, folder: folder.to_owned(), service, policy })
+        let stage = Self { _actors: actors, folder: folder.to_owned(), service, policy };
+        stage.wait_until_cosigned()?;
+        Ok(stage)
+    }
+
+    /// Waits until the witnesses have cosigned block 0.
+    fn wait_until_cosigned(&self) -> Result<(), Failure> {
+        let remote = Remote::new(&self.service)?;
+        let patience = Instant::now();
+        loop {
+            match read_policy(&self.policy).and_then(|policy| remote.begin(policy)) {
+                Err(_) if patience.elapsed() < START_WITHIN => std::thread::sleep(Duration::from_millis(50)),
+                looked => return looked.map(drop),
+            }
+        }
     }
 
     /// Runs an auditor to its end.
