@@ -74,13 +74,7 @@ impl Turn<'_> {
         Ok(false)
     }
 
-    fn keep_message(
-        &mut self,
-        group: &GroupId,
-        delivery: &Delivery,
-        from: &Leaf,
-        padded: &[u8],
-    ) -> Result<(), Error> {
+    fn keep_message(&mut self, group: &GroupId, delivery: &Delivery, from: &Leaf, padded: &[u8]) -> Result<(), Error> {
         let decoded =
             unpad(padded).ok().and_then(|bytes| Some((message_id(bytes), bytes, Content::decode(bytes).ok()?)));
         let Some((message, bytes, content)) = decoded else {

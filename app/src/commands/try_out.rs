@@ -134,7 +134,16 @@ impl<'a> Story<'a> {
         let (policy, password) = (self.stage.policy.display().to_string(), self.password.display().to_string());
         let service = &self.stage.service;
         device.ask_one(&[
-            "signup", handle, "--service", service, "--policy", &policy, "--name", name, "--password-file", &password,
+            "signup",
+            handle,
+            "--service",
+            service,
+            "--policy",
+            &policy,
+            "--name",
+            name,
+            "--password-file",
+            &password,
         ])
     }
 
@@ -154,8 +163,18 @@ impl<'a> Story<'a> {
         let (policy, password) = (self.stage.policy.display().to_string(), self.password.display().to_string());
         let service = &self.stage.service;
         let log_in = [
-            "login", "bob", "--service", service, "--policy", &policy, "--name", "desktop", "--password-file",
-            &password, "--wait", "60",
+            "login",
+            "bob",
+            "--service",
+            service,
+            "--policy",
+            &policy,
+            "--name",
+            "desktop",
+            "--password-file",
+            &password,
+            "--wait",
+            "60",
         ];
         let mut login = Speaker::start(self.desktop.command(&log_in)?)?;
         let pending = login.next()?;
@@ -212,7 +231,11 @@ impl<'a> Story<'a> {
         say(format_args!("  export TREFOIL_HOME={}", self.alice.home.display()));
         say(format_args!("  {program} send bob \"how are you?\"; {program} read bob --follow"));
         say("as Bob, on either device:");
-        say(format_args!("  export TREFOIL_HOME={}    # or {}", self.laptop.home.display(), self.desktop.home.display()));
+        say(format_args!(
+            "  export TREFOIL_HOME={}    # or {}",
+            self.laptop.home.display(),
+            self.desktop.home.display()
+        ));
         say(format_args!("  {program} read alice; {program} device list; {program} status"));
         say("and as anybody:");
         say(format_args!("  {program} record show bob --service {service} --policy {policy}"));
