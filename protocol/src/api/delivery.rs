@@ -70,8 +70,8 @@ pub const MAX_KEY_PACKAGE: usize = 8_192;
 pub const MAX_MESSAGE: usize = 65_536 + 2_048;
 /// Most bytes of one commit with what belongs to it.
 pub const MAX_COMMIT: usize = 4 << 20;
-/// Most bytes of a relayed body.
-pub const MAX_RELAY: usize = 65_536;
+/// Most bytes of a relayed body: a part of the history with one message of the longest content.
+pub const MAX_RELAY: usize = 65_536 + 8_192;
 /// Most leaves of a group.
 pub const MAX_LEAVES: usize = 250;
 /// Most deliveries in one answer.
@@ -176,7 +176,7 @@ pub struct Relay {
     /// The device.
     #[serde(with = "hex")]
     pub device: DeviceId,
-    /// See `protocol::confirm` and `protocol::history`.
+    /// See `protocol::relay`.
     pub body: Base64Url,
 }
 
