@@ -184,7 +184,7 @@ impl Turn<'_> {
         self.keep_conversation(conversation)?;
         let Some(own) = self.own()? else { return Ok(()) };
         let bytes = own.handle.into_bytes();
-        let part = Part::Unknown { disposition: 1, content_type: INTRODUCTION.to_owned(), bytes };
+        let part = Part::Signal { content_type: INTRODUCTION.to_owned(), bytes };
         let (row, _) = self.write(&conversation.group, part, None)?;
         // it goes first: what waits was written before it
         let Some(mut introduction) = self.store.message(row)? else { return Ok(()) };

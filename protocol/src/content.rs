@@ -108,6 +108,13 @@ pub struct Content {
 pub enum Part {
     /// A text, at most [`MAX_TEXT`] bytes.
     Text(String),
+    /// What one device tells another by itself, for nobody to see.
+    Signal {
+        /// Its media type, which begins with `application/vnd.trefoil.`.
+        content_type: String,
+        /// The content.
+        bytes: Vec<u8>,
+    },
     /// Something that this version cannot show.
     Unknown {
         /// What it is meant for (draft-ietf-mimi-content-08 §4.4).
@@ -168,6 +175,9 @@ impl Content {
             Part::Text(text) => {
                 e.array(5)?.u8(RENDER)?.str("")?.u8(SINGLE)?.str(TEXT_TYPE)?.bytes(text.as_bytes())?;
             }
+            Part::Signal { content_type, bytes } => {
+                e.array(5)?.u8(UNSPECIFIED)?.str("")?.u8(SINGLE)?.str(content_type)?.bytes(bytes)?;
+            }
             Part::Unknown { bytes, .. } => e.writer_mut().extend_from_slice(bytes),
         }
         Ok(e.into_writer())
@@ -196,6 +206,10 @@ impl Content {
     }
 }
 
+/// Disposition of what nobody is shown.
+const UNSPECIFIED: u8 = 0;
+/// How the media types of signals begin.
+const SIGNALS: &str = "application/vnd.trefoil.";
 /// Kinds of parts (draft-ietf-mimi-content-08 §4.4, cardinality), with the number of items of each.
 const SINGLE: u8 = 1;
 const EXTERNAL: u8 = 2;
@@ -287,6 +301,9 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
     let content_type = if matches!(kind, SINGLE | EXTERNAL) { name(d, "content type")? } else { "" };
     if kind == SINGLE {
         let content = d.bytes().map_err(malformed("content"))?;
+        if disposition == UNSPECIFIED && content_type.starts_with(SIGNALS) {
+            return Ok(Part::Signal { content_type: content_type.to_owned(), bytes: content.to_vec() });
+        }
         if disposition == RENDER && content_type == TEXT_TYPE {
             return Part::text(std::str::from_utf8(content).map_err(|_| ContentError::Malformed { field: "text" })?);
         }

@@ -30,3 +30,4 @@ fn alice_writes_and_both_of_bobs_devices_read() {
     assert_eq!(town.texts(alice, Some("bob")).last().unwrap(), "from my desktop");
     assert_eq!(town.texts(bob, Some("alice")).last().unwrap(), "from my desktop");
 }
+
