@@ -39,7 +39,6 @@ impl Core {
             What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
             What::SignUp(join) => self.join(join, reply, Command::SignUp, |_| Goal::SignedUp),
             What::LogIn(join) => {
-                self.code = None;
                 let goal = |wait_until| Goal::LoggedIn { is_pending: false, wait_until };
                 self.join(join, reply, Command::LogIn, goal)
             }
@@ -143,8 +142,9 @@ impl Core {
             Phase::New | Phase::Joining | Phase::Ended => return Err(new_profile()),
         }
         reply.event(&LogInEvent::Pending { device });
-        if let Some((code, by_device)) = &self.code {
-            reply.event(&code_event(code, *by_device, open));
+        let shown = query::code(&open.store()).map_err(|error| Failure::from_store(&error))?;
+        if let Some((code, by_device)) = shown {
+            reply.event(&code_event(&code, by_device, open));
         }
         let until = wait_s.map(|seconds| Instant::now() + Duration::from_secs(seconds));
         let goal = Goal::LoggedIn { is_pending: true, wait_until: until };

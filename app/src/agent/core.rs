@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::id::DeviceId;
 use client::query::{self, Status};
 use client::step::{Answer, Event, Input, Output};
 use client::{Client, Store, StoreKey};
@@ -86,8 +85,6 @@ pub(crate) struct Core {
     /// Where requests go: the service of this account, or of the attempt to get one.
     pub(super) service: Option<String>,
     pub(super) waiting: Vec<Waiting>,
-    /// The digits that this device shows now, for a face that comes later.
-    pub(super) code: Option<(String, DeviceId)>,
     pub(super) connection: rows::Connection,
     pub(super) offline_since_ms: Option<u64>,
     wake: Option<Instant>,
@@ -107,7 +104,6 @@ impl Core {
             generation: 0,
             service: None,
             waiting: Vec::new(),
-            code: None,
             connection: rows::Connection::Unknown,
             offline_since_ms: None,
             wake: None,
@@ -246,14 +242,9 @@ impl Core {
     }
 
     fn show(&mut self, event: &Event) {
-        match event {
-            Event::Code { code, by_device } => self.code = Some((code.clone(), *by_device)),
-            Event::Confirmed { .. } | Event::NotConfirmed { .. } | Event::Removed => self.code = None,
-            Event::Lie { evidence, .. } => {
-                let kept = evidence.is_empty() || keep_evidence(&self.outside.state, evidence).is_ok();
-                self.outside.log.note("lie.seen", u64::from(kept));
-            }
-            _ => (),
+        if let Event::Lie { evidence, .. } = event {
+            let kept = evidence.is_empty() || keep_evidence(&self.outside.state, evidence).is_ok();
+            self.outside.log.note("lie.seen", u64::from(kept));
         }
         let Some(open) = &self.open else { return };
         let offline_since_ms = self.offline_since_ms;

@@ -66,6 +66,8 @@ impl Waiting {
     /// Looks at an event.
     pub(crate) fn see(&mut self, event: &Event, open: &Open, offline_since_ms: Option<u64>) -> Verdict {
         match event {
+            // in the record it waits whatever comes; before, whoever asked should know what it waits for
+            Event::Held { .. } if matches!(self.goal, Goal::LoggedIn { is_pending: true, .. }) => (),
             Event::Failed { intent, failure } | Event::Held { intent, failure } if self.is_about(*intent) => {
                 self.reply.fail(Failure::from_client(failure.clone()));
                 return Verdict::End;

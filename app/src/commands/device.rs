@@ -15,8 +15,6 @@ use crate::words;
 
 /// How long the new device may take to show its digits, when somebody sits there.
 const DIGITS_WITHIN_S: u64 = 60;
-/// And when the digits were read already.
-const DIGITS_KNOWN_WITHIN_S: u64 = 15;
 /// Attempts of one request (CNF-5).
 const TRIES: u32 = 3;
 
@@ -90,15 +88,6 @@ fn tell(settings: &Settings, row: &Device, state: &str, sentence: &str) -> Resul
 
 fn list(agent: &mut Agent, settings: &Settings) -> Result<(), Failure> {
     let rows: Vec<Device> = agent.list(What::Devices)?;
-    // to look at a request is to open it: only then does the other device show its digits (CNF-2)
-    for row in rows.iter().filter(|row| row.state == "pending" && !row.this && !row.code_shown) {
-        match agent.ask::<Value>(What::OpenRequest { device: row.device.clone(), wait_s: 0 }) {
-            Err(failure) if !matches!(failure.kind, Kind::Waiting | Kind::Refused | Kind::Unreachable) => {
-                return Err(failure);
-            }
-            _ => (),
-        }
-    }
     if settings.json {
         return rows.iter().try_for_each(say_row);
     }
@@ -135,43 +124,39 @@ fn confirm(
 ) -> Result<(Device, bool), Failure> {
     code.map(refuse_as_code).transpose()?;
     let row = find(agent, beginning)?;
-    let is_asked = code.is_none() && secret::is_terminal();
-    if is_asked {
-        words::device::request(&row).iter().for_each(|line| say_aside(line));
+    let confirm = |agent: &mut Agent, code: String, history| {
+        agent.ask::<Value>(What::Confirm { device: row.device.clone(), code, history })
+    };
+    if let Some(code) = code {
+        let history = with_history(history, secret::is_terminal())?;
+        return confirm(agent, code.to_owned(), history).map(|_| (row, history));
     }
-    let mut tries = 0;
+    if !secret::is_terminal() {
+        // whoever reads this on a screen elsewhere finds the digits there
+        agent.ask::<Value>(What::OpenRequest { device: row.device.clone(), wait_s: 0 }).map(drop).or_else(is_early)?;
+        let message = "read the 6 digits on the new device, and give them with --code";
+        return Err(Failure::new(Kind::Waiting, "confirm.code_needed", message));
+    }
+    words::device::request(&row).iter().for_each(|line| say_aside(line));
+    let mut tries = 1;
     loop {
-        tries += 1;
-        let wait_s = match (code, is_asked) {
-            (Some(_), _) => DIGITS_KNOWN_WITHIN_S,
-            (None, true) => DIGITS_WITHIN_S,
-            (None, false) => 0,
-        };
-        let shown = agent.ask::<Value>(What::OpenRequest { device: row.device.clone(), wait_s });
-        let typed = match code {
-            Some(code) => {
-                shown?;
-                code.to_owned()
-            }
-            None if is_asked => {
-                shown?;
-                ask_line("The 6 digits it shows: ")?
-            }
-            None => {
-                let message = "read the 6 digits on the new device, and give them with --code";
-                return Err(Failure::new(Kind::Waiting, "confirm.code_needed", message));
-            }
-        };
+        agent.ask::<Value>(What::OpenRequest { device: row.device.clone(), wait_s: DIGITS_WITHIN_S })?;
+        let typed = ask_line("The 6 digits it shows: ")?;
         refuse_as_code(&typed)?;
-        let history = with_history(history, is_asked)?;
-        let answer = agent.ask::<Value>(What::Confirm { device: row.device.clone(), code: typed, history });
-        match answer {
-            Err(failure) if failure.code == "confirm.code_mismatch" && is_asked && tries < TRIES => {
+        let history = with_history(history, true)?;
+        match confirm(agent, typed, history) {
+            Err(failure) if failure.code == "confirm.code_mismatch" && tries < TRIES => {
                 say_aside(&failure.to_string());
+                tries += 1;
             }
             answer => return answer.map(|_| (row, history)),
         }
     }
+}
+
+/// That the digits are not shown yet is no failure of a look at the request.
+fn is_early(failure: Failure) -> Result<(), Failure> {
+    if failure.code == "confirm.not_shown" { Ok(()) } else { Err(failure) }
 }
 
 /// None is preset: whoever is asked has to say.

@@ -57,7 +57,7 @@ pub(crate) enum What {
     StartOver,
     /// Events [`rows::Device`].
     Devices,
-    /// Somebody looks at a request: offers to confirm it; done when the device shows its digits, or after `wait_s`.
+    /// Somebody looks at a request; done when the device shows its digits, which it may do already.
     OpenRequest { device: String, wait_s: u64 },
     /// The digits were typed.
     Confirm { device: String, code: String, history: bool },

@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use witness::source::Source;
 
 use super::super::say;
 use crate::failure::{Failure, Kind};
@@ -16,6 +17,10 @@ use crate::remote::{Remote, read_policy};
 const START_WITHIN: Duration = Duration::from_secs(30);
 /// How many witnesses there are.
 const WITNESSES: usize = 4;
+/// How long service and witnesses may take until block 0 is cosigned.
+const START_WITHIN: Duration = Duration::from_secs(30);
+/// Most bytes of a checkpoint.
+const MAX_CHECKPOINT: usize = 128 * 1024;
 
 /// A process that ends with this one.
 pub(super) struct Actor(Child);
@@ -63,6 +68,7 @@ impl Stage {
             actors.push(witness);
         }
         let service = text(&ready, "service")?;
+        wait_for_quorum(&service)?;
         say(format_args!(
             "A service is running at {service}, and {WITNESSES} witnesses beside it: three of the four have to"
         ));
@@ -116,6 +122,19 @@ pub(super) fn unexpected(what: &str) -> Failure {
 
 pub(super) fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe().map_err(Failure::broken)
+}
+
+/// Until the witnesses have cosigned block 0, nobody can believe anything.
+fn wait_for_quorum(service: &str) -> Result<(), Failure> {
+    let source = Source::parse(service).map_err(|error| unexpected(&error.to_string()))?;
+    let patience = Instant::now();
+    while let Err(error) = source.read("checkpoint", MAX_CHECKPOINT) {
+        if patience.elapsed() > START_WITHIN {
+            return Err(unexpected(&error.to_string()));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 /// A port that nobody listens on at the moment.
