@@ -78,6 +78,7 @@ impl Turn<'_> {
             self.go_on_reading()?;
             self.go_on_with_own_account()?;
             self.go_on_with_conversations()?;
+            self.go_on_checking()?;
         }
         Ok(())
     }
@@ -115,7 +116,7 @@ impl Turn<'_> {
             Purpose::Commit(group) => self.take_commit(&group, &body),
             Purpose::Message(row) => self.take_sent(row, &body),
             Purpose::Feed => self.take_feed(&body),
-            Purpose::Ack => Ok(()),
+            Purpose::Ack => self.take_ack(),
         }
     }
 

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::failure::is_passing;
+use crate::history::GRANTED;
 use crate::intent::Want;
 use crate::joining::ENTRY_MISSING;
 use crate::log_in::{MAX_CONFLICTS, entries_path};
@@ -30,12 +31,8 @@ use crate::turn::{Purpose, Turn, post_bytes};
 
 /// What is to be done with a device; by its id.
 const CHANGES: &str = "device.changes";
-/// Whether a device that this one confirmed gets the old messages; by its id.
-pub(crate) const HISTORY_GRANTED: &str = "history granted";
-/// The spaces that go when this device ends, besides those of its groups.
-const SECRET_SPACES: [&str; 6] = [CHANGES, "requests", "token", "offers", "relay.outbox", HISTORY_GRANTED];
-/// The spaces of its groups.
-const GROUP_SPACES: [&str; 4] = ["mls", "mls.entering", "mls.key_packages", "mls.used"];
+/// What stays when this device ends: who it was, what it has read, and what the record said. All else may hold secrets.
+const KEPT_SPACES: [&str; 7] = ["own", "contact", "conversation", "notices", "watched", "record", "account"];
 
 /// What is wanted of a device.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,37 +127,30 @@ impl Turn<'_> {
                 self.go_on_changing(&own, set, device, changing)?;
             }
         }
+        self.go_on_with_history_requests(known.checked_ms(), &account)?;
         self.send_relays()
     }
 
     /// The record says that this device no longer counts.
     fn removed(&mut self, own: Own, set: &DeviceSet) -> Result<(), Error> {
         let code = if *set.state() == AccountState::Open { REMOVED } else { "account.gone" };
-        for key in self.store.keys(CHANGES)? {
-            let changing: Option<Changing> = self.store.get(CHANGES, &key)?;
-            if let Some(intent) = changing.and_then(|it| it.intent) {
-                // its own removal is what was wanted
-                let wanted = device_of(&key) == Some(own.id());
-                let message = "this device was removed from its account";
-                if wanted {
-                    self.intent_done(intent)?
-                } else {
-                    self.intent_failed(intent, Failure::refused(code, message))?
-                }
-            }
+        // its own removal may be what was wanted
+        let wanted: Option<Changing> = self.store.get(CHANGES, &own.id().0)?;
+        if let Some(intent) = wanted.and_then(|it| it.intent) {
+            self.intent_done(intent)?;
         }
         self.event(Event::Removed);
         self.end(own, code)
     }
 
-    /// This device ends: its secrets are erased. What it has read stays.
+    /// This device ends: its secrets are erased, and what was still wanted is not carried out. What it has read stays.
     pub(crate) fn end(&mut self, mut own: Own, code: &str) -> Result<(), Error> {
+        for intent in self.intents()? {
+            self.intent_failed(intent.id, Failure::refused(code, "this device is no longer one of its account"))?;
+        }
         own.end(code);
         self.keep_own(&own)?;
-        for space in SECRET_SPACES.iter().chain(&GROUP_SPACES) {
-            self.store.clear(space)?;
-        }
-        Ok(())
+        self.store.keep_only(&KEPT_SPACES)
     }
 
     /// The account and its newest state, for a device that may change it.
@@ -323,7 +313,7 @@ impl Turn<'_> {
                 let history = *history;
                 let Some(typed) = Code::parse(code) else { return Err(Error::Damaged) };
                 let Some(matched) = self.matched(own, set, device, &changing, typed)? else { return Ok(()) };
-                self.store.put(HISTORY_GRANTED, &device.0, &history)?;
+                self.store.put(GRANTED, &device.0, &history)?;
                 confirmation(&matched, device, signer)
             }
             Change::Refuse => {
@@ -422,7 +412,7 @@ impl Turn<'_> {
         if is_passing(problem) {
             self.pause();
             if let Some(intent) = changing.intent {
-                self.hold(intent, Failure::of(problem));
+                self.hold_intent(intent, Failure::of(problem));
             }
             return Ok(());
         }

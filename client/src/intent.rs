@@ -23,8 +23,10 @@ pub(crate) enum Want {
     AnswerDevice,
     /// Somebody is to be known.
     Contact { handle: String },
-    /// A message is to be sent: to a handle or conversation, until it has a row, then by its row.
-    Send { to: String, row: i64 },
+    /// A message is to be written to a handle or into a conversation.
+    Send { to: String, text: String },
+    /// A message was written; it carries the intent itself.
+    Sending,
     /// A conversation of several people.
     NewChat { title: String, with: Vec<String>, group: Option<GroupId> },
     /// People come in.
@@ -40,8 +42,8 @@ pub(crate) struct Intent {
     pub(crate) want: Want,
 }
 
-/// How many messages wait to be sent.
-pub(crate) fn waiting_to_be_sent(store: &Store<'_>) -> Result<u64, Error> {
+/// How many messages wait for a conversation to be written into.
+pub(crate) fn unwritten(store: &Store<'_>) -> Result<u64, Error> {
     let intents = stored(store)?;
     let waiting = intents.iter().filter(|intent| matches!(intent.want, Want::Send { .. })).count();
     Ok(u64::try_from(waiting).unwrap_or(u64::MAX))

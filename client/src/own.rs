@@ -5,6 +5,7 @@ use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::device::Device;
 use crate::error::Error;
 use crate::log_in::LogIn;
 use crate::sign_up::SignUp;
@@ -43,28 +44,6 @@ pub(crate) enum Phase {
     Confirmed,
     /// Was refused, removed, or nobody answered; the code says which.
     Ended(String),
-}
-
-/// The keys of this device.
-pub(crate) struct Device {
-    /// Its account.
-    pub(crate) account: AccountId,
-    /// Signs entries and requests.
-    pub(crate) chain: SigningKey,
-    /// The key of its leaves.
-    pub(crate) mls: SigningKey,
-}
-
-impl Device {
-    /// Its public keys.
-    pub(crate) fn keys(&self) -> DeviceKeys {
-        DeviceKeys { chain: PublicKey::from(&self.chain), mls: PublicKey::from(&self.mls) }
-    }
-
-    /// Its id.
-    pub(crate) fn id(&self) -> DeviceId {
-        self.keys().id()
-    }
 }
 
 impl Own {
@@ -133,7 +112,7 @@ impl Own {
 impl Turn<'_> {
     /// This device, if it has begun to join.
     pub(crate) fn own(&self) -> Result<Option<Own>, Error> {
-        stored(&self.store)
+        read(&self.store)
     }
 
     /// Keeps a change of this device.
@@ -142,8 +121,8 @@ impl Turn<'_> {
     }
 }
 
-/// This device as the store has it.
-pub(crate) fn stored(store: &Store<'_>) -> Result<Option<Own>, Error> {
+/// This device as a store has it.
+pub(crate) fn read(store: &Store<'_>) -> Result<Option<Own>, Error> {
     store.get(OWN, b"device")
 }
 

@@ -116,7 +116,7 @@ impl Turn<'_> {
         let Some(account) = own.account() else { return Ok(()) };
         self.look_every(&account, LOOK_MS)?;
         if let Some(trouble) = self.trouble_failure()? {
-            self.hold(log_in.intent, trouble);
+            self.hold_intent(log_in.intent, trouble);
             return Ok(());
         }
         let time_s = self.view()?.map_or(0, |view| view.header().time_s);
@@ -237,7 +237,7 @@ impl Turn<'_> {
         log_in.shown = Some(offer.attempt);
         self.tell_code(log_in);
         let reveal = Reveal { request: offer.request, attempt: offer.attempt, device: offer.device, nonce };
-        self.relay(offer.device, &RelayBody::Reveal(reveal.sign(&own.chain_key())))
+        self.queue_relay(&offer.device, &RelayBody::Reveal(reveal.sign(&own.chain_key())))
     }
 
     /// Shows the digits, if there are any.
@@ -265,7 +265,8 @@ impl Turn<'_> {
             Some(Confirmer::RecoveryKey) | None => None,
         };
         self.event(Event::Confirmed { device, by_device, block: place.block });
-        self.intent_done(log_in.intent)
+        self.intent_done(log_in.intent)?;
+        self.ask_for_history(place.hash)
     }
 
     fn not_confirmed(&mut self, own: Own, log_in: &LogIn, account: &AccountId) -> Result<(), Error> {
@@ -289,9 +290,10 @@ impl Turn<'_> {
     fn confirmation_of(&mut self, account: &AccountId, device: &DeviceId) -> Result<Option<Place>, Error> {
         let Some(known) = self.known(account)? else { return Ok(None) };
         let place = known.entries.iter().enumerate().find_map(|(index, stamped)| {
-            match Entry::decode(&stamped.entry).ok()?.statement.body {
+            let entry = Entry::decode(&stamped.entry).ok()?;
+            match &entry.statement.body {
                 Body::DeviceConfirmed(answer) if answer.device == *device => {
-                    Some(Place { block: stamped.block, entries: index.saturating_add(1) })
+                    Some(Place { block: stamped.block, hash: entry.hash(), entries: index.saturating_add(1) })
                 }
                 _ => None,
             }
@@ -303,6 +305,7 @@ impl Turn<'_> {
 /// Where an entry stands.
 struct Place {
     block: u64,
+    hash: Digest,
     /// How many entries there are up to it.
     entries: usize,
 }

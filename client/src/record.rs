@@ -219,6 +219,12 @@ impl Turn<'_> {
         self.store.get(RECORD, b"trouble")
     }
 
+    /// The service was caught in a lie that another part found.
+    pub(crate) fn stop_believing(&mut self, code: &str) -> Result<(), Error> {
+        let trouble = Trouble { code: code.to_owned(), is_lie: true, since_ms: self.now_ms };
+        self.store.put(RECORD, b"trouble", &trouble)
+    }
+
     fn begin_trouble(&mut self, error: &ViewError) -> Result<(), Error> {
         let (code, is_lie) = (error.code().to_owned(), matches!(error, ViewError::Lie { .. }));
         let before = self.trouble()?;

@@ -3,7 +3,7 @@
 //! The service sees who hands something to whom and how long it is. It may lose it: whoever waits for an answer can ask
 //! again.
 
-use chain::id::{DeviceId, Digest};
+use chain::id::{AccountId, DeviceId, Digest};
 use protocol::api::delivery::{RELAY, Relay};
 use protocol::bytes::Base64Url;
 use protocol::refusal::Problem;
@@ -16,8 +16,13 @@ use crate::turn::{Purpose, Turn, post_bytes};
 
 /// What is on its way to another own device; by the hash of its bytes.
 pub(crate) const OUTBOX: &str = "relay.outbox";
-/// How long it is tried, milliseconds: as long as an attempt at a code.
-const KEPT_MS: u64 = 600_000;
+/// How long it is tried, milliseconds: as long as a request is open (DEV-5).
+const KEPT_MS: u64 = 7 * 86_400_000;
+
+/// Requests for old messages that were not looked at yet; by their hash.
+const ASKED: &str = "relay.asked";
+/// Most of them.
+const MAX_ASKED: usize = 16;
 
 #[derive(Serialize, Deserialize)]
 struct Outgoing {
@@ -27,8 +32,8 @@ struct Outgoing {
 
 impl Turn<'_> {
     /// Keeps something for another own device until the service has it.
-    pub(crate) fn relay(&mut self, device: DeviceId, body: &RelayBody) -> Result<(), Error> {
-        let relay = Relay { device, body: Base64Url(body.encode()) };
+    pub(crate) fn queue_relay(&mut self, device: &DeviceId, body: &RelayBody) -> Result<(), Error> {
+        let relay = Relay { device: *device, body: Base64Url(body.encode()) };
         let request = serde_json::to_vec(&relay).map_err(|_| Error::Fault("a body that is no JSON"))?;
         let hash = Digest::sha256(&request);
         self.store.put(OUTBOX, &hash.0, &Outgoing { request: Base64Url(request), since_ms: self.now_ms })?;
@@ -76,8 +81,34 @@ impl Turn<'_> {
                 let account = self.own()?.filter(|own| own.is_listed()).and_then(|own| own.account());
                 account.map_or(Ok(()), |account| self.hint(&account))
             }
-            // old messages are a part of their own
-            Ok(RelayBody::HistoryRequest(_) | RelayBody::HistoryPart(_)) | Err(_) => Ok(()),
+            Ok(RelayBody::HistoryRequest(bytes)) => self.keep_history_request(bytes),
+            Ok(RelayBody::HistoryPart(bytes)) if self.own()?.is_some_and(|own| own.is_confirmed()) => {
+                self.history_part(&bytes)
+            }
+            Ok(RelayBody::HistoryPart(_)) | Err(_) => Ok(()),
         }
+    }
+
+    /// A new device asks for old messages. It is told of its confirmation as soon as this one, so this one looks first.
+    fn keep_history_request(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
+        if !self.own()?.is_some_and(|own| own.is_confirmed()) || self.store.keys(ASKED)?.len() >= MAX_ASKED {
+            return Ok(());
+        }
+        let key = Digest::sha256(&bytes);
+        self.store.put(ASKED, &key.0, &Outgoing { request: Base64Url(bytes), since_ms: self.now_ms })
+    }
+
+    /// Answers those who asked for old messages, by a look at the account that is not older than the question.
+    pub(crate) fn go_on_with_history_requests(&mut self, checked_ms: u64, account: &AccountId) -> Result<(), Error> {
+        for key in self.store.keys(ASKED)? {
+            let Some(asked) = self.store.get::<Outgoing>(ASKED, &key)? else { continue };
+            if checked_ms < asked.since_ms {
+                self.refresh(account)?;
+                continue;
+            }
+            self.history_requested(&asked.request.0)?;
+            self.store.remove(ASKED, &key)?;
+        }
+        Ok(())
     }
 }

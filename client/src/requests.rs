@@ -205,7 +205,7 @@ impl Turn<'_> {
         current.offer = Some(Base64Url(signed.clone()));
         current.offered_ms = self.now_ms;
         self.keep_asked(device, &asked)?;
-        self.relay(*device, &RelayBody::Offer(signed))
+        self.queue_relay(device, &RelayBody::Offer(signed))
     }
 
     /// A waiting device revealed a nonce (CNF-3, CNF-4).

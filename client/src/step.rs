@@ -257,6 +257,17 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// The message that an intent wants to send has a row of its own now; it waits to be sent.
+    Written {
+        /// The intent.
+        intent: IntentId,
+        /// Number of its row.
+        row: i64,
+        /// Its id.
+        message: MessageId,
+        /// Where.
+        group: GroupId,
+    },
     /// The account is open, in the record under a quorum.
     SignedUp {
         /// The account.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::step::Call;
+use crate::store::Store;
 use crate::turn::{Purpose, Turn, post, post_bytes};
 
 const TOKEN: &str = "token";
@@ -18,6 +19,11 @@ const EARLY_MS: u64 = 600_000;
 struct Held {
     bearer: String,
     until_ms: u64,
+}
+
+/// The token that a store holds, as the header wants it.
+pub(crate) fn held(store: &Store<'_>) -> Result<Option<String>, Error> {
+    Ok(store.get::<Held>(TOKEN, b"held")?.map(|held| held.bearer))
 }
 
 impl Turn<'_> {

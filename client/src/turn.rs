@@ -89,6 +89,8 @@ pub(crate) struct Memory {
     pub(crate) in_flight: BTreeMap<Purpose, Flight>,
     purposes: BTreeMap<RequestId, Purpose>,
     next_request: RequestId,
+    /// The service was asked since the start which groups this account has.
+    pub(crate) knows_groups: bool,
     /// Only here, never on disk.
     pub(crate) password: Option<Zeroizing<String>>,
     pub(crate) joining: JoiningMemory,

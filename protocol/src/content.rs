@@ -28,19 +28,15 @@ use thiserror::Error;
 
 use crate::id::MessageId;
 
-/// Most bytes of a text.
-pub const MAX_TEXT: usize = 65_536;
 /// Most bytes of a content: what the largest bucket of [`pad`] takes.
-pub const MAX_CONTENT: usize = MAX_TEXT + AROUND - LENGTH_BYTES;
+pub const MAX_CONTENT: usize = 65_536 - LENGTH_BYTES;
+/// Most bytes of a text: a content of 64 KiB less 256 bytes for everything else in it.
+pub const MAX_TEXT: usize = 65_536 - 256;
 /// Most levels of arrays, maps and tags (attack 55).
 pub const MAX_DEPTH: usize = 8;
 
-/// What contents are filled up to, in bytes (attack 66): buckets for texts of 256 bytes, 1, 4, 16 and 64 KiB, whether
-/// they answer, replace or follow a message or not.
-pub const BUCKETS: [usize; 5] = [256 + AROUND, 1_024 + AROUND, 4_096 + AROUND, 16_384 + AROUND, MAX_TEXT + AROUND];
-
-/// Bytes for everything around a text: at most 167, of which 68 are two ids that most messages do not have.
-const AROUND: usize = 192;
+/// What contents are filled up to, in bytes (attack 66).
+pub const BUCKETS: [usize; 5] = [256, 1_024, 4_096, 16_384, 65_536];
 
 /// Bytes of the length in front of a padded content.
 const LENGTH_BYTES: usize = 4;

@@ -8,12 +8,13 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which of our crates each crate may depend on. `scenarios` may see all.
-const MAY_DEPEND_ON: [(&str, &[&str]); 5] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
     ("chain", &[]),
     ("protocol", &["chain"]),
+    ("client", &["chain", "protocol"]),
     ("service", &["chain", "protocol"]),
     ("witness", &["chain"]),
-    ("app", &["chain", "protocol", "service", "witness"]),
+    ("app", &["chain", "client", "protocol", "service", "witness"]),
 ];
 
 /// Crates without a clock, input, output or randomness.

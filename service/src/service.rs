@@ -16,6 +16,7 @@ use protocol::limits::MAX_QUEUED;
 use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::Accounts;
+use crate::delivery::{Delivery, hints};
 use crate::disk::folder::{Folder, write_atomically};
 use crate::disk::keys::Keys;
 use crate::disk::store::{Readers, Store};
@@ -43,6 +44,7 @@ pub struct Service {
     patience: Patience,
     gathering: Arc<Gathering>,
     thread: Option<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl Service {
@@ -65,12 +67,14 @@ impl Service {
         let public = PublicKeys { entry: (&keys.entry).into(), vrf: keys.vrf.public(), log: &log_vkey };
         let found = open_log(&folder, &store, &public)?;
         let accounts = Accounts::open(&folder)?;
+        let (delivery, opened) = Delivery::open(folder.delivery())?;
         let (queue, receiver) = sync_channel(MAX_QUEUED);
         let shared = Arc::new(Shared {
             readers: Readers::new(folder.store(), Store::open_reader),
             folder,
             keys,
             accounts,
+            delivery,
             origin,
             log_vkey,
             clock: options.clock,
@@ -86,6 +90,7 @@ impl Service {
             reason: Mutex::new(None),
         });
         let beginning = begin(&shared, store, signer, found, options.witnesses)?;
+        let writer = opened.start(&shared)?;
         let gathering = Arc::new(Gathering::default());
         let thread = {
             let (shared, gathering) = (Arc::clone(&shared), Arc::clone(&gathering));
@@ -93,7 +98,15 @@ impl Service {
                 .name("sequencer".into())
                 .spawn(move || work_until_stopped(&shared, &gathering, beginning, receiver))?
         };
-        Ok(Self { shared, listener, tls, patience: options.patience, gathering, thread: Some(thread) })
+        Ok(Self {
+            shared,
+            listener,
+            tls,
+            patience: options.patience,
+            gathering,
+            thread: Some(thread),
+            writer: Some(writer),
+        })
     }
 
     /// Where it listens.
@@ -160,6 +173,12 @@ impl Service {
             && thread.join().is_err()
         {
             self.shared.stop(Some(Stopped::Fault { what: "the sequencer" }));
+        }
+        self.shared.delivery.end();
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            self.shared.stop(Some(Stopped::Fault { what: "the writer of deliveries" }));
         }
         // what could not be moved into the file stays in the log beside it, and is read from there
         self.shared.accounts.settle().unwrap_or_default();
@@ -287,7 +306,8 @@ fn work(
             (sealer, witnesses)
         }
     };
-    let threads = witnesses::start(shared, gathering, witnesses)?;
+    let mut threads = witnesses::start(shared, gathering, witnesses)?;
+    threads.push(hints::start(shared)?);
     if let Some(record) = shared.record.get() {
         gathering.offer(record);
     }

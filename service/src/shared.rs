@@ -11,6 +11,7 @@ use protocol::limits::Limits;
 use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::Accounts;
+use crate::delivery::Delivery;
 use crate::disk::folder::Folder;
 use crate::disk::keys::Keys;
 use crate::disk::store::Readers;
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) readers: Readers,
     pub(crate) keys: Keys,
     pub(crate) accounts: Accounts,
+    pub(crate) delivery: Delivery,
     pub(crate) origin: String,
     pub(crate) log_vkey: VerifierKey,
     pub(crate) clock: Clock,

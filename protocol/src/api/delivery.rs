@@ -55,6 +55,8 @@ pub const COMMIT_INVALID: &str = "mls.commit_invalid";
 pub const REMOVED_LEAF: &str = "mls.removed_leaf";
 /// There is no such group for this device.
 pub const GROUP_UNKNOWN: &str = "group.unknown";
+/// There is a group with this id already.
+pub const GROUP_EXISTS: &str = "group.exists";
 /// The group, or what is asked for, is larger than allowed.
 pub const GROUP_FULL: &str = "group.full";
 /// There is no key package of this device.
@@ -68,8 +70,8 @@ pub const MAX_KEY_PACKAGE: usize = 8_192;
 pub const MAX_MESSAGE: usize = 65_536 + 2_048;
 /// Most bytes of one commit with what belongs to it.
 pub const MAX_COMMIT: usize = 4 << 20;
-/// Most bytes of a relayed body: a part of the history with one message of the longest content.
-pub const MAX_RELAY: usize = 65_536 + 8_192;
+/// Most bytes of a relayed body.
+pub const MAX_RELAY: usize = 65_536;
 /// Most leaves of a group.
 pub const MAX_LEAVES: usize = 250;
 /// Most deliveries in one answer.
@@ -174,7 +176,7 @@ pub struct Relay {
     /// The device.
     #[serde(with = "hex")]
     pub device: DeviceId,
-    /// See `protocol::relay`.
+    /// See `protocol::confirm` and `protocol::history`.
     pub body: Base64Url,
 }
 

@@ -11,6 +11,8 @@ pub(crate) mod secret;
 pub(crate) mod tokens;
 
 use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Mutex;
 
 use chain::id::AccountId;
@@ -39,6 +41,8 @@ impl Accounts {
     /// Opens database and setup. A setup that is not the one of the database's records does not start: every password
     /// would look wrong.
     pub(crate) fn open(folder: &Folder) -> Result<Self, StartError> {
+        // records of passwords are for the service alone; SQLite gives the files beside it the same mode
+        OpenOptions::new().create(true).append(true).mode(0o600).open(folder.accounts())?;
         let database = Database::open(folder.accounts())?;
         let known = database.setup_key()?;
         let setup = open_setup(folder, known.is_none())?;

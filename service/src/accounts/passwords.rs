@@ -118,7 +118,7 @@ impl Shared {
         let proposal = Proposal::decode(&question.proposal.0)?;
         let account = proposal.statement.position.account;
         if !matches!(proposal.statement.body, Body::AccountCreated { .. }) {
-            return Err(Refusal::Malformed { what: "the proposal: it opens no account, and" });
+            return Err(Refusal::Malformed { what: "the opening of the account" });
         }
         let opening = Opening::begin(self, account)?;
         match self.admit(proposal, None, address)? {

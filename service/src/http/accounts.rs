@@ -6,8 +6,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::routing::post;
-use protocol::api::accounts;
+use axum::http::HeaderMap;
+use axum::routing::{get, post};
+use protocol::api::accounts::{self, TokenHolder};
 use serde::de::DeserializeOwned;
 
 use crate::accounts::passwords::{Opening, SignupState};
@@ -24,7 +25,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route(accounts::LOGIN_START, post(start_login))
         .route(accounts::LOGIN_FINISH, post(finish_login))
         .route(accounts::TOKEN_CHALLENGE, post(challenge))
-        .route(accounts::TOKENS, post(token))
+        .route(accounts::TOKENS, get(token_holder).post(token))
 }
 
 type Body = Result<Bytes, BytesRejection>;
@@ -85,4 +86,9 @@ async fn challenge(State(shared): Service) -> Answer {
 async fn token(State(shared): Service, bytes: Body) -> Answer {
     let question = question(bytes)?;
     json(&blocking(shared, move |shared| shared.issue_token(&question)).await?)
+}
+
+async fn token_holder(State(shared): Service, headers: HeaderMap) -> Answer {
+    let caller = blocking(shared, move |shared| shared.caller(&headers)).await?;
+    json(&TokenHolder { account: caller.account, device: caller.device, confirmed: caller.confirmed })
 }

@@ -5,6 +5,8 @@
 
 mod accounts;
 pub(crate) mod connections;
+mod delivery;
+mod push;
 pub(crate) mod rates;
 pub(crate) mod refusal;
 pub(crate) mod tls;
@@ -56,6 +58,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(api::CONSISTENCY, get(consistency))
         .route(api::GENESIS, get(genesis))
         .merge(accounts::router())
+        .merge(delivery::router())
         .fallback(|| std::future::ready(Refusal::NotFound))
         .method_not_allowed_fallback(|| std::future::ready(Refusal::Method))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BODY))
