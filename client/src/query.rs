@@ -157,6 +157,21 @@ pub struct ConversationRow {
     pub ready: bool,
 }
 
+/// Somebody whom this device knows by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactRow {
+    /// The account.
+    pub account: AccountId,
+    /// Its handle.
+    pub handle: String,
+    /// Number of its confirmed devices.
+    pub devices: usize,
+    /// When the newest of them was confirmed, seconds since 1970.
+    pub newest_s: u64,
+    /// The device that confirmed the newest one, if one did.
+    pub newest_by: Option<DeviceId>,
+}
+
 /// Something that stays until it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeRow {
@@ -207,6 +222,32 @@ pub fn conversations(store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
         rows.push(conversation_row(store, device.as_ref(), &conversation)?);
     }
     rows.sort_by_key(|row| std::cmp::Reverse(row.newest_ms));
+    Ok(rows)
+}
+
+/// Everybody whom this device knows by name, in the order of their handles.
+///
+/// # Errors
+/// [`Error`].
+pub fn contacts(store: &Store<'_>) -> Result<Vec<ContactRow>, Error> {
+    let mut rows = Vec::new();
+    for key in store.keys(CONTACT)? {
+        let Ok(account) = <[u8; 32]>::try_from(key.as_slice()).map(AccountId) else { continue };
+        let Some(contact) = store.get::<Contact>(CONTACT, &key)? else { continue };
+        let set = record::kept_set(store, &account)?;
+        let newest = set.iter().flat_map(|set| set.confirmed().values()).max_by_key(|device| device.sequence);
+        rows.push(ContactRow {
+            account,
+            handle: contact.handle,
+            devices: set.as_ref().map_or(0, |set| set.confirmed().len()),
+            newest_s: newest.map_or(0, |device| device.at_s),
+            newest_by: newest.and_then(|device| match device.by {
+                Some(Confirmer::Device(device)) => Some(device),
+                Some(Confirmer::RecoveryKey) | None => None,
+            }),
+        });
+    }
+    rows.sort_by(|a, b| a.handle.cmp(&b.handle));
     Ok(rows)
 }
 

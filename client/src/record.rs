@@ -414,6 +414,14 @@ fn restore(view: &View, stored: StoredKnown) -> Result<Known, Error> {
     Ok(Known { account, entries, sets, checked_ms: stored.checked_ms, hinted: stored.hinted })
 }
 
+/// An account's newest state as it was proven and kept, for showing.
+pub(crate) fn kept_set(store: &Store<'_>, account: &AccountId) -> Result<Option<DeviceSet>, Error> {
+    let Some(stored) = store.get::<StoredKnown>(ACCOUNT, &account.0)? else { return Ok(None) };
+    let mut reader = Reader::new(&stored.proven);
+    let proven = ProvenRecord::decode(&mut reader).map_err(|_| Error::Damaged)?;
+    DeviceSet::decode(&proven.record).map(Some).map_err(|_| Error::Damaged)
+}
+
 /// The states after each entry: those that are there and those that new entries give.
 fn states(view: &View, mut sets: Vec<DeviceSet>, new: &[StampedEntry]) -> Option<Vec<DeviceSet>> {
     for entry in new {
