@@ -104,6 +104,8 @@ impl Turn<'_> {
     pub(crate) fn go_on_with_own_account(&mut self) -> Result<(), Error> {
         let Some(own) = self.own()? else { return Ok(()) };
         let Some(account) = own.account() else { return Ok(()) };
+        // without a token nothing is delivered
+        self.bearer()?;
         match &own.phase {
             Phase::Pending(_) => return self.go_on_pending(),
             Phase::Confirmed => {}
