@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::failure::is_passing;
-use crate::history::GRANTED;
 use crate::intent::Want;
 use crate::joining::ENTRY_MISSING;
 use crate::log_in::{MAX_CONFLICTS, entries_path};
@@ -31,8 +30,13 @@ use crate::turn::{Purpose, Turn, post_bytes};
 
 /// What is to be done with a device; by its id.
 const CHANGES: &str = "device.changes";
+/// Whether a device that this one confirmed gets the old messages; by its id.
+pub(crate) const HISTORY_GRANTED: &str = "history granted";
 /// What stays when this device ends: who it was, what it has read, and what the record said. All else may hold secrets.
 const KEPT_SPACES: [&str; 7] = ["own", "contact", "conversation", "notices", "watched", "record", "account"];
+
+/// How old a look at the own account is when it is repeated after a pause, milliseconds.
+const LOOK_AFTER_PAUSE_MS: u64 = 60_000;
 
 /// What is wanted of a device.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,8 +240,8 @@ impl Turn<'_> {
             self.hint(&set.account())?;
         }
         if matches!(change, Change::Confirm { .. }) {
-            let shown = self.asked(device)?.is_some_and(|asked| asked.is_answered(self.now_ms));
-            if !shown {
+            // digits that came too late are told of before new ones are shown
+            if self.asked(device)?.is_some_and(|asked| !asked.is_revealed()) {
                 self.make_code_shown(&own, &set, device)?;
             }
         }
@@ -315,7 +319,7 @@ impl Turn<'_> {
                 let history = *history;
                 let Some(typed) = Code::parse(code) else { return Err(Error::Damaged) };
                 let Some(matched) = self.matched(own, set, device, &changing, typed)? else { return Ok(()) };
-                self.store.put(GRANTED, &device.0, &history)?;
+                self.store.put(HISTORY_GRANTED, &device.0, &history)?;
                 confirmation(&matched, device, signer)
             }
             Change::Refuse => {
@@ -414,7 +418,7 @@ impl Turn<'_> {
         if is_passing(problem) {
             self.pause();
             if let Some(intent) = changing.intent {
-                self.hold_intent(intent, Failure::of(problem));
+                self.hold(intent, Failure::of(problem));
             }
             return Ok(());
         }
@@ -423,7 +427,14 @@ impl Turn<'_> {
         self.hint_own_account()
     }
 
-    fn hint_own_account(&mut self) -> Result<(), Error> {
+    /// Time has passed, or the push connection is new: a removal, of which the service tells nobody who is removed, is
+    /// looked for.
+    pub(crate) fn look_after_pause(&mut self) -> Result<(), Error> {
+        let account = self.own()?.filter(|own| own.is_listed()).and_then(|own| own.account());
+        account.map_or(Ok(()), |account| self.look_at_least_every(&account, LOOK_AFTER_PAUSE_MS))
+    }
+
+    pub(crate) fn hint_own_account(&mut self) -> Result<(), Error> {
         let account = self.own()?.and_then(|own| own.account());
         account.map_or(Ok(()), |account| self.hint(&account))
     }

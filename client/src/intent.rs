@@ -42,11 +42,11 @@ pub(crate) struct Intent {
     pub(crate) want: Want,
 }
 
-/// How many messages wait for a conversation to be written into.
-pub(crate) fn unwritten(store: &Store<'_>) -> Result<u64, Error> {
+/// How many messages wait to be sent.
+pub(crate) fn waiting_to_be_sent(store: &Store<'_>) -> Result<u64, Error> {
     let intents = stored(store)?;
     let waiting = intents.iter().filter(|intent| matches!(intent.want, Want::Send { .. })).count();
-    Ok(u64::try_from(waiting).unwrap_or(u64::MAX))
+    Ok(u64::try_from(waiting).unwrap_or(u64::MAX).saturating_add(store.count_waiting()?))
 }
 
 /// All intents, oldest first.

@@ -217,7 +217,7 @@ impl Turn<'_> {
     }
 
     /// The attempt goes on by itself; a person is told why it has not ended, once for each reason.
-    pub(crate) fn hold_intent(&mut self, intent: IntentId, failure: Failure) {
+    pub(crate) fn hold(&mut self, intent: IntentId, failure: Failure) {
         if self.memory.joining.held.get(&intent) != Some(&failure.code) {
             self.memory.joining.held.insert(intent, failure.code.clone());
             self.event(Event::Held { intent, failure });
@@ -235,7 +235,7 @@ impl Turn<'_> {
         let Some(own) = self.own()?.filter(|own| !own.is_listed()) else { return Ok(()) };
         let Some(intent) = own.attempt().filter(|_| purpose.is_joining()) else { return Ok(()) };
         if own.is_kept() {
-            self.hold_intent(intent, Failure::unreachable());
+            self.hold(intent, Failure::unreachable());
             return Ok(());
         }
         self.attempt_failed(Failure::unreachable())
@@ -248,7 +248,7 @@ impl Turn<'_> {
         let changes_nothing = !matches!(purpose, Purpose::Signup | Purpose::Entry(_));
         if own.is_kept() && (is_passing(problem) || changes_nothing) {
             self.pause();
-            self.hold_intent(intent, Failure::of(problem));
+            self.hold(intent, Failure::of(problem));
             return Ok(());
         }
         self.attempt_failed(Failure::of(problem))

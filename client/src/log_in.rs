@@ -165,7 +165,7 @@ impl Turn<'_> {
             if log_in.entry.is_none() {
                 return self.attempt_failed(trouble);
             }
-            self.hold_intent(log_in.intent, trouble);
+            self.hold(log_in.intent, trouble);
             let account = log_in.account.map(AccountId);
             return account.map_or(Ok(()), |account| self.refresh(&account));
         }
@@ -338,7 +338,7 @@ impl Turn<'_> {
     pub(crate) fn refuse_own_entry(&mut self, own: Own, mut log_in: LogIn, problem: &Problem) -> Result<(), Error> {
         if is_passing(problem) {
             self.pause();
-            self.hold_intent(log_in.intent, Failure::of(problem));
+            self.hold(log_in.intent, Failure::of(problem));
             return Ok(());
         }
         log_in.refused = Some(Failure::of(problem));

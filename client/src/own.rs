@@ -112,7 +112,7 @@ impl Own {
 impl Turn<'_> {
     /// This device, if it has begun to join.
     pub(crate) fn own(&self) -> Result<Option<Own>, Error> {
-        read(&self.store)
+        stored(&self.store)
     }
 
     /// Keeps a change of this device.
@@ -121,8 +121,8 @@ impl Turn<'_> {
     }
 }
 
-/// This device as a store has it.
-pub(crate) fn read(store: &Store<'_>) -> Result<Option<Own>, Error> {
+/// This device as the store has it.
+pub(crate) fn stored(store: &Store<'_>) -> Result<Option<Own>, Error> {
     store.get(OWN, b"device")
 }
 

@@ -116,7 +116,7 @@ impl Turn<'_> {
         let Some(account) = own.account() else { return Ok(()) };
         self.look_every(&account, LOOK_MS)?;
         if let Some(trouble) = self.trouble_failure()? {
-            self.hold_intent(log_in.intent, trouble);
+            self.hold(log_in.intent, trouble);
             return Ok(());
         }
         let time_s = self.view()?.map_or(0, |view| view.header().time_s);
@@ -137,16 +137,29 @@ impl Turn<'_> {
         }
     }
 
-    /// Looks at an account whose last look is so old.
+    /// Looks at an account whenever the last look is so old.
     pub(crate) fn look_every(&mut self, account: &AccountId, period_ms: u64) -> Result<(), Error> {
+        match self.look_is_due(account, period_ms)? {
+            None => self.refresh(account),
+            Some(next_ms) => {
+                self.wake(next_ms);
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks at an account if the last look is so old.
+    pub(crate) fn look_at_least_every(&mut self, account: &AccountId, period_ms: u64) -> Result<(), Error> {
+        if self.look_is_due(account, period_ms)?.is_none() { self.refresh(account) } else { Ok(()) }
+    }
+
+    /// When the next look is due; `None`: now.
+    fn look_is_due(&mut self, account: &AccountId, period_ms: u64) -> Result<Option<u64>, Error> {
         let now_ms = self.now_ms;
         // a clock that was set back makes a look due, not impossible
         let next_ms = self.known(account)?.map_or(0, |known| known.checked_ms().saturating_add(period_ms));
-        if next_ms > now_ms && next_ms <= now_ms.saturating_add(period_ms) {
-            self.wake(next_ms);
-            return Ok(());
-        }
-        self.refresh(account)
+        let is_later = next_ms > now_ms && next_ms <= now_ms.saturating_add(period_ms);
+        Ok(is_later.then_some(next_ms))
     }
 
     fn judge_offers(
@@ -237,7 +250,7 @@ impl Turn<'_> {
         log_in.shown = Some(offer.attempt);
         self.tell_code(log_in);
         let reveal = Reveal { request: offer.request, attempt: offer.attempt, device: offer.device, nonce };
-        self.queue_relay(&offer.device, &RelayBody::Reveal(reveal.sign(&own.chain_key())))
+        self.relay(offer.device, &RelayBody::Reveal(reveal.sign(&own.chain_key())))
     }
 
     /// Shows the digits, if there are any.
@@ -260,13 +273,13 @@ impl Turn<'_> {
         self.keep_own(&own)?;
         self.forget_offers()?;
         self.begin_watching(place.entries)?;
+        self.ask_for_history(place.entry)?;
         let by_device = match by {
             Some(Confirmer::Device(by)) => Some(by),
             Some(Confirmer::RecoveryKey) | None => None,
         };
         self.event(Event::Confirmed { device, by_device, block: place.block });
-        self.intent_done(log_in.intent)?;
-        self.ask_for_history(place.hash)
+        self.intent_done(log_in.intent)
     }
 
     fn not_confirmed(&mut self, own: Own, log_in: &LogIn, account: &AccountId) -> Result<(), Error> {
@@ -290,11 +303,12 @@ impl Turn<'_> {
     fn confirmation_of(&mut self, account: &AccountId, device: &DeviceId) -> Result<Option<Place>, Error> {
         let Some(known) = self.known(account)? else { return Ok(None) };
         let place = known.entries.iter().enumerate().find_map(|(index, stamped)| {
-            let entry = Entry::decode(&stamped.entry).ok()?;
-            match &entry.statement.body {
-                Body::DeviceConfirmed(answer) if answer.device == *device => {
-                    Some(Place { block: stamped.block, hash: entry.hash(), entries: index.saturating_add(1) })
-                }
+            match Entry::decode(&stamped.entry).ok()?.statement.body {
+                Body::DeviceConfirmed(answer) if answer.device == *device => Some(Place {
+                    block: stamped.block,
+                    entries: index.saturating_add(1),
+                    entry: Entry::decode(&stamped.entry).ok()?.hash(),
+                }),
                 _ => None,
             }
         });
@@ -305,9 +319,10 @@ impl Turn<'_> {
 /// Where an entry stands.
 struct Place {
     block: u64,
-    hash: Digest,
     /// How many entries there are up to it.
     entries: usize,
+    /// Its hash.
+    entry: Digest,
 }
 
 impl LogIn {

@@ -82,15 +82,17 @@ impl Turn<'_> {
         };
         let (text, is_shown) = match &content.part {
             Part::Text(text) => (text.clone(), true),
-            Part::Unknown { content_type, bytes, .. } if content_type == INTRODUCTION => {
+            Part::Signal { content_type, bytes } if content_type == INTRODUCTION => {
                 return self.introduced(&from.account, bytes);
             }
-            Part::Unknown { content_type, bytes, .. } if content_type == AGAIN => {
+            Part::Signal { content_type, bytes } if content_type == AGAIN => {
                 return self.asked_again(group, from, bytes);
             }
-            Part::Unknown { content_type, bytes, .. } if content_type == RESENT => {
+            Part::Signal { content_type, bytes } if content_type == RESENT => {
                 return self.resent(group, from, bytes, delivery.at_s.saturating_mul(1_000));
             }
+            // a signal of a later version
+            Part::Signal { .. } => return Ok(()),
             Part::Unknown { .. } => ("(something that this version cannot show)".to_owned(), true),
         };
         let kept = Kept {

@@ -393,6 +393,14 @@ impl Turn<'_> {
     }
 }
 
+/// An account's newest state as it was proven and kept, for showing.
+pub(crate) fn kept_set(store: &Store<'_>, account: &AccountId) -> Result<Option<DeviceSet>, Error> {
+    let Some(stored) = store.get::<StoredKnown>(ACCOUNT, &account.0)? else { return Ok(None) };
+    let mut reader = Reader::new(&stored.proven);
+    let proven = ProvenRecord::decode(&mut reader).map_err(|_| Error::Damaged)?;
+    DeviceSet::decode(&proven.record).map(Some).map_err(|_| Error::Damaged)
+}
+
 /// The view as the store has it.
 pub(crate) fn stored_view(store: &Store<'_>) -> Result<Option<View>, Error> {
     let bytes = store.bytes(RECORD, b"view")?;
@@ -412,14 +420,6 @@ fn restore(view: &View, stored: StoredKnown) -> Result<Known, Error> {
     let entries: Vec<_> = entries.map(|(block, time_s, entry)| StampedEntry { block, time_s, entry }).collect();
     let sets = states(view, Vec::new(), &entries).ok_or(Error::Damaged)?;
     Ok(Known { account, entries, sets, checked_ms: stored.checked_ms, hinted: stored.hinted })
-}
-
-/// An account's newest state as it was proven and kept, for showing.
-pub(crate) fn kept_set(store: &Store<'_>, account: &AccountId) -> Result<Option<DeviceSet>, Error> {
-    let Some(stored) = store.get::<StoredKnown>(ACCOUNT, &account.0)? else { return Ok(None) };
-    let mut reader = Reader::new(&stored.proven);
-    let proven = ProvenRecord::decode(&mut reader).map_err(|_| Error::Damaged)?;
-    DeviceSet::decode(&proven.record).map(Some).map_err(|_| Error::Damaged)
 }
 
 /// The states after each entry: those that are there and those that new entries give.

@@ -16,8 +16,16 @@ use crate::turn::{Purpose, Turn, post_bytes};
 
 /// What is on its way to another own device; by the hash of its bytes.
 pub(crate) const OUTBOX: &str = "relay.outbox";
-/// How long it is tried, milliseconds: as long as a request is open (DEV-5).
-const KEPT_MS: u64 = 7 * 86_400_000;
+/// How long it is tried, milliseconds: as long as an attempt at a code.
+const KEPT_MS: u64 = 600_000;
+/// How long old messages are tried: as long as a request.
+const HISTORY_KEPT_MS: u64 = 7 * 86_400_000;
+
+#[derive(Serialize, Deserialize)]
+struct Outgoing {
+    request: Base64Url,
+    until_ms: u64,
+}
 
 /// Requests for old messages that were not looked at yet; by their hash.
 const ASKED: &str = "relay.asked";
@@ -25,18 +33,23 @@ const ASKED: &str = "relay.asked";
 const MAX_ASKED: usize = 16;
 
 #[derive(Serialize, Deserialize)]
-struct Outgoing {
+struct Asked {
     request: Base64Url,
     since_ms: u64,
 }
 
 impl Turn<'_> {
     /// Keeps something for another own device until the service has it.
-    pub(crate) fn queue_relay(&mut self, device: &DeviceId, body: &RelayBody) -> Result<(), Error> {
-        let relay = Relay { device: *device, body: Base64Url(body.encode()) };
+    pub(crate) fn relay(&mut self, device: DeviceId, body: &RelayBody) -> Result<(), Error> {
+        let relay = Relay { device, body: Base64Url(body.encode()) };
         let request = serde_json::to_vec(&relay).map_err(|_| Error::Fault("a body that is no JSON"))?;
         let hash = Digest::sha256(&request);
-        self.store.put(OUTBOX, &hash.0, &Outgoing { request: Base64Url(request), since_ms: self.now_ms })?;
+        let kept_ms = match body {
+            RelayBody::Offer(_) | RelayBody::Reveal(_) | RelayBody::Closed => KEPT_MS,
+            RelayBody::HistoryRequest(_) | RelayBody::HistoryPart(_) => HISTORY_KEPT_MS,
+        };
+        let until_ms = self.now_ms.saturating_add(kept_ms);
+        self.store.put(OUTBOX, &hash.0, &Outgoing { request: Base64Url(request), until_ms })?;
         self.send_relays()
     }
 
@@ -48,7 +61,7 @@ impl Turn<'_> {
             else {
                 continue;
             };
-            if self.now_ms.saturating_sub(outgoing.since_ms) > KEPT_MS {
+            if self.now_ms > outgoing.until_ms {
                 self.store.remove(OUTBOX, &key)?;
                 continue;
             }
@@ -82,26 +95,28 @@ impl Turn<'_> {
                 account.map_or(Ok(()), |account| self.hint(&account))
             }
             Ok(RelayBody::HistoryRequest(bytes)) => self.keep_history_request(bytes),
-            Ok(RelayBody::HistoryPart(bytes)) if self.own()?.is_some_and(|own| own.is_confirmed()) => {
-                self.history_part(&bytes)
-            }
+            Ok(RelayBody::HistoryPart(bytes)) if self.is_confirmed()? => self.history_part(&bytes),
             Ok(RelayBody::HistoryPart(_)) | Err(_) => Ok(()),
         }
     }
 
-    /// A new device asks for old messages. It is told of its confirmation as soon as this one, so this one looks first.
+    fn is_confirmed(&self) -> Result<bool, Error> {
+        Ok(self.own()?.is_some_and(|own| own.is_confirmed()))
+    }
+
+    /// A new device asks for old messages. It hears of its confirmation as soon as this one does, so this one looks first.
     fn keep_history_request(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
-        if !self.own()?.is_some_and(|own| own.is_confirmed()) || self.store.keys(ASKED)?.len() >= MAX_ASKED {
+        if !self.is_confirmed()? || self.store.keys(ASKED)?.len() >= MAX_ASKED {
             return Ok(());
         }
         let key = Digest::sha256(&bytes);
-        self.store.put(ASKED, &key.0, &Outgoing { request: Base64Url(bytes), since_ms: self.now_ms })
+        self.store.put(ASKED, &key.0, &Asked { request: Base64Url(bytes), since_ms: self.now_ms })
     }
 
     /// Answers those who asked for old messages, by a look at the account that is not older than the question.
     pub(crate) fn go_on_with_history_requests(&mut self, checked_ms: u64, account: &AccountId) -> Result<(), Error> {
         for key in self.store.keys(ASKED)? {
-            let Some(asked) = self.store.get::<Outgoing>(ASKED, &key)? else { continue };
+            let Some(asked) = self.store.get::<Asked>(ASKED, &key)? else { continue };
             if checked_ms < asked.since_ms {
                 self.refresh(account)?;
                 continue;

@@ -37,7 +37,7 @@ impl Turn<'_> {
             return Ok(());
         }
         self.store.put_bytes(ASKED, &hash.0, &[])?;
-        let part = Part::Unknown { disposition: 0, content_type: AGAIN.to_owned(), bytes: hash.0.to_vec() };
+        let part = Part::Signal { content_type: AGAIN.to_owned(), bytes: hash.0.to_vec() };
         self.write(group, part, None).map(|_| ())
     }
 
@@ -53,7 +53,7 @@ impl Turn<'_> {
         let Some(stored) = self.store.message(row)?.filter(|stored| stored.group == *group) else { return Ok(()) };
         self.store.put_bytes(ANSWERED, &key, &[])?;
         let bytes = [hash.as_slice(), &stored.kept.content].concat();
-        let part = Part::Unknown { disposition: 0, content_type: RESENT.to_owned(), bytes };
+        let part = Part::Signal { content_type: RESENT.to_owned(), bytes };
         self.write(group, part, None).map(|_| ())
     }
 

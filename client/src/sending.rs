@@ -125,7 +125,7 @@ impl Turn<'_> {
         }
         match self.standpoint(&conversation, &now)? {
             Standpoint::Later => Ok(()),
-            Standpoint::Held(failure) => self.hold(waiting, failure),
+            Standpoint::Held(failure) => self.hold_back(waiting, failure),
             Standpoint::Known(difference) if difference.is_empty() => match waiting {
                 Some(waiting) => self.send(&mut conversation, waiting, &now),
                 None => Ok(()),
@@ -146,9 +146,10 @@ impl Turn<'_> {
         Ok(now.leaves.iter().any(|leaf| leaf.account == *account && !confirmed.contains_key(&leaf.device)))
     }
 
-    fn hold(&mut self, waiting: Option<Stored>, failure: Failure) -> Result<(), Error> {
+    /// What waits here waits on; whoever wants it is told why, once for each reason.
+    fn hold_back(&mut self, waiting: Option<Stored>, failure: Failure) -> Result<(), Error> {
         if let Some(intent) = waiting.and_then(|waiting| waiting.kept.intent) {
-            self.event(Event::Held { intent, failure });
+            self.hold(intent, failure);
         }
         self.wake(self.now_ms.saturating_add(60_000));
         Ok(())
@@ -183,7 +184,7 @@ impl Turn<'_> {
         self.keep_conversation(conversation)?;
         let Some(own) = self.own()? else { return Ok(()) };
         let bytes = own.handle.into_bytes();
-        let part = Part::Unknown { disposition: 1, content_type: INTRODUCTION.to_owned(), bytes };
+        let part = Part::Signal { content_type: INTRODUCTION.to_owned(), bytes };
         let (row, _) = self.write(&conversation.group, part, None)?;
         // it goes first: what waits was written before it
         let Some(mut introduction) = self.store.message(row)? else { return Ok(()) };

@@ -102,7 +102,7 @@ impl Turn<'_> {
         let trouble = self.trouble_failure()?;
         if let Some(request) = sign_up.request.clone() {
             if let Some(trouble) = trouble {
-                self.hold_intent(sign_up.intent, trouble);
+                self.hold(sign_up.intent, trouble);
             }
             if let Some((block, at_ms)) = sign_up.accepted {
                 return self.look_for_new_account(own, &sign_up, block, at_ms);
@@ -170,7 +170,7 @@ impl Turn<'_> {
         let Some((own, mut sign_up)) = self.signing_up()? else { return Ok(()) };
         let Ok(EntryAccepted { block, .. }) = serde_json::from_slice(body) else {
             self.pause();
-            self.hold_intent(sign_up.intent, Failure::malformed());
+            self.hold(sign_up.intent, Failure::malformed());
             return Ok(());
         };
         sign_up.accepted = Some((block, self.now_ms));
@@ -202,10 +202,10 @@ impl Turn<'_> {
         let size = self.view()?.map_or(0, View::size);
         if size > block {
             let message = "the service says that the account is open, and the public record does not have it";
-            self.hold_intent(sign_up.intent, Failure::lie(ENTRY_MISSING, message));
+            self.hold(sign_up.intent, Failure::lie(ENTRY_MISSING, message));
         } else if self.now_ms.saturating_sub(at_ms) > QUORUM_MS {
             let message = "the account is open, and waits for enough witnesses";
-            self.hold_intent(sign_up.intent, Failure::waiting("witness.quorum", message));
+            self.hold(sign_up.intent, Failure::waiting("witness.quorum", message));
         }
         self.look_again(&account).map(|_| ())
     }

@@ -28,15 +28,19 @@ use thiserror::Error;
 
 use crate::id::MessageId;
 
+/// Most bytes of a text.
+pub const MAX_TEXT: usize = 65_536;
 /// Most bytes of a content: what the largest bucket of [`pad`] takes.
-pub const MAX_CONTENT: usize = 65_536 - LENGTH_BYTES;
-/// Most bytes of a text: a content of 64 KiB less 256 bytes for everything else in it.
-pub const MAX_TEXT: usize = 65_536 - 256;
+pub const MAX_CONTENT: usize = MAX_TEXT + AROUND - LENGTH_BYTES;
 /// Most levels of arrays, maps and tags (attack 55).
 pub const MAX_DEPTH: usize = 8;
 
-/// What contents are filled up to, in bytes (attack 66).
-pub const BUCKETS: [usize; 5] = [256, 1_024, 4_096, 16_384, 65_536];
+/// What contents are filled up to, in bytes (attack 66): buckets for texts of 256 bytes, 1, 4, 16 and 64 KiB, whether
+/// they answer, replace or follow a message or not.
+pub const BUCKETS: [usize; 5] = [256 + AROUND, 1_024 + AROUND, 4_096 + AROUND, 16_384 + AROUND, MAX_TEXT + AROUND];
+
+/// Bytes for everything around a text: at most 167, of which 68 are two ids that most messages do not have.
+const AROUND: usize = 192;
 
 /// Bytes of the length in front of a padded content.
 const LENGTH_BYTES: usize = 4;
@@ -104,6 +108,13 @@ pub struct Content {
 pub enum Part {
     /// A text, at most [`MAX_TEXT`] bytes.
     Text(String),
+    /// What one device tells another by itself, for nobody to see.
+    Signal {
+        /// Its media type, which begins with `application/vnd.trefoil.`.
+        content_type: String,
+        /// The content.
+        bytes: Vec<u8>,
+    },
     /// Something that this version cannot show.
     Unknown {
         /// What it is meant for (draft-ietf-mimi-content-08 §4.4).
@@ -164,6 +175,9 @@ impl Content {
             Part::Text(text) => {
                 e.array(5)?.u8(RENDER)?.str("")?.u8(SINGLE)?.str(TEXT_TYPE)?.bytes(text.as_bytes())?;
             }
+            Part::Signal { content_type, bytes } => {
+                e.array(5)?.u8(UNSPECIFIED)?.str("")?.u8(SINGLE)?.str(content_type)?.bytes(bytes)?;
+            }
             Part::Unknown { bytes, .. } => e.writer_mut().extend_from_slice(bytes),
         }
         Ok(e.into_writer())
@@ -192,6 +206,10 @@ impl Content {
     }
 }
 
+/// Disposition of what nobody is shown.
+const UNSPECIFIED: u8 = 0;
+/// How the media types of signals begin.
+const SIGNALS: &str = "application/vnd.trefoil.";
 /// Kinds of parts (draft-ietf-mimi-content-08 §4.4, cardinality), with the number of items of each.
 const SINGLE: u8 = 1;
 const EXTERNAL: u8 = 2;
@@ -283,6 +301,9 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
     let content_type = if matches!(kind, SINGLE | EXTERNAL) { name(d, "content type")? } else { "" };
     if kind == SINGLE {
         let content = d.bytes().map_err(malformed("content"))?;
+        if disposition == UNSPECIFIED && content_type.starts_with(SIGNALS) {
+            return Ok(Part::Signal { content_type: content_type.to_owned(), bytes: content.to_vec() });
+        }
         if disposition == RENDER && content_type == TEXT_TYPE {
             return Part::text(std::str::from_utf8(content).map_err(|_| ContentError::Malformed { field: "text" })?);
         }

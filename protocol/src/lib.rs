@@ -1,10 +1,12 @@
-//! What a device and the service say to each other: paths, bodies, limits and refusals.
+//! What devices and the service say to each other: paths, bodies, limits and refusals; and what devices say to each
+//! other through it.
 //!
-//! Pure code: no clock, no I/O, no randomness. In scope: the HTTP interface of the public record. Not in scope: what
-//! makes a proof or an entry valid (crate `chain`), and how the service keeps it (crate `service`).
+//! Pure code: no clock, no I/O, no randomness. Not in scope: what makes a proof or an entry valid (crate `chain`), how
+//! the service keeps it (crate `service`), encryption (crate `client`).
 //!
 //! Reading order: [`api`] and its parts, [`members`] (whom a group may have, the one rule), [`confirm`] (how a device is
-//! let in), [`opaque`] (passwords), [`content`], [`history`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
+//! let in), [`opaque`] (passwords), [`content`] (what a message says), [`relay`], [`history`], [`verification_code`],
+//! [`tame`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
 
 pub mod api;
 pub mod bytes;

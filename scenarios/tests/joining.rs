@@ -2,7 +2,9 @@
 //! on the way. Rules CNF-1 to CNF-7; attacks 1, 2, 6, 8, 12 to 14.
 
 use client::query::{self, Phase};
-use client::step::{Blame, Command, Event, Failure, Joining, Secret};
+use client::step::{Blame, Call, Command, Event, Failure, Joining, Secret};
+use protocol::api::ENTRIES;
+use scenarios::people::Device;
 use scenarios::town::{Town, Weather, Who};
 
 const PASSWORD: &str = "correct horse battery";
@@ -59,6 +61,26 @@ fn notices(town: &Town, who: Who) -> Vec<String> {
 fn confirm(town: &mut Town, older: Who, newer: Who, code: &str) -> Vec<Event> {
     let device = town.id(newer);
     town.wish(older, Command::Confirm { device, code: code.to_owned(), history: false })
+}
+
+/// A device's connection is new: the service tells a device that it removed nothing more.
+fn look(town: &mut Town, who: Who) {
+    town.pass_ms(61_000);
+    town.set_online(who, true);
+    town.settle();
+}
+
+/// Time passes while these devices are off.
+fn rest(town: &mut Town, devices: &[Who], ms: u64) {
+    devices.iter().for_each(|who| town.set_online(*who, false));
+    town.pass_ms(ms);
+    // the log goes on meanwhile: somebody else opens an account
+    let stranger = Device::new();
+    let proposal = stranger.sign(stranger.opening(None), "town.example/log");
+    let call = Call { path: format!("{ENTRIES}?wait=quorum"), body: Some(proposal), bearer: None };
+    assert_eq!(town.ask(&call).unwrap().0, 200);
+    devices.iter().for_each(|who| town.set_online(*who, true));
+    town.settle();
 }
 
 /// A device that waits, and shows its digits.
@@ -185,7 +207,7 @@ fn a_new_device_is_let_in_by_its_digits() {
     assert_eq!(notices(&town, laptop), ["device.requested", "device.confirmed"]);
     town.wish(laptop, Command::NoticesRead { up_to: 2 });
     assert!(notices(&town, laptop).is_empty());
-    assert_eq!(failure(&confirm(&mut town, laptop, desktop, &digits)).code, "confirm.replayed");
+    assert!(failures(&confirm(&mut town, laptop, desktop, &digits)).is_empty(), "once more is no mistake");
 }
 
 /// Attack 56: the same answer for both.
@@ -211,12 +233,13 @@ fn three_wrong_codes_refuse_the_device() {
         let failure = failure(&confirm(&mut town, laptop, desktop, &wrong(&digits)));
         assert_eq!(failure.code, "confirm.code_mismatch");
         assert!(failure.message.contains(left), "{}", failure.message);
-        if phase(&town, desktop) == Phase::Pending {
+        if left != "refused" {
             let next = code(&town, desktop).unwrap();
             assert_ne!(next, digits, "a try that failed is over");
             digits = next;
         }
     }
+    look(&mut town, desktop);
     assert_eq!(phase(&town, desktop), Phase::Ended);
     let events = town.events(desktop);
     assert!(events.iter().any(|event| matches!(event, Event::NotConfirmed { expired: false })), "{events:?}");
@@ -238,6 +261,7 @@ fn a_refused_device_is_told_and_reads_nothing() {
     let device = town.id(thief);
     let events = town.wish(laptop, Command::Refuse { device });
     assert!(failures(&events).is_empty(), "{events:?}");
+    look(&mut town, thief);
     assert_eq!(phase(&town, thief), Phase::Ended);
     assert_eq!(failure(town.events(thief)).code, "device.refused");
     assert_eq!(failure(&confirm(&mut town, laptop, thief, "123456")).code, "confirm.no_request");
@@ -371,6 +395,7 @@ fn a_device_that_came_and_went_unseen_is_told_of() {
     let device = town.id(shell);
     let events = town.wish(desktop, Command::Remove { device });
     assert!(failures(&events).is_empty(), "{events:?}");
+    look(&mut town, shell);
     assert_eq!(phase(&town, shell), Phase::Ended);
     assert!(town.events(shell).iter().any(|event| matches!(event, Event::Removed)));
     town.set_online(laptop, true);
@@ -389,9 +414,10 @@ fn who_may_remove_whom_is_the_records_decision() {
     let desktop = town.add_device("bob", laptop, false);
     let too_new = failure(&town.wish(desktop, Command::Remove { device: first }));
     assert_eq!((too_new.code.as_str(), too_new.blame), ("device.too_new", Blame::Refused));
-    town.pass_ms(73 * 3_600_000);
+    rest(&mut town, &[laptop, desktop], 73 * 3_600_000);
     let events = town.wish(desktop, Command::Remove { device: first });
     assert!(failures(&events).is_empty(), "{events:?}");
+    look(&mut town, laptop);
     assert_eq!(phase(&town, laptop), Phase::Ended);
     assert_eq!(failure(&town.wish(laptop, Command::LogIn(joining("bob")))).code, "account.ended");
     town.wish(laptop, Command::StartOver);
@@ -404,10 +430,7 @@ fn a_request_that_nobody_answers_lapses_with_a_line_on_both_sides() {
     let mut town = Town::new();
     let laptop = town.sign_up("bob");
     let (desktop, _) = waiting(&mut town, "bob");
-    town.pass_ms(7 * 86_400_000 + 7_200_000);
-    // block time moves on with blocks
-    town.sign_up("carol");
-    town.pass_ms(3_700_000);
+    rest(&mut town, &[laptop, desktop], 7 * 86_400_000 + 7_200_000);
     assert_eq!(phase(&town, desktop), Phase::Ended);
     assert!(town.events(desktop).iter().any(|event| matches!(event, Event::NotConfirmed { expired: true })));
     assert_eq!(failure(town.events(desktop)).code, "confirm.expired");
