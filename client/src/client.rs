@@ -8,7 +8,7 @@ use crate::seal::StoreKey;
 use crate::step::{Answer, Command, Input, Listening, Output};
 use crate::store::Store;
 use crate::turn::{Flight, Memory, Purpose, Turn};
-use protocol::api::accounts::TOKEN_INVALID;
+use protocol::api::accounts::{DEVICE_REMOVED, TOKEN_INVALID};
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
 
@@ -55,7 +55,10 @@ impl Client {
                 }
             }
             Input::Delivered(delivery) => turn.delivered(delivery)?,
-            Input::Tick => turn.stop_pausing(),
+            Input::Tick => {
+                turn.stop_pausing();
+                turn.look_after_pause()?;
+            }
         }
         turn.go_on()?;
         Ok(out)
@@ -93,6 +96,10 @@ impl Turn<'_> {
             Answer::Refused(problem) => {
                 if problem.code == TOKEN_INVALID {
                     return self.drop_token();
+                }
+                if problem.code == DEVICE_REMOVED {
+                    // only the record's word ends a device
+                    self.hint_own_account()?;
                 }
                 return self.refused(purpose, &problem);
             }

@@ -32,10 +32,11 @@ use crate::turn::{Purpose, Turn, post_bytes};
 const CHANGES: &str = "device.changes";
 /// Whether a device that this one confirmed gets the old messages; by its id.
 pub(crate) const HISTORY_GRANTED: &str = "history granted";
-/// The spaces that go when this device ends, besides those of its groups.
-const SECRET_SPACES: [&str; 6] = [CHANGES, "requests", "token", "offers", "relay.outbox", HISTORY_GRANTED];
-/// The spaces of its groups.
-const GROUP_SPACES: [&str; 4] = ["mls", "mls.entering", "mls.key_packages", "mls.used"];
+/// What stays when this device ends: who it was, what it has read, and what the record said. All else may hold secrets.
+const KEPT_SPACES: [&str; 7] = ["own", "contact", "conversation", "notices", "watched", "record", "account"];
+
+/// How old a look at the own account is when it is repeated after a pause, milliseconds.
+const LOOK_AFTER_PAUSE_MS: u64 = 60_000;
 
 /// What is wanted of a device.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +108,8 @@ impl Turn<'_> {
     pub(crate) fn go_on_with_own_account(&mut self) -> Result<(), Error> {
         let Some(own) = self.own()? else { return Ok(()) };
         let Some(account) = own.account() else { return Ok(()) };
+        // without a token nothing is delivered
+        self.bearer()?;
         match &own.phase {
             Phase::Pending(_) => return self.go_on_pending(),
             Phase::Confirmed => {}
@@ -130,37 +133,30 @@ impl Turn<'_> {
                 self.go_on_changing(&own, set, device, changing)?;
             }
         }
+        self.go_on_with_history_requests(known.checked_ms(), &account)?;
         self.send_relays()
     }
 
     /// The record says that this device no longer counts.
     fn removed(&mut self, own: Own, set: &DeviceSet) -> Result<(), Error> {
         let code = if *set.state() == AccountState::Open { REMOVED } else { "account.gone" };
-        for key in self.store.keys(CHANGES)? {
-            let changing: Option<Changing> = self.store.get(CHANGES, &key)?;
-            if let Some(intent) = changing.and_then(|it| it.intent) {
-                // its own removal is what was wanted
-                let wanted = device_of(&key) == Some(own.id());
-                let message = "this device was removed from its account";
-                if wanted {
-                    self.intent_done(intent)?
-                } else {
-                    self.intent_failed(intent, Failure::refused(code, message))?
-                }
-            }
+        // its own removal may be what was wanted
+        let wanted: Option<Changing> = self.store.get(CHANGES, &own.id().0)?;
+        if let Some(intent) = wanted.and_then(|it| it.intent) {
+            self.intent_done(intent)?;
         }
         self.event(Event::Removed);
         self.end(own, code)
     }
 
-    /// This device ends: its secrets are erased. What it has read stays.
+    /// This device ends: its secrets are erased, and what was still wanted is not carried out. What it has read stays.
     pub(crate) fn end(&mut self, mut own: Own, code: &str) -> Result<(), Error> {
+        for intent in self.intents()? {
+            self.intent_failed(intent.id, Failure::refused(code, "this device is no longer one of its account"))?;
+        }
         own.end(code);
         self.keep_own(&own)?;
-        for space in SECRET_SPACES.iter().chain(&GROUP_SPACES) {
-            self.store.clear(space)?;
-        }
-        Ok(())
+        self.store.keep_only(&KEPT_SPACES)
     }
 
     /// The account and its newest state, for a device that may change it.
@@ -244,8 +240,8 @@ impl Turn<'_> {
             self.hint(&set.account())?;
         }
         if matches!(change, Change::Confirm { .. }) {
-            let shown = self.asked(device)?.is_some_and(|asked| asked.is_answered(self.now_ms));
-            if !shown {
+            // digits that came too late are told of before new ones are shown
+            if self.asked(device)?.is_some_and(|asked| !asked.is_revealed()) {
                 self.make_code_shown(&own, &set, device)?;
             }
         }
@@ -431,7 +427,14 @@ impl Turn<'_> {
         self.hint_own_account()
     }
 
-    fn hint_own_account(&mut self) -> Result<(), Error> {
+    /// Time has passed, or the push connection is new: a removal, of which the service tells nobody who is removed, is
+    /// looked for.
+    pub(crate) fn look_after_pause(&mut self) -> Result<(), Error> {
+        let account = self.own()?.filter(|own| own.is_listed()).and_then(|own| own.account());
+        account.map_or(Ok(()), |account| self.look_at_least_every(&account, LOOK_AFTER_PAUSE_MS))
+    }
+
+    pub(crate) fn hint_own_account(&mut self) -> Result<(), Error> {
         let account = self.own()?.and_then(|own| own.account());
         account.map_or(Ok(()), |account| self.hint(&account))
     }

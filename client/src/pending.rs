@@ -137,16 +137,29 @@ impl Turn<'_> {
         }
     }
 
-    /// Looks at an account whose last look is so old.
+    /// Looks at an account whenever the last look is so old.
     pub(crate) fn look_every(&mut self, account: &AccountId, period_ms: u64) -> Result<(), Error> {
+        match self.look_is_due(account, period_ms)? {
+            None => self.refresh(account),
+            Some(next_ms) => {
+                self.wake(next_ms);
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks at an account if the last look is so old.
+    pub(crate) fn look_at_least_every(&mut self, account: &AccountId, period_ms: u64) -> Result<(), Error> {
+        if self.look_is_due(account, period_ms)?.is_none() { self.refresh(account) } else { Ok(()) }
+    }
+
+    /// When the next look is due; `None`: now.
+    fn look_is_due(&mut self, account: &AccountId, period_ms: u64) -> Result<Option<u64>, Error> {
         let now_ms = self.now_ms;
         // a clock that was set back makes a look due, not impossible
         let next_ms = self.known(account)?.map_or(0, |known| known.checked_ms().saturating_add(period_ms));
-        if next_ms > now_ms && next_ms <= now_ms.saturating_add(period_ms) {
-            self.wake(next_ms);
-            return Ok(());
-        }
-        self.refresh(account)
+        let is_later = next_ms > now_ms && next_ms <= now_ms.saturating_add(period_ms);
+        Ok(is_later.then_some(next_ms))
     }
 
     fn judge_offers(

@@ -3,7 +3,7 @@
 //! The service sees who hands something to whom and how long it is. It may lose it: whoever waits for an answer can ask
 //! again.
 
-use chain::id::{DeviceId, Digest};
+use chain::id::{AccountId, DeviceId, Digest};
 use protocol::api::delivery::{RELAY, Relay};
 use protocol::bytes::Base64Url;
 use protocol::refusal::Problem;
@@ -25,6 +25,17 @@ const HISTORY_KEPT_MS: u64 = 7 * 86_400_000;
 struct Outgoing {
     request: Base64Url,
     until_ms: u64,
+}
+
+/// Requests for old messages that were not looked at yet; by their hash.
+const ASKED: &str = "relay.asked";
+/// Most of them.
+const MAX_ASKED: usize = 16;
+
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    request: Base64Url,
+    since_ms: u64,
 }
 
 impl Turn<'_> {
@@ -83,9 +94,36 @@ impl Turn<'_> {
                 let account = self.own()?.filter(|own| own.is_listed()).and_then(|own| own.account());
                 account.map_or(Ok(()), |account| self.hint(&account))
             }
-            Ok(RelayBody::HistoryRequest(bytes)) => self.history_requested(&bytes),
-            Ok(RelayBody::HistoryPart(bytes)) => self.history_part(&bytes),
-            Err(_) => Ok(()),
+            Ok(RelayBody::HistoryRequest(bytes)) => self.keep_history_request(bytes),
+            Ok(RelayBody::HistoryPart(bytes)) if self.is_confirmed()? => self.history_part(&bytes),
+            Ok(RelayBody::HistoryPart(_)) | Err(_) => Ok(()),
         }
+    }
+
+    fn is_confirmed(&self) -> Result<bool, Error> {
+        Ok(self.own()?.is_some_and(|own| own.is_confirmed()))
+    }
+
+    /// A new device asks for old messages. It hears of its confirmation as soon as this one does, so this one looks first.
+    fn keep_history_request(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
+        if !self.is_confirmed()? || self.store.keys(ASKED)?.len() >= MAX_ASKED {
+            return Ok(());
+        }
+        let key = Digest::sha256(&bytes);
+        self.store.put(ASKED, &key.0, &Asked { request: Base64Url(bytes), since_ms: self.now_ms })
+    }
+
+    /// Answers those who asked for old messages, by a look at the account that is not older than the question.
+    pub(crate) fn go_on_with_history_requests(&mut self, checked_ms: u64, account: &AccountId) -> Result<(), Error> {
+        for key in self.store.keys(ASKED)? {
+            let Some(asked) = self.store.get::<Asked>(ASKED, &key)? else { continue };
+            if checked_ms < asked.since_ms {
+                self.refresh(account)?;
+                continue;
+            }
+            self.history_requested(&asked.request.0)?;
+            self.store.remove(ASKED, &key)?;
+        }
+        Ok(())
     }
 }

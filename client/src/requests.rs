@@ -79,8 +79,13 @@ impl Asked {
     }
 
     /// True if the waiting device shows digits that this one can compare.
-    pub(crate) fn is_answered(&self, now_ms: u64) -> bool {
+    fn is_answered(&self, now_ms: u64) -> bool {
         self.current().is_some_and(|it| it.nonce.is_some() && !it.over && !it.is_late(now_ms))
+    }
+
+    /// True if the waiting device revealed the newest try's nonce, in time or not.
+    pub(crate) fn is_revealed(&self) -> bool {
+        self.current().is_some_and(|it| it.nonce.is_some() && !it.over)
     }
 
     /// True if an offer was made so recently that its answer may still come.

@@ -97,9 +97,20 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    /// Removes all values of all spaces, and what came and was not processed.
+    /// Removes all spaces but these, and what came and was not processed.
+    pub(crate) fn keep_only(&self, spaces: &[&str]) -> Result<(), Error> {
+        let mut select = self.db.prepare_cached("SELECT DISTINCT space FROM kept")?;
+        let found = select.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+        for space in found.iter().filter(|space| !spaces.contains(&space.as_str())) {
+            self.clear(space)?;
+        }
+        self.db.execute_batch("DELETE FROM deliveries")?;
+        Ok(())
+    }
+
+    /// Removes all values of all spaces, all messages, and what came and was not processed.
     pub(crate) fn clear_all(&self) -> Result<(), Error> {
-        self.db.execute_batch("DELETE FROM kept; DELETE FROM deliveries")?;
+        self.db.execute_batch("DELETE FROM kept; DELETE FROM deliveries; DELETE FROM messages")?;
         Ok(())
     }
 
