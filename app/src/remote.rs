@@ -16,8 +16,7 @@ use chain::proven::{ProvenGenesis, ProvenHeader};
 use chain::stamped::StampedEntry;
 use chain::view::{AccountEvidence, HandleEvidence, LogEvidence, View, ViewError};
 use protocol::api::{
-    ACCOUNTS, AccountAnswer, CONSISTENCY, ConsistencyAnswer, ENTRIES, EntryAccepted, HANDLE_LOOKUP, HandleAnswer,
-    HandleQuestion, Head,
+    ACCOUNTS, AccountAnswer, CONSISTENCY, ConsistencyAnswer, HANDLE_LOOKUP, HandleAnswer, HandleQuestion, Head,
 };
 use protocol::limits::MAX_ANSWER;
 use protocol::refusal::Problem;
@@ -180,13 +179,8 @@ impl Remote {
             .try_into()
             .map_err(|_| lie("chain.index_key", "the proof of the handle's place has another length"))?;
         let evidence = HandleEvidence { vrf, proof: answer.map_proof.0, head: answer.handle_head.0 };
-        let (label, head) = view.handle(handle, &evidence).map_err(|error| keep_lie(&error, kept))?;
-        Ok((view, Place { label, head }))
-    }
-
-    /// Hands in a proposal; answers when a quorum has cosigned its block.
-    pub(crate) fn propose(&self, proposal: &[u8]) -> Result<EntryAccepted, Failure> {
-        parse(self.agent.post(format!("{}{ENTRIES}?wait=quorum", self.base)).send(proposal))
+        let (_, head) = view.handle(handle, &evidence).map_err(|error| keep_lie(&error, kept))?;
+        Ok((view, Place { head }))
     }
 
     fn get<Answer: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Answer, Failure> {
@@ -219,7 +213,6 @@ impl Remote {
 
 /// A handle's place in the record, and what stands there.
 pub(crate) struct Place {
-    pub(crate) label: chain::id::HandleLabel,
     pub(crate) head: Option<HandleHead>,
 }
 

@@ -212,7 +212,9 @@ impl Turn<'_> {
         let now = staged.composition.clone();
         let Some(facts) = self.facts(&now)? else { return Ok(Processed::Later) };
         self.store.remove(GROUP, &key)?;
-        if let Err(broken) = facts.judge(|record| check_group(&now, record)) {
+        let let_in_by_a_member = now.leaves.contains(&staged.from);
+        let verdict = facts.judge(|record| check_group(&now, record));
+        if let Err(broken) = verdict.and(if let_in_by_a_member { Ok(()) } else { Err(MembersBroken::NotAllowed) }) {
             self.event(Event::Lie { code: broken.code().to_owned(), evidence: Vec::new() });
             return Ok(Processed::Done);
         }

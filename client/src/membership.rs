@@ -47,6 +47,9 @@ impl Difference {
     }
 }
 
+/// What an account should have in a group; `Ok(None)`: not known yet.
+type Expected = Result<Option<(Standing, Vec<ConfirmedDevice>)>, Failure>;
+
 /// Whether something can be sent.
 pub(crate) enum Standpoint {
     /// The group's members are known well enough; this is what has to change first.
@@ -127,7 +130,7 @@ impl Turn<'_> {
         conversation: &Conversation,
         now: &Composition,
         account: &AccountId,
-    ) -> Result<Result<Option<(Standing, Vec<ConfirmedDevice>)>, Failure>, Error> {
+    ) -> Result<Expected, Error> {
         let is_member = now.members.accounts.contains_key(account);
         let known = match self.fresh(account)?.cloned() {
             Some(known) => known,
@@ -156,9 +159,10 @@ impl Turn<'_> {
         Ok(Ok(Some((Standing::of(known.set()), devices))))
     }
 
-    /// True if the record cannot be looked at now: the service does not answer, or its answers do not hold.
+    /// True if the record cannot be believed now, although the service answers. While it does not answer at all, nothing
+    /// can be sent anyway, and nothing is encrypted in advance for devices that may be gone by then.
     fn is_cut_off(&self) -> Result<bool, Error> {
-        Ok(!self.memory.reachability.is_reachable || self.trouble()?.is_some())
+        Ok(self.trouble()?.is_some())
     }
 }
 

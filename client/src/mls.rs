@@ -40,11 +40,9 @@ use thiserror::Error as ThisError;
 use tls_codec::{Deserialize as _, Serialize as _};
 
 pub(crate) use self::hpke::Sealed;
-#[cfg(test)]
-pub(crate) use self::join::{Entering, Welcome};
 pub(crate) use self::read::Incoming;
 #[cfg(test)]
-pub(crate) use self::read::{Staged, Unreadable};
+pub(crate) use self::read::Unreadable;
 
 use self::composition::Leaves;
 use self::provider::{Provider, SUITE};
@@ -156,22 +154,6 @@ pub(crate) enum MlsRefused {
     NotOurs,
 }
 
-impl MlsRefused {
-    /// The stable code.
-    pub(crate) fn code(self) -> &'static str {
-        match self {
-            Self::KeyPackage { .. } => "mls.key_package",
-            Self::Commit => "mls.commit",
-            Self::WelcomeReplayed => "mls.welcome_replayed",
-            Self::NotForUs => "mls.welcome_not_for_us",
-            Self::AlreadyIn => "mls.already_in",
-            Self::Malformed => "mls.malformed",
-            Self::Invalid => "mls.invalid",
-            Self::NotOurs => "mls.not_ours",
-        }
-    }
-}
-
 impl<'a> Mls<'a> {
     /// Over the transaction of a step.
     pub(crate) fn new(store: Store<'a>, device: &'a Device) -> Self {
@@ -255,6 +237,7 @@ impl<'a> Mls<'a> {
     ///
     /// # Errors
     /// [`Error`].
+    #[cfg(test)]
     pub(crate) fn epoch_authenticator(&self, group: &GroupId) -> Result<Vec<u8>, Error> {
         Ok(self.load(&self.groups(), group)?.epoch_authenticator().as_slice().to_vec())
     }

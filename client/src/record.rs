@@ -188,11 +188,6 @@ impl Turn<'_> {
         Ok(None)
     }
 
-    /// Forgets a look at a handle, so that the next one is asked for.
-    pub(crate) fn forget_holder(&mut self, handle: &Handle) -> Result<(), Error> {
-        self.store.remove(HANDLE, handle.as_str().as_bytes())
-    }
-
     /// The root that the log is proven to have at the size of a checkpoint that somebody names (GRP-2); asks for the proof
     /// if there is none yet. `account`: whose record is looked at to move on to a larger size.
     pub(crate) fn root_at(&mut self, log: &SeenCheckpoint, account: &AccountId) -> Result<Option<Digest>, Error> {

@@ -29,8 +29,6 @@ pub(crate) enum Incoming {
         aad: Vec<u8>,
         /// The content, as padded by its sender.
         content: Vec<u8>,
-        /// The epoch that it was encrypted in.
-        epoch: u64,
     },
     /// A commit of another device, valid MLS; nothing has changed before [`Mls::merge`].
     Commit(Box<Staged>),
@@ -201,7 +199,7 @@ fn sort(
     before: Composition,
     processed: ProcessedMessage,
 ) -> Result<Result<Incoming, Unreadable>, Error> {
-    let (sender, epoch) = (processed.sender().clone(), processed.epoch().as_u64());
+    let sender = processed.sender().clone();
     let unresolved = match processed.content() {
         ProcessedMessageContent::UnresolvedAppDataCommit(unresolved) => {
             composition::updated(&before, unresolved.app_data_update_proposals())
@@ -214,7 +212,7 @@ fn sort(
         ProcessedMessageContent::ApplicationMessage(message) => {
             let Sender::Member(index) = sender else { return Ok(Err(Unreadable::Invalid)) };
             let from = leaves.iter().find(|(place, _)| *place == index).ok_or(Error::Damaged)?.1;
-            return Ok(Ok(Incoming::Message { from, aad, content: message.into_bytes(), epoch }));
+            return Ok(Ok(Incoming::Message { from, aad, content: message.into_bytes() }));
         }
         ProcessedMessageContent::OwnPrivateMessage => return Ok(Err(Unreadable::OwnMessage)),
         ProcessedMessageContent::OwnPendingCommit => return Ok(Ok(Incoming::OwnCommit)),

@@ -11,10 +11,7 @@ use witness::source::Source;
 
 use super::super::say;
 use crate::failure::{Failure, Kind};
-use crate::remote::{Remote, read_policy};
 
-/// How long service and witnesses may take until block 0 is cosigned.
-const START_WITHIN: Duration = Duration::from_secs(30);
 /// How many witnesses there are.
 const WITNESSES: usize = 4;
 /// How long service and witnesses may take until block 0 is cosigned.
@@ -74,21 +71,7 @@ impl Stage {
         ));
         say("cosign each state of the record before anybody believes it.");
         let policy = PathBuf::from(text(&ready, "policy")?);
-        let stage = Self { _actors: actors, folder: folder.to_owned(), service, policy };
-        stage.wait_until_cosigned()?;
-        Ok(stage)
-    }
-
-    /// Waits until the witnesses have cosigned block 0.
-    fn wait_until_cosigned(&self) -> Result<(), Failure> {
-        let remote = Remote::new(&self.service)?;
-        let patience = Instant::now();
-        loop {
-            match read_policy(&self.policy).and_then(|policy| remote.begin(policy)) {
-                Err(_) if patience.elapsed() < START_WITHIN => std::thread::sleep(Duration::from_millis(50)),
-                looked => return looked.map(drop),
-            }
-        }
+        Ok(Self { _actors: actors, folder: folder.to_owned(), service, policy })
     }
 
     /// Runs an auditor to its end.
