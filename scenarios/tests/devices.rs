@@ -33,7 +33,7 @@ fn a_ghost_device_never_counts() {
     let stranger = Device::new();
     for signer in [&ghost, &stranger] {
         let refused = bob.propose(&bob.confirming(&ghost, signer));
-        assert_eq!(refused.refusal(), (422, "device.unconfirmed".into()));
+        assert_eq!(refused.refusal(), (403, "device.unconfirmed".into()));
     }
     // nor does its signature under the laptop's name count (ENT-2)
     let set = bob.set();
@@ -54,7 +54,7 @@ fn a_removed_device_signs_for_nobody() {
     bob.propose(&bob.removing(&phone, &bob.laptop)).accepted();
     let late = bob.add();
     let refused = bob.propose(&bob.confirming(&late, &phone));
-    assert_eq!(refused.refusal(), (422, "device.unconfirmed".into()));
+    assert_eq!(refused.refusal(), (403, "device.unconfirmed".into()));
     let devices = proven_devices(&world, &service, &bob);
     assert_eq!(state_of(&devices, &phone), None);
     assert_eq!(state_of(&devices, &late).as_deref(), Some("pending"));
@@ -80,7 +80,7 @@ fn a_replayed_confirmation_brings_no_device_back() {
     let mut statement = alice.set().following(recorded.body.clone(), nothing_seen());
     statement.request = recorded.request;
     let moved = bob.laptop.sign(statement, &alice.origin);
-    assert_eq!(alice.propose(&moved).refusal(), (422, "device.unconfirmed".into()));
+    assert_eq!(alice.propose(&moved).refusal(), (403, "device.unconfirmed".into()));
 }
 
 /// Attack 5, ENT-3: a removal and a confirmation signed for one head, sent at once.

@@ -72,6 +72,8 @@ pub(crate) enum Admission {
 impl Shared {
     /// Admits one proposal and queues it. A new device of an account with a password shows a `permit`.
     pub(crate) fn submit(&self, bytes: &[u8], permit: Option<&Secret>, address: IpAddr) -> Result<Reply, Refusal> {
+        // before block 0 nothing is looked at
+        self.record()?;
         match self.admit(Proposal::decode(bytes)?, permit, address)? {
             Admission::Sealed(accepted) => Ok(answered(accepted)),
             Admission::New(admitted) => self.queue(admitted),

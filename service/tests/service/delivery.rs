@@ -3,7 +3,7 @@
 use axum::body::Body as HttpBody;
 use axum::http::Request;
 use protocol::api::delivery::{
-    CommitSubmission, DeliveryKind, GroupState, KEPT_S, KeyPackages, MAX_MESSAGE, MessageSubmission, OwnGroups,
+    CommitSubmission, DeliveryKind, GroupState, KEPT_S, KeyPackages, MAX_MESSAGE, MAX_RELAY, MessageSubmission, OwnGroups,
     Submitted, Welcomed,
 };
 use protocol::bytes::Base64Url;
@@ -382,7 +382,7 @@ fn what_is_too_large_is_refused_before_it_is_read() {
     let too_large = "request.too_large";
     let message = MessageSubmission { epoch: 0, message: Base64Url(vec![0; MAX_MESSAGE + 1]) };
     assert_eq!(alice.send(&service, &GROUP, &message), refused(too_large));
-    assert_eq!(alice.relay(&service, &alice, &[0; 65_537]), refused(too_large));
+    assert_eq!(alice.relay(&service, &alice, &[0; MAX_RELAY + 1]), refused(too_large));
     // an endless body is never read: what it announces is enough
     for path in ["/v1/groups".to_owned(), format!("/v1/groups/{GROUP}/commits"), "/v1/feed/ack".to_owned()] {
         let request = alice.request(Request::post(path)).header("content-length", "100000000");
