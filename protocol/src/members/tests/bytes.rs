@@ -65,10 +65,13 @@ fn a_credential_is_read_as_it_was_written() {
     }
 }
 
+/// Why bytes are refused.
+type Refusal = fn(&[u8]) -> Option<DecodeError>;
+
 #[test]
 fn another_version_order_or_length_is_refused() {
     let encodings = [members(&[1, 2]).encode(), update().encode(), roles().encode()];
-    let decoders: [fn(&[u8]) -> Option<DecodeError>; 3] = [
+    let decoders: [Refusal; 3] = [
         |bytes| Members::decode(bytes).err(),
         |bytes| MembersUpdate::decode(bytes).err(),
         |bytes| Roles::decode(bytes).err(),
