@@ -3,11 +3,15 @@
 use std::fmt;
 
 use chain::view::ViewError;
+use client::step::Blame;
 use protocol::refusal::{self, Problem};
+use protocol::tame;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// Whose fault it is (exit status).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     /// This program's or its disk's (1).
     Broken,
@@ -19,10 +23,25 @@ pub(crate) enum Kind {
     Lie,
     /// Somebody said no (5).
     Refused,
+    /// It waits: for a confirmation, a decision, a record that can be checked (6).
+    Waiting,
+}
+
+impl From<Blame> for Kind {
+    fn from(blame: Blame) -> Self {
+        match blame {
+            Blame::Lie => Self::Lie,
+            Blame::Refused => Self::Refused,
+            Blame::Unreachable => Self::Unreachable,
+            Blame::Misuse => Self::Misuse,
+            Blame::Broken => Self::Broken,
+            Blame::Waiting => Self::Waiting,
+        }
+    }
 }
 
 /// A failed command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) code: String,
     pub(crate) kind: Kind,
@@ -66,6 +85,16 @@ impl Failure {
         Self::new(kind, error.code(), error)
     }
 
+    /// What the client says about an intent.
+    pub(crate) fn from_client(failure: client::step::Failure) -> Self {
+        Self { code: failure.code, kind: failure.blame.into(), message: failure.message, evidence: None, rule: None }
+    }
+
+    /// What the client could not do through its own or its disk's fault.
+    pub(crate) fn from_store(error: &client::Error) -> Self {
+        Self::new(Kind::Broken, error.code(), error)
+    }
+
     pub(crate) fn exit_status(&self) -> u8 {
         match self.kind {
             Kind::Broken => 1,
@@ -73,18 +102,12 @@ impl Failure {
             Kind::Unreachable => 3,
             Kind::Lie => 4,
             Kind::Refused => 5,
+            Kind::Waiting => 6,
         }
     }
 
     pub(crate) fn to_json(&self) -> String {
-        let kind = match self.kind {
-            Kind::Broken => "broken",
-            Kind::Misuse => "misuse",
-            Kind::Unreachable => "unreachable",
-            Kind::Lie => "lie",
-            Kind::Refused => "refused",
-        };
-        let mut error = json!({ "code": self.code, "kind": kind, "message": self.message });
+        let mut error = json!({ "code": self.code, "kind": self.kind, "message": self.message });
         if let Some(object) = error.as_object_mut() {
             object.extend(self.rule.map(|rule| ("rule".to_owned(), json!(rule))));
             object.extend(self.evidence.as_ref().map(|path| ("evidence".to_owned(), json!(path))));
@@ -95,9 +118,11 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut letters = self.message.chars();
+        // part of it may come from a service
+        let message = tame::display(self.message.trim_end_matches('.'));
+        let mut letters = message.chars();
         let first = letters.next().into_iter().flat_map(char::to_uppercase);
-        write!(f, "{}{}. ({}", first.collect::<String>(), letters.as_str(), self.code)?;
+        write!(f, "{}{}. ({}", first.collect::<String>(), letters.as_str(), tame::display(&self.code))?;
         if let Some(rule) = self.rule {
             write!(f, ", rule {rule}")?;
         }
@@ -106,5 +131,37 @@ impl fmt::Display for Failure {
             write!(f, "\nThe evidence is in {path}; anybody can check it with: trefoil record check {path}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_exit_status_and_word() {
+        let kinds = [
+            (Blame::Broken, 1, "broken"),
+            (Blame::Misuse, 2, "misuse"),
+            (Blame::Unreachable, 3, "unreachable"),
+            (Blame::Lie, 4, "lie"),
+            (Blame::Refused, 5, "refused"),
+            (Blame::Waiting, 6, "waiting"),
+        ];
+        for (blame, status, word) in kinds {
+            let failure = Failure::new(blame.into(), "a.code", "a sentence");
+            assert_eq!(failure.exit_status(), status);
+            let expected = format!(r#"{{"error":{{"code":"a.code","kind":"{word}","message":"a sentence"}}}}"#);
+            assert_eq!(failure.to_json(), expected);
+        }
+    }
+
+    /// Attack 63.
+    #[test]
+    fn a_service_cannot_write_to_the_terminal_through_an_error() {
+        let failure = Failure::new(Kind::Refused, "a\u{1b}[2Jcode", "no\u{1b}]52;c;aGk=\u{7} \u{202e}entry.");
+        let shown = failure.to_string();
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown:?}");
+        assert!(shown.contains("entry. ("));
     }
 }

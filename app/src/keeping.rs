@@ -22,11 +22,11 @@ use witness::durable;
 
 use crate::failure::{Failure, Kind};
 
-/// The folder of the person's state: `$XDG_STATE_HOME/trefoil`, or `~/.local/state/trefoil`.
-pub(crate) fn default_folder() -> PathBuf {
-    let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
-    let state = std::env::var_os("XDG_STATE_HOME").filter(|value| !value.is_empty());
-    state.map_or_else(|| home().join(".local/state"), PathBuf::from).join("trefoil")
+/// Keeps the bytes of evidence that this device's client found, among the rest of it.
+pub(crate) fn keep_evidence(state: &Path, evidence: &[u8]) -> Result<PathBuf, Failure> {
+    let path = state.join("evidence").join(evidence_name(evidence));
+    replace(&path, evidence)?;
+    Ok(path)
 }
 
 /// The origin of the log that the service at this address showed first.

@@ -1,9 +1,18 @@
 //! `trefoil`: one binary for everything. Here arguments become calls; each verb has its file in `commands`.
 
+mod agent;
+mod clock;
 mod commands;
 mod failure;
 mod keeping;
+mod link;
+mod local;
+mod places;
 mod remote;
+mod secret;
+mod settings;
+mod store_key;
+mod tls;
 mod words;
 
 use std::io::Write as _;
@@ -11,7 +20,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{audit, record, serve, try_out, witness};
+use crate::commands::{
+    agent as agent_command, audit, chat, contact, device, doctor, joining, login, read, record, send, serve, signup,
+    status, try_out, witness,
+};
+use crate::failure::{Failure, Kind};
+use crate::settings::{Flags, Settings};
 
 /// A messenger whose device keys are in a public, audited record.
 #[derive(Parser)]
@@ -19,33 +33,127 @@ use crate::commands::{audit, record, serve, try_out, witness};
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 #[derive(Subcommand)]
 enum Verb {
     /// Show it: a service, four witnesses, an auditor and two people on this machine
     Try(try_out::Arguments),
+    /// Open an account, with this machine as its first device
+    Signup(joining::JoinArguments),
+    /// Make this machine another device of your account
+    Login(login::Arguments),
+    /// Your devices: list, confirm, refuse, remove
+    #[command(subcommand)]
+    Device(device::Verb),
+    /// Whom you write with, and your own link
+    #[command(subcommand)]
+    Contact(contact::Verb),
+    /// Conversations
+    #[command(subcommand)]
+    Chat(chat::Verb),
+    /// Write to somebody
+    Send(send::Arguments),
+    /// Read messages
+    Read(read::Arguments),
+    /// What is going on
+    Status,
+    /// What is wrong, and how to cure it
+    Doctor,
+    /// Look into the public record, and check evidence of lies
+    Record(record::Arguments),
+    /// The process behind a profile; every command starts it by itself
+    Agent(agent_command::Arguments),
     /// Run a service
     Serve(serve::Arguments),
     /// Run a witness: cosign logs that only ever grow
     Witness(witness::Arguments),
     /// Replay every block of a log and check every rule
     Audit(audit::Arguments),
-    /// Look into the public record, and check evidence of lies
-    Record(record::Arguments),
 }
 
 fn main() -> ExitCode {
-    let (json, result) = match Arguments::parse().verb {
-        Verb::Try(arguments) => (false, try_out::run(&arguments)),
-        Verb::Serve(arguments) => (arguments.json, serve::run(arguments)),
-        Verb::Witness(arguments) => (arguments.is_json(), witness::run(arguments)),
-        Verb::Audit(arguments) => (arguments.json, audit::run(&arguments)),
-        Verb::Record(arguments) => (arguments.is_json(), record::run(&arguments)),
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return not_understood(&error),
     };
+    let (json, result) = run(arguments);
     let Err(failure) = result else { return ExitCode::SUCCESS };
     let text = if json { failure.to_json() } else { failure.to_string() };
     // a closed pipe is no reason to fail differently
     writeln!(std::io::stderr(), "{text}").unwrap_or_default();
     ExitCode::from(failure.exit_status())
+}
+
+/// Runs a verb; the first part says whether a failure is told as JSON.
+fn run(arguments: Arguments) -> (bool, Result<(), Failure>) {
+    let flags = arguments.flags;
+    match arguments.verb {
+        Verb::Try(arguments) => (false, try_out::run(&arguments)),
+        Verb::Serve(arguments) => (arguments.json, serve::run(arguments)),
+        Verb::Witness(arguments) => (arguments.is_json(), witness::run(arguments)),
+        Verb::Audit(arguments) => (arguments.json, audit::run(&arguments)),
+        verb => (flags.json, Settings::new(&flags).and_then(|settings| run_for_person(&verb, &settings))),
+    }
+}
+
+fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
+    match verb {
+        Verb::Signup(arguments) => signup::run(arguments, settings),
+        Verb::Login(arguments) => login::run(arguments, settings),
+        Verb::Device(verb) => device::run(verb, settings),
+        Verb::Contact(verb) => contact::run(verb, settings),
+        Verb::Chat(verb) => chat::run(verb, settings),
+        Verb::Send(arguments) => send::run(arguments, settings),
+        Verb::Read(arguments) => read::run(arguments, settings),
+        Verb::Status => status::run(settings),
+        Verb::Doctor => doctor::run(settings),
+        Verb::Record(arguments) => record::run(arguments, settings),
+        Verb::Agent(arguments) => agent_command::run(arguments, settings),
+        Verb::Try(_) | Verb::Serve(_) | Verb::Witness(_) | Verb::Audit(_) => Ok(()),
+    }
+}
+
+/// The arguments are none; help and version are asked for and no failure.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let failure = Failure::new(Kind::Misuse, "usage", error.render());
+        writeln!(std::io::stderr(), "{}", failure.to_json()).unwrap_or_default();
+    } else {
+        error.print().unwrap_or_default();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_of_all_verbs_fit_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_flags_of_people_may_stand_before_and_behind_the_verb() {
+        for line in [["trefoil", "-P", "bob", "status"], ["trefoil", "status", "-P", "bob"]] {
+            assert_eq!(Arguments::try_parse_from(line).unwrap().flags.profile.as_deref(), Some("bob"));
+        }
+    }
+
+    /// No secret is ever an argument: others on the machine can read those.
+    #[test]
+    fn no_argument_takes_a_password_or_a_passphrase() {
+        assert!(Arguments::try_parse_from(["trefoil", "signup", "bob", "--password", "x"]).is_err());
+        assert!(Arguments::try_parse_from(["trefoil", "status", "--passphrase", "x"]).is_err());
+    }
+
+    #[test]
+    fn nothing_stands_in_for_the_digits() {
+        assert!(Arguments::try_parse_from(["trefoil", "device", "confirm", "ab", "--yes"]).is_err());
+    }
 }

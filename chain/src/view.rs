@@ -381,6 +381,11 @@ impl View {
         self.root
     }
 
+    /// The root of the log at an earlier size, if this view has verified a checkpoint of that size.
+    pub fn seen_root(&self, size: u64) -> Option<Digest> {
+        self.seen.get(&size).copied()
+    }
+
     /// The newest block's header.
     pub fn header(&self) -> &Header {
         &self.header

@@ -114,7 +114,8 @@ pub struct Head {
     pub inclusion: Hashes,
     /// If the question named the size that the asker knows (`from`): the consistency proof from there (RFC 6962 §2.1.2);
     /// for a power of two with the root of that size in front, which the usual proof leaves out, so that it shows a
-    /// fork as well.
+    /// fork as well. Empty if the sizes are the same. Left out if nobody asked, and if `from` is 0 or larger than this
+    /// log: whoever has seen more than there is gets the smaller head, and knows that the log was rolled back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consistency: Option<Hashes>,
 }

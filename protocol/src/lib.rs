@@ -5,18 +5,20 @@
 //! the service keeps it (crate `service`), encryption (crate `client`).
 //!
 //! Reading order: [`api`] and its parts, [`members`] (whom a group may have, the one rule), [`confirm`] (how a device is
-//! let in), [`content`] (what a message says), [`relay`], [`history`], [`verification_code`], [`tame`]; [`refusal`],
-//! [`limits`], [`label`], [`id`], [`bytes`].
+//! let in), [`opaque`] (passwords), [`content`] (what a message says), [`gossip`], [`relay`], [`history`],
+//! [`verification_code`], [`tame`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
 
 pub mod api;
 pub mod bytes;
 pub mod confirm;
 pub mod content;
+pub mod gossip;
 pub mod history;
 pub mod id;
 pub mod label;
 pub mod limits;
 pub mod members;
+pub mod opaque;
 pub mod refusal;
 pub mod relay;
 pub mod tame;

@@ -11,6 +11,8 @@ pub const PAGE_ENTRIES: usize = 256;
 pub const MAX_ANSWER: usize = 1 << 20;
 /// Most entries that wait to be sealed at once: four full blocks. Beyond it the service answers `service.busy`.
 pub const MAX_QUEUED: usize = 16_384;
+/// Most connections that are open at once from one address, or one /64 network (attack 52). A device needs two.
+pub const MAX_CONNECTIONS: usize = 64;
 /// Below this part of the disk free, in percent, nothing is accepted (BLK-7).
 pub const MIN_FREE_PERCENT: u64 = 10;
 
@@ -34,6 +36,10 @@ pub struct Limits {
     pub accounts_an_hour: Option<NonZeroU32>,
     /// Handle lookups in a minute from one address (attack 31).
     pub lookups_a_minute: Option<NonZeroU32>,
+    /// Log-ins begun in a minute for one handle (attack 56).
+    pub logins_a_minute_for_handle: Option<NonZeroU32>,
+    /// Log-ins begun in a minute from one address that is not a loopback address (attack 56).
+    pub logins_a_minute_from_address: Option<NonZeroU32>,
 }
 
 impl Limits {
@@ -44,6 +50,8 @@ impl Limits {
         open_requests: NonZeroU32::new(1),
         accounts_an_hour: NonZeroU32::new(3),
         lookups_a_minute: NonZeroU32::new(60),
+        logins_a_minute_for_handle: NonZeroU32::new(10),
+        logins_a_minute_from_address: NonZeroU32::new(30),
     };
 
     /// No limit at all, for load tests.
@@ -53,6 +61,8 @@ impl Limits {
         open_requests: None,
         accounts_an_hour: None,
         lookups_a_minute: None,
+        logins_a_minute_for_handle: None,
+        logins_a_minute_from_address: None,
     };
 }
 

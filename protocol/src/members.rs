@@ -318,7 +318,7 @@ impl MembersBroken {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unavailable { .. } => "chain.unavailable",
+            Self::Unavailable { .. } => crate::refusal::UNAVAILABLE,
             Self::TooMany => crate::api::delivery::GROUP_FULL,
             _ => crate::api::delivery::LEAF_NOT_IN_CHAIN,
         }
@@ -326,7 +326,7 @@ impl MembersBroken {
 }
 
 /// GRP-1, in full: the leaves of each account are exactly its devices confirmed at the named place. Asked of a group
-/// that one is welcomed to or creates, after a member's commit, and before sending.
+/// that one is welcomed to, after a member's commit, and before sending.
 ///
 /// # Errors
 /// [`MembersBroken`].
@@ -338,6 +338,21 @@ pub fn check_group(group: &Composition, record: &Record<'_>) -> Result<(), Membe
         }
     }
     Ok(())
+}
+
+/// GRP-1 at the beginning: a new group has one leaf, a confirmed device of the one account that it names. The account's
+/// other devices come in with its first commit, after which [`check_group`] holds.
+///
+/// # Errors
+/// [`MembersBroken`].
+pub fn check_creation(group: &Composition, creator: &Leaf, record: &Record<'_>) -> Result<(), MembersBroken> {
+    check_form(group, record)?;
+    let standing = group.members.accounts.get(&creator.account).ok_or(MembersBroken::Leaves)?;
+    if group.epoch != 0 || group.leaves != [*creator] {
+        return Err(MembersBroken::Leaves);
+    }
+    let confirmed = devices_at(&creator.account, standing, record)?.contains(&(creator.device, creator.key));
+    if confirmed { Ok(()) } else { Err(MembersBroken::NotConfirmed { account: creator.account }) }
 }
 
 /// GRP-1 to GRP-4, for the commit that leads from one composition to the next.

@@ -5,6 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::accounts::{
+    DEVICE_REMOVED, DEVICE_UNCONFIRMED, LOGIN_REFUSED, PERMIT_INVALID, TOKEN_INVALID, TOKEN_REFUSED,
+};
+use crate::api::delivery::{GROUP_EXISTS, GROUP_UNKNOWN, NO_KEY_PACKAGE, REMOVED_LEAF, STALE_EPOCH};
+
 /// Somebody changed the account first: read, and sign again if it is still wanted.
 pub const CONFLICT: &str = "chain.conflict";
 /// More than the limits allow; `retry_after_s` says when to come back.
@@ -33,6 +38,8 @@ pub const MALFORMED: &str = "request.malformed";
 pub const NOT_FOUND: &str = "request.not_found";
 /// There is something at this path, and it takes another HTTP method.
 pub const METHOD: &str = "request.method";
+/// The record does not have what a commit names, or not yet.
+pub const UNAVAILABLE: &str = "chain.unavailable";
 /// A kind of entry that only the service itself makes.
 pub const NOT_PROPOSABLE: &str = "entry.not_proposable";
 
@@ -67,20 +74,28 @@ pub struct Problem {
     /// After how many seconds it makes sense to ask again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
+    /// With `mls.stale_epoch`: the group's current epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
 }
 
 /// HTTP status and kind of a code. Codes that are not listed are rules of the chain: 422.
 pub fn status_of(code: &str) -> (u16, Kind) {
     match code {
         MALFORMED | "entry.encoding" | "key.invalid" | "handle.charset" | "handle.length" => (400, Kind::Misuse),
+        // a bearer's secret is missing or has ended (RFC 9110 §15.5.2)
+        TOKEN_INVALID | PERMIT_INVALID => (401, Kind::Refused),
+        LOGIN_REFUSED | TOKEN_REFUSED | DEVICE_UNCONFIRMED | DEVICE_REMOVED => (403, Kind::Refused),
         NOT_FOUND => (404, Kind::Misuse),
+        GROUP_UNKNOWN | NO_KEY_PACKAGE => (404, Kind::Refused),
         METHOD => (405, Kind::Misuse),
         CONFLICT | "confirm.replayed" | "handle.taken" => (409, Kind::Refused),
+        STALE_EPOCH | REMOVED_LEAF | GROUP_EXISTS => (409, Kind::Refused),
         TOO_LARGE => (413, Kind::Misuse),
         RATE_LIMITED => (429, Kind::Refused),
-        BUSY | STARTING | STOPPING => (503, Kind::Unreachable),
+        BUSY | STARTING | STOPPING | UNAVAILABLE => (503, Kind::Unreachable),
         STORE_FULL => (507, Kind::Unreachable),
-        STORE_CORRUPT | STORE_IO | STORE_ROLLBACK | STORE_LOCKED => (500, Kind::Broken),
+        STORE_CORRUPT | STORE_IO | STORE_ROLLBACK | STORE_LOCKED | "service.fault" => (500, Kind::Broken),
         _ => (422, Kind::Refused),
     }
 }

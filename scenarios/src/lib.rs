@@ -11,4 +11,5 @@ pub mod lies;
 pub mod people;
 pub mod program;
 pub mod proxy;
+pub mod town;
 pub mod world;

@@ -4,7 +4,6 @@
 //! admitted is judged again by the sequencer against the newest state; only the signatures are not checked twice.
 
 use std::net::IpAddr;
-use std::sync::PoisonError;
 
 use chain::audit::BlockBroken;
 use chain::id::{AccountId, Digest, PublicKey};
@@ -17,6 +16,7 @@ use chain::sigchain::rules::REQUEST_LAPSES_AFTER_S;
 use protocol::limits::{DAY_S, MIN_FREE_PERCENT};
 use tokio::sync::oneshot;
 
+use crate::accounts::secret::Secret;
 use crate::disk::store::{Store, StoredEntry};
 use crate::http::refusal::Refusal;
 use crate::record::Record;
@@ -50,25 +50,56 @@ pub(crate) struct Submission {
 /// What a caller waits on.
 pub(crate) type Reply = oneshot::Receiver<Result<Accepted, Refusal>>;
 
+/// Entries that passed their checks and wait to be queued.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) entries: Vec<Entry>,
+    /// Signatures that hold.
+    pub(crate) checked: Vec<Claim>,
+    /// The account whose entry the caller proposed.
+    pub(crate) proposed: AccountId,
+}
+
+/// What becomes of a proposal that nothing speaks against.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// It is sealed already.
+    Sealed(Accepted),
+    /// It is to be queued.
+    New(Admitted),
+}
+
 impl Shared {
-    /// Admits one proposal and queues it.
-    pub(crate) fn submit(&self, bytes: &[u8], address: IpAddr) -> Result<Reply, Refusal> {
+    /// Admits one proposal and queues it. A new device of an account with a password shows a `permit`.
+    pub(crate) fn submit(&self, bytes: &[u8], permit: Option<&Secret>, address: IpAddr) -> Result<Reply, Refusal> {
+        match self.admit(Proposal::decode(bytes)?, permit, address)? {
+            Admission::Sealed(accepted) => Ok(answered(accepted)),
+            Admission::New(admitted) => self.queue(admitted),
+        }
+    }
+
+    /// Checks one proposal.
+    pub(crate) fn admit(
+        &self,
+        proposal: Proposal,
+        permit: Option<&Secret>,
+        address: IpAddr,
+    ) -> Result<Admission, Refusal> {
         let record = self.record()?;
         self.check_disk()?;
-        let proposal = Proposal::decode(bytes)?;
         if matches!(proposal.statement.body, Body::AccountReset { .. }) {
             return Err(Refusal::NotProposable);
         }
         if let Some(accepted) = self.sealed_before(&proposal)? {
-            return Ok(answered(accepted));
+            return Ok(Admission::Sealed(accepted));
         }
         let now_s = self.now_s();
-        let rates = || self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        let account = proposal.statement.position.account;
+        let proposed = proposal.statement.position.account;
         let opens_account = matches!(proposal.statement.body, Body::AccountCreated { .. });
         if opens_account {
-            rates().check_new_account(&self.limits, address, now_s)?;
+            self.rates().check_new_account(&self.limits, address, now_s)?;
         }
+        self.check_permit(&proposal, permit, now_s)?;
         let (entries, checked) = self.readers.with(|store| {
             let reads = Reads::new(store, None);
             self.check_limits(store, &reads, &proposal, now_s)?;
@@ -78,9 +109,9 @@ impl Shared {
             Ok::<_, Refusal>((entries, checked))
         })?;
         if opens_account {
-            rates().add_new_account(&self.limits, address, now_s);
+            self.rates().add_new_account(&self.limits, address, now_s);
         }
-        self.queue(entries, checked, account)
+        Ok(Admission::New(Admitted { entries, checked, proposed }))
     }
 
     /// A device whose answer was lost asks again: if the account's newest entry is this very proposal, the answer is the
@@ -103,12 +134,8 @@ impl Shared {
     }
 
     /// Hands checked entries to the sequencer.
-    pub(crate) fn queue(
-        &self,
-        entries: Vec<Entry>,
-        checked: Vec<Claim>,
-        proposed: AccountId,
-    ) -> Result<Reply, Refusal> {
+    pub(crate) fn queue(&self, admitted: Admitted) -> Result<Reply, Refusal> {
+        let Admitted { entries, checked, proposed } = admitted;
         let (reply, waiting) = oneshot::channel();
         self.propose(Submission { entries, checked, proposed, reply })?;
         Ok(waiting)

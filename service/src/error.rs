@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use chain::audit::BlockBroken;
 use protocol::refusal;
@@ -23,6 +24,14 @@ pub enum StartError {
         address: SocketAddr,
         /// What the system said.
         source: io::Error,
+    },
+    /// The certificate or its key is not usable.
+    #[error("{} cannot be used for TLS: {reason}", .file.display())]
+    Tls {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        reason: &'static str,
     },
     /// The database cannot be read or written.
     #[error("the database cannot be used")]
@@ -76,6 +85,7 @@ impl StartError {
             Self::Corrupt(_) => refusal::STORE_CORRUPT,
             Self::Rollback { .. } => refusal::STORE_ROLLBACK,
             Self::Socket { .. } => "service.socket",
+            Self::Tls { .. } => "service.tls",
             Self::BadOrigin | Self::OtherOrigin { .. } => "service.origin",
             Self::BadWitness(_) => "service.witness",
             Self::Stopped(stopped) => stopped.code(),

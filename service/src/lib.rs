@@ -4,12 +4,17 @@
 //! `trefoil serve`. Not in scope: witnesses and auditors (crate `witness`), clients, arguments and output (`app`).
 //!
 //! Reading order: `entries` (what a proposal has to pass) → `sequencer` (what goes into a block) → `sequencer/seal` (in
-//! which order a block reaches the disk) → `witnesses` (from sealed to published) → `lookup` (answers) → `http`.
-//! `start` and `sequencer/genesis` are how it begins, `record` and `nodes` what readers see, `disk` what is kept.
+//! which order a block reaches the disk) → `witnesses` (from sealed to published) → `lookup` (answers) → `http`
+//! (routes) → `http/connections` (how long a caller may keep it waiting) → `http/tls`. `accounts` says who asks:
+//! passwords, permits, tokens. `start` and `sequencer/genesis` are how it begins, `record` and `nodes` what readers see,
+//! `disk` what is kept.
 
+mod accounts;
+mod delivery;
 mod disk;
 mod entries;
 mod error;
+mod groups;
 mod http;
 mod lookup;
 mod nodes;
@@ -24,6 +29,8 @@ mod witnesses;
 
 pub use disk::folder::free_percent;
 pub use error::{Corrupt, SecondLook, StartError, Stopped};
+pub use http::connections::Patience;
+pub use http::tls::TlsFiles;
 pub use options::{Options, WitnessAddress};
 pub use service::Service;
 pub use shared::Clock;

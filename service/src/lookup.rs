@@ -1,7 +1,6 @@
 //! Answers about accounts, handles and the log: proofs under one head, taken at one moment, with what they prove.
 
 use std::net::IpAddr;
-use std::sync::PoisonError;
 
 use chain::encoding::Writer;
 use chain::handle::Handle;
@@ -10,23 +9,26 @@ use chain::map::{MapKey, MapProof, MapValue};
 use chain::sigchain::device_set::DeviceSet;
 use chain::sigchain::rules::RULE_SET;
 use chain::stamped::{StampedEntry, fold_stamped};
-use protocol::api::{AccountAnswer, ConsistencyAnswer, HandleAnswer, Head, SealedEntry, WellKnown, WitnessEntry};
+use protocol::api::{
+    AccountAnswer, ConsistencyAnswer, GenesisAnswer, HandleAnswer, HandleQuestion, Head, SealedEntry, WellKnown,
+    WitnessEntry,
+};
 use protocol::bytes::{Base64Url, Hashes};
 use protocol::limits::{MAX_REQUEST_BODY, PAGE_ENTRIES};
 
 use crate::http::refusal::Refusal;
-use crate::record::{At, Proven};
+use crate::record::{At, Proven, ProvenHead};
 use crate::shared::Shared;
 
 /// Most bytes of entries in one answer: with base64url and proofs it stays below 1 MiB.
 const MAX_PAGE_BYTES: usize = 600_000;
 
-fn head(proven: &Proven) -> Head {
+fn head(proven: ProvenHead) -> Head {
     Head {
-        checkpoint: proven.note.clone(),
+        checkpoint: proven.note,
         header: Base64Url(proven.header.encode()),
-        inclusion: Hashes(proven.inclusion.clone()),
-        consistency: None,
+        inclusion: Hashes(proven.inclusion),
+        consistency: proven.consistency.map(Hashes),
     }
 }
 
@@ -37,12 +39,31 @@ fn encode(proof: &MapProof) -> Base64Url {
 }
 
 impl Shared {
-    /// What the record says of an account, with its entries from sequence number `since` on.
-    pub(crate) fn account(&self, account: &AccountId, since: u64, at: At) -> Result<AccountAnswer, Refusal> {
+    /// What a first look needs, and what leads to it from the size that the asker knows.
+    pub(crate) fn genesis(&self, from: Option<u64>) -> Result<GenesisAnswer, Refusal> {
+        let record = self.record()?;
+        let (proven, inclusion) = record.prove_genesis(from).ok_or(Refusal::Starting)?;
+        Ok(GenesisAnswer {
+            head: head(proven),
+            genesis: Base64Url(record.genesis.encode()),
+            genesis_inclusion: Hashes(inclusion),
+            parameters: Base64Url(record.parameters.encode()),
+        })
+    }
+
+    /// What the record says of an account, with its entries from sequence number `since` on; its head with what leads
+    /// there from size `from`.
+    pub(crate) fn account(
+        &self,
+        account: &AccountId,
+        since: u64,
+        at: At,
+        from: Option<u64>,
+    ) -> Result<AccountAnswer, Refusal> {
         let key = MapKey(DeviceSet::map_key(account));
-        let proven = self.record()?.prove(at, &key).ok_or(Refusal::Starting)?;
+        let proven = self.record()?.prove(at, &key, from).ok_or(Refusal::Starting)?;
         let wanted = PAGE_ENTRIES.saturating_add(1);
-        let found = self.readers.with(|store| store.entries_since(account, since, proven.size, wanted))?;
+        let found = self.readers.with(|store| store.entries_since(account, since, proven.head.size, wanted))?;
         let mut entries = Vec::new();
         let (mut bytes, total) = (0_usize, found.len());
         for entry in found.into_iter().take(PAGE_ENTRIES) {
@@ -54,7 +75,8 @@ impl Shared {
         }
         let more = entries.len() < total;
         let record = Base64Url(self.record_of(account, &proven)?);
-        Ok(AccountAnswer { head: head(&proven), map_proof: encode(&proven.map_proof), record, entries, more })
+        let map_proof = encode(&proven.map_proof);
+        Ok(AccountAnswer { head: head(proven.head), map_proof, record, entries, more })
     }
 
     /// The device-set record that stands behind the proven value: the newest one, or, while a newer block waits for its
@@ -65,7 +87,7 @@ impl Shared {
         if let Some(set) = newest.filter(|set| MapValue(set.map_value()) == value) {
             return Ok(set.encode());
         }
-        let found = self.readers.with(|store| store.entries_since(account, 0, proven.size, usize::MAX))?;
+        let found = self.readers.with(|store| store.entries_since(account, 0, proven.head.size, usize::MAX))?;
         let stamped: Vec<_> =
             found.into_iter().map(|it| StampedEntry { block: it.block, time_s: it.time_s, entry: it.bytes }).collect();
         let folded = fold_stamped(None, &stamped, &self.record()?.parameters, &|_| None);
@@ -73,13 +95,14 @@ impl Shared {
     }
 
     /// Who holds a handle, by the published record. The work is the same for all handles (attack 31).
-    pub(crate) fn handle(&self, text: &str, address: IpAddr) -> Result<HandleAnswer, Refusal> {
+    pub(crate) fn handle(&self, question: &HandleQuestion, address: IpAddr) -> Result<HandleAnswer, Refusal> {
         let record = self.record()?;
         let now_s = self.now_s();
-        self.rates.lock().unwrap_or_else(PoisonError::into_inner).lookup(&self.limits, address, now_s)?;
-        let handle = Handle::parse(text)?;
+        self.rates().lookup(&self.limits, address, now_s)?;
+        let handle = Handle::parse(&question.handle)?;
         let (vrf_proof, label) = self.keys.vrf.prove(&handle)?;
-        let proven = record.prove(At::Published, &MapKey(Digest(label.0))).ok_or(Refusal::Starting)?;
+        let key = MapKey(Digest(label.0));
+        let proven = record.prove(At::Published, &key, question.from).ok_or(Refusal::Starting)?;
         let newest = self.readers.with(|store| store.handle(&label))?;
         let fits = |head: &chain::handle::HandleHead| Some(MapValue(head.value())) == proven.value;
         let handle_head = match newest.filter(fits) {
@@ -89,7 +112,7 @@ impl Shared {
             None => return Err(Refusal::Starting),
         };
         Ok(HandleAnswer {
-            head: head(&proven),
+            head: head(proven.head),
             vrf_proof: Base64Url(vrf_proof.as_bytes().to_vec()),
             label: label.to_string(),
             map_proof: encode(&proven.map_proof),

@@ -1,4 +1,4 @@
-//! What an operator may set. Eight settings; each says who would change it.
+//! What an operator may set. Ten settings; each says who would change it.
 
 use std::fmt;
 use std::io;
@@ -13,6 +13,8 @@ use protocol::limits::Limits;
 
 use crate::disk::folder::free_percent;
 use crate::error::StartError;
+use crate::http::connections::Patience;
+use crate::http::tls::TlsFiles;
 use crate::shared::Clock;
 
 /// The settings.
@@ -21,6 +23,8 @@ pub struct Options {
     pub data: PathBuf,
     /// Where to listen; `None` for a service that is only called in its own process. Everybody.
     pub listen: Option<SocketAddr>,
+    /// TLS on that address; `None` for plain HTTP, on loopback or behind a proxy. Who runs a service without a proxy.
+    pub tls: Option<TlsFiles>,
     /// The witnesses of a new log; for a log that is there, new addresses of its witnesses. Everybody.
     pub witnesses: Vec<WitnessAddress>,
     /// The origin of a new log; by default the address. Who runs a service under a name.
@@ -29,6 +33,8 @@ pub struct Options {
     pub heartbeat: Duration,
     /// How much one account or address may ask for. Who runs a load test.
     pub limits: Limits,
+    /// How long a connection may keep the service waiting. Tests.
+    pub patience: Patience,
     /// Seconds since 1970. Tests.
     pub clock: Clock,
     /// The free part of the disk in percent. Tests.
@@ -41,10 +47,12 @@ impl Options {
         Self {
             data: data.into(),
             listen: None,
+            tls: None,
             witnesses: Vec::new(),
             origin: None,
             heartbeat: Duration::from_secs(60),
             limits: Limits::PUBLIC,
+            patience: Patience::default(),
             clock: Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())),
             free_percent,
         }

@@ -41,13 +41,21 @@ pub(crate) enum At {
     Latest,
 }
 
-/// What is proven, taken at one moment.
+/// A head with what proves it, for somebody who knows nothing or an earlier size.
 #[derive(Debug)]
-pub(crate) struct Proven {
+pub(crate) struct ProvenHead {
     pub(crate) size: u64,
     pub(crate) note: String,
     pub(crate) header: Header,
     pub(crate) inclusion: Vec<Digest>,
+    /// From the size that the asker named; `None` if he named none, or one that the head is not behind.
+    pub(crate) consistency: Option<Vec<Digest>>,
+}
+
+/// What the map holds under a key, proven under a head that was taken at the same moment.
+#[derive(Debug)]
+pub(crate) struct Proven {
+    pub(crate) head: ProvenHead,
     pub(crate) map_proof: MapProof,
     pub(crate) value: Option<MapValue>,
 }
@@ -66,6 +74,8 @@ pub(crate) struct State {
 /// The record of one log.
 #[derive(Debug)]
 pub(crate) struct Record {
+    /// Header 0.
+    pub(crate) genesis: Header,
     /// What is in block 0.
     pub(crate) parameters: Parameters,
     state: RwLock<State>,
@@ -74,9 +84,9 @@ pub(crate) struct Record {
 
 impl Record {
     /// The record in the state that was found or begun.
-    pub(crate) fn new(parameters: Parameters, state: State) -> Self {
+    pub(crate) fn new(genesis: Header, parameters: Parameters, state: State) -> Self {
         let sizes = Sizes { sealed: state.log.size(), published: state.published.as_ref().map_or(0, |it| it.0) };
-        Self { parameters, state: RwLock::new(state), sizes: watch::Sender::new(sizes) }
+        Self { genesis, parameters, state: RwLock::new(state), sizes: watch::Sender::new(sizes) }
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -143,22 +153,21 @@ impl Record {
         state.tree.len(state.tree.newest()).unwrap_or_default()
     }
 
-    /// Proves a key under one of the two heads. `None` if nothing is published yet.
-    pub(crate) fn prove(&self, at: At, key: &MapKey) -> Option<Proven> {
+    /// Proves a key under one of the two heads, with the way there from the size that the asker knows. `None` if nothing
+    /// is published yet.
+    pub(crate) fn prove(&self, at: At, key: &MapKey, from: Option<u64>) -> Option<Proven> {
         let state = self.state();
-        let (size, note) = match at {
-            At::Published => state.published.clone()?,
-            At::Latest => state.heads.last_key_value().map(|(size, head)| (*size, head.note.clone()))?,
-        };
-        let head = state.heads.get(&size)?;
-        Some(Proven {
-            size,
-            note,
-            header: head.header.clone(),
-            inclusion: state.log.inclusion(size.checked_sub(1)?, size).ok()?,
-            map_proof: state.tree.prove(head.version, key).ok()?,
-            value: state.tree.get(head.version, key).ok()?,
-        })
+        let (head, version) = state.prove_head(at, from)?;
+        let (map_proof, value) = (state.tree.prove(version, key).ok()?, state.tree.get(version, key).ok()?);
+        Some(Proven { head, map_proof, value })
+    }
+
+    /// The published head and, under it, the inclusion proof of header 0. `None` if nothing is published yet.
+    pub(crate) fn prove_genesis(&self, from: Option<u64>) -> Option<(ProvenHead, Vec<Digest>)> {
+        let state = self.state();
+        let (head, _) = state.prove_head(At::Published, from)?;
+        let inclusion = state.log.inclusion(0, head.size).ok()?;
+        Some((head, inclusion))
     }
 
     /// Applies a block's changes to the map: gives the new version, its root, and the proof of the step.
@@ -204,6 +213,32 @@ impl Record {
 }
 
 impl State {
+    /// One of the two heads with its proofs, and the map's version under it.
+    fn prove_head(&self, at: At, from: Option<u64>) -> Option<(ProvenHead, Version)> {
+        let (size, note) = match at {
+            At::Published => self.published.clone()?,
+            At::Latest => self.heads.last_key_value().map(|(size, head)| (*size, head.note.clone()))?,
+        };
+        let SealedHead { header, version, .. } = self.heads.get(&size)?;
+        let inclusion = self.log.inclusion(size.checked_sub(1)?, size).ok()?;
+        let consistency = from.and_then(|from| self.consistency_with_root(from, size));
+        Some((ProvenHead { size, note, header: header.clone(), inclusion, consistency }, *version))
+    }
+
+    /// The consistency proof between two sizes (RFC 6962 §2.1.2), for a power of two with the root of that size in front.
+    /// `None` if `from` is 0 or larger: to somebody who has seen more than there is, nothing can be proven, and that the
+    /// answer is smaller than what he has seen tells him that the log was rolled back.
+    fn consistency_with_root(&self, from: u64, size: u64) -> Option<Vec<Digest>> {
+        if from == 0 || from > size {
+            return None;
+        }
+        let mut path = self.log.consistency(from, size).ok()?;
+        if from < size && from.is_power_of_two() {
+            path.insert(0, self.log.root_at(from)?);
+        }
+        Some(path)
+    }
+
     /// Heads below the published one serve nobody.
     fn forget_unneeded(&mut self) {
         let oldest = self.published.as_ref().map_or(0, |published| published.0);

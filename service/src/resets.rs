@@ -10,7 +10,7 @@ use chain::sigchain::broken::RuleBroken;
 use chain::sigchain::entry::{Proposal, SeenCheckpoint};
 
 use crate::disk::store::Store;
-use crate::entries::Reply;
+use crate::entries::{Admitted, Reply};
 use crate::http::refusal::Refusal;
 use crate::record::Record;
 use crate::sequencer::judge::Reads;
@@ -47,7 +47,7 @@ impl Shared {
             let checked = self.check(record, &reads, &entries, now_s)?;
             Ok::<_, Refusal>((entries, checked))
         })?;
-        self.queue(entries, checked, successor)
+        self.queue(Admitted { entries, checked, proposed: successor })
     }
 }
 

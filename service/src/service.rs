@@ -15,12 +15,16 @@ use chain::log::note::{NoteSigner, VerifierKey};
 use protocol::limits::MAX_QUEUED;
 use tokio::sync::{Semaphore, watch};
 
+use crate::accounts::Accounts;
+use crate::delivery::{Delivery, hints};
 use crate::disk::folder::{Folder, write_atomically};
 use crate::disk::keys::Keys;
 use crate::disk::store::{Readers, Store};
 use crate::disk::tiles;
 use crate::error::{StartError, Stopped};
 use crate::http;
+use crate::http::connections::{self, Patience};
+use crate::http::tls::{self, Tls};
 use crate::options::{Options, WitnessAddress};
 use crate::record::Record;
 use crate::sequencer::Sequencer;
@@ -31,16 +35,16 @@ use crate::start::{Found, PublicKeys, open_log};
 use crate::witnesses::client::WitnessClient;
 use crate::witnesses::{self, Gathering, Witness};
 
-/// How long requests that are under way may take after the service was asked to end.
-const GRACE: Duration = Duration::from_secs(5);
-
 /// A running service. It seals from its opening on; HTTP is answered in [`Service::run`].
 #[derive(Debug)]
 pub struct Service {
     shared: Arc<Shared>,
     listener: Option<TcpListener>,
+    tls: Option<Tls>,
+    patience: Patience,
     gathering: Arc<Gathering>,
     thread: Option<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl Service {
@@ -49,6 +53,7 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub fn open(options: Options) -> Result<Self, StartError> {
+        let tls = options.tls.as_ref().map(tls::open).transpose()?;
         let folder = Folder::open(&options.data)?;
         let store = Store::open(&folder.store())?;
         let listen = |address| TcpListener::bind(address).map_err(|source| StartError::Socket { address, source });
@@ -61,11 +66,15 @@ impl Service {
         let log_vkey = signer.verifier_key().clone();
         let public = PublicKeys { entry: (&keys.entry).into(), vrf: keys.vrf.public(), log: &log_vkey };
         let found = open_log(&folder, &store, &public)?;
+        let accounts = Accounts::open(&folder)?;
+        let (delivery, opened) = Delivery::open(folder.delivery())?;
         let (queue, receiver) = sync_channel(MAX_QUEUED);
         let shared = Arc::new(Shared {
-            readers: Readers::new(folder.store()),
+            readers: Readers::new(folder.store(), Store::open_reader),
             folder,
             keys,
+            accounts,
+            delivery,
             origin,
             log_vkey,
             clock: options.clock,
@@ -81,6 +90,7 @@ impl Service {
             reason: Mutex::new(None),
         });
         let beginning = begin(&shared, store, signer, found, options.witnesses)?;
+        let writer = opened.start(&shared)?;
         let gathering = Arc::new(Gathering::default());
         let thread = {
             let (shared, gathering) = (Arc::clone(&shared), Arc::clone(&gathering));
@@ -88,7 +98,15 @@ impl Service {
                 .name("sequencer".into())
                 .spawn(move || work_until_stopped(&shared, &gathering, beginning, receiver))?
         };
-        Ok(Self { shared, listener, gathering, thread: Some(thread) })
+        Ok(Self {
+            shared,
+            listener,
+            tls,
+            patience: options.patience,
+            gathering,
+            thread: Some(thread),
+            writer: Some(writer),
+        })
     }
 
     /// Where it listens.
@@ -125,23 +143,13 @@ impl Service {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let mut ended = self.shared.ended.subscribe();
-            let (ending, mut is_ending) = watch::channel(false);
             let until = async move {
                 tokio::select! {
                     () = shutdown => (),
                     _ = ended.wait_for(|ended| *ended) => (),
                 }
-                ending.send_replace(true);
             };
-            let router = self.router().into_make_service_with_connect_info::<SocketAddr>();
-            tokio::select! {
-                served = axum::serve(listener, router).with_graceful_shutdown(until).into_future() => served?,
-                // whoever never finishes a request does not keep the service from its end (attack 52)
-                () = async {
-                    is_ending.wait_for(|ending| *ending).await.map(drop).unwrap_or_default();
-                    tokio::time::sleep(GRACE).await;
-                } => (),
-            }
+            connections::serve(listener, self.tls.take(), self.router(), self.patience, until).await;
         } else {
             shutdown.await;
         }
@@ -166,6 +174,14 @@ impl Service {
         {
             self.shared.stop(Some(Stopped::Fault { what: "the sequencer" }));
         }
+        self.shared.delivery.end();
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            self.shared.stop(Some(Stopped::Fault { what: "the writer of deliveries" }));
+        }
+        // what could not be moved into the file stays in the log beside it, and is read from there
+        self.shared.accounts.settle().unwrap_or_default();
     }
 }
 
@@ -290,7 +306,8 @@ fn work(
             (sealer, witnesses)
         }
     };
-    let threads = witnesses::start(shared, gathering, witnesses)?;
+    let mut threads = witnesses::start(shared, gathering, witnesses)?;
+    threads.push(hints::start(shared)?);
     if let Some(record) = shared.record.get() {
         gathering.offer(record);
     }

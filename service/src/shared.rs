@@ -4,12 +4,14 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chain::log::note::VerifierKey;
 use protocol::limits::Limits;
 use tokio::sync::{Semaphore, watch};
 
+use crate::accounts::Accounts;
+use crate::delivery::Delivery;
 use crate::disk::folder::Folder;
 use crate::disk::keys::Keys;
 use crate::disk::store::Readers;
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) folder: Folder,
     pub(crate) readers: Readers,
     pub(crate) keys: Keys,
+    pub(crate) accounts: Accounts,
+    pub(crate) delivery: Delivery,
     pub(crate) origin: String,
     pub(crate) log_vkey: VerifierKey,
     pub(crate) clock: Clock,
@@ -71,6 +75,11 @@ impl Shared {
     /// The time.
     pub(crate) fn now_s(&self) -> u64 {
         (self.clock)()
+    }
+
+    /// How often who has asked.
+    pub(crate) fn rates(&self) -> MutexGuard<'_, Rates> {
+        self.rates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queues entries for the sequencer.

@@ -42,7 +42,7 @@ pub(crate) struct PublicKeys<'a> {
 /// Reads and checks the log in a folder; `None` if there is no block yet.
 pub(crate) fn open_log(folder: &Folder, store: &Store, keys: &PublicKeys<'_>) -> Result<Option<Found>, StartError> {
     let headers = read_headers(store)?;
-    let Some(newest) = headers.last().cloned() else {
+    let (Some(genesis), Some(newest)) = (headers.first().cloned(), headers.last().cloned()) else {
         // a published checkpoint without blocks: the records are gone, and a new log under the old key would be a fork
         let published = folder.checkpoint().try_exists()?;
         return if published { Err(Corrupt::Unreadable { what: "the list of blocks" }.into()) } else { Ok(None) };
@@ -61,7 +61,7 @@ pub(crate) fn open_log(folder: &Folder, store: &Store, keys: &PublicKeys<'_>) ->
         let note = if size == log.size() { note.clone() } else { String::new() };
         heads.insert(size, SealedHead { note, header: header.clone(), version });
     }
-    let record = Record::new(parameters, State { tree, log, heads, published });
+    let record = Record::new(genesis, parameters, State { tree, log, heads, published });
     Ok(Some(Found { record, newest, saved }))
 }
 

@@ -1,22 +1,71 @@
 //! One file per verb of the command line.
 
+pub(crate) mod agent;
 pub(crate) mod audit;
+pub(crate) mod chat;
+pub(crate) mod contact;
+pub(crate) mod device;
+pub(crate) mod doctor;
+pub(crate) mod joining;
+pub(crate) mod login;
+pub(crate) mod read;
 pub(crate) mod record;
+pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod signup;
+pub(crate) mod status;
 pub(crate) mod try_out;
 pub(crate) mod witness;
 
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
 
 /// Prints one line of result; a reader that went away ends nothing.
 pub(crate) fn say(line: impl std::fmt::Display) {
+    heard(line);
+}
+
+/// Prints one line; false if the reader went away.
+pub(crate) fn heard(line: impl std::fmt::Display) -> bool {
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).unwrap_or_default();
+    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+}
+
+/// Prints lines.
+pub(crate) fn say_all(lines: impl IntoIterator<Item = String>) {
+    lines.into_iter().for_each(say);
+}
+
+/// Prints a row as JSON.
+pub(crate) fn say_row(row: &impl Serialize) -> Result<(), Failure> {
+    row_text(row).map(say)
+}
+
+/// A row as JSON, on one line.
+pub(crate) fn row_text(row: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(row).map_err(Failure::broken)
+}
+
+/// True if a person reads what is printed.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Asks something that is no secret; the question goes to standard error.
+pub(crate) fn ask_line(question: &str) -> Result<String, Failure> {
+    let mut err = io::stderr().lock();
+    write!(err, "{question}").and_then(|()| err.flush()).unwrap_or_default();
+    let mut line = String::new();
+    match io::stdin().lock().read_line(&mut line) {
+        Ok(1..) => Ok(line.trim().to_owned()),
+        Ok(0) => Err(Failure::misuse("answer.missing", "nobody answered")),
+        Err(error) => Err(Failure::misuse("answer.missing", error)),
+    }
 }
 
 /// Seconds since 1970.

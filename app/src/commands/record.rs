@@ -15,9 +15,13 @@ use serde_json::json;
 
 use super::{now_s, say};
 use crate::failure::{Failure, Kind};
-use crate::keeping::{Kept, default_folder, origin_shown, remember_origin, replace};
+use crate::keeping::{Kept, origin_shown, remember_origin, replace};
+use crate::local::What;
+use crate::local::connection::Agent;
+use crate::local::rows::State;
 use crate::remote::{Remote, Seen, read_policy};
-use crate::words;
+use crate::settings::Settings;
+use crate::words::record as words;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -31,29 +35,14 @@ enum Verb {
     Show {
         /// A name, or an account id
         who: String,
-        /// Address of the service
-        #[arg(long, value_name = "URL", env = "TREFOIL_SERVICE")]
-        service: String,
-        /// Witness policy to hold it to; pinned at the first look. Without one, what the service itself says
-        #[arg(long, value_name = "FILE")]
-        policy: Option<PathBuf>,
         /// Folder that remembers what was seen
         #[arg(long, value_name = "DIR")]
         state: Option<PathBuf>,
-        /// One JSON object per line
-        #[arg(long)]
-        json: bool,
     },
     /// Checks an evidence file, offline
     Check {
         /// The file
         file: PathBuf,
-        /// The policy you trust: says whether the accused keys are the ones you know
-        #[arg(long, value_name = "FILE")]
-        policy: Option<PathBuf>,
-        /// One JSON object
-        #[arg(long)]
-        json: bool,
     },
     /// Lists the evidence that was kept, or copies one file of it
     Evidence {
@@ -65,37 +54,37 @@ enum Verb {
         /// Folder that remembers what was seen
         #[arg(long, value_name = "DIR")]
         state: Option<PathBuf>,
-        /// One JSON object per line
-        #[arg(long)]
-        json: bool,
     },
 }
 
-impl Arguments {
-    pub(crate) fn is_json(&self) -> bool {
-        match self.verb {
-            Verb::Show { json, .. } | Verb::Check { json, .. } | Verb::Evidence { json, .. } => json,
+/// Shows, checks or lists.
+pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    let policy = settings.policy.as_deref().map(read_policy).transpose()?;
+    let folder = |state: &Option<PathBuf>| state.clone().unwrap_or_else(|| settings.places.state().to_owned());
+    match &arguments.verb {
+        Verb::Show { who, state } => {
+            let service = service_of(who, settings)?;
+            let name = if who.parse::<AccountId>().is_ok() { who } else { who.split('@').next().unwrap_or(who) };
+            show(name, &service, policy, &folder(state), settings.json)
+        }
+        Verb::Check { file } => check(file, policy.as_ref(), settings.json),
+        Verb::Evidence { name, out, state } => {
+            evidence(&folder(state).join("evidence"), name.as_deref(), out.as_ref(), settings.json)
         }
     }
 }
 
-/// Shows, checks or lists.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    match &arguments.verb {
-        Verb::Show { who, service, policy, state, json } => {
-            let state = state.clone().unwrap_or_else(default_folder);
-            let policy = policy.as_deref().map(read_policy).transpose()?;
-            show(who, service, policy, &state, *json)
-        }
-        Verb::Check { file, policy, json } => {
-            let policy = policy.as_deref().map(read_policy).transpose()?;
-            check(file, policy.as_ref(), *json)
-        }
-        Verb::Evidence { name, out, state, json } => {
-            let folder = state.clone().unwrap_or_else(default_folder).join("evidence");
-            evidence(&folder, name.as_deref(), out.as_ref(), *json)
-        }
+/// The service that was asked for, the one after the `@`, or that of the profile.
+fn service_of(who: &str, settings: &Settings) -> Result<String, Failure> {
+    let missing = match settings.service_for(who) {
+        Err(failure) if failure.code == "service.missing" => failure,
+        found => return found,
+    };
+    if !settings.profile.folder.exists() {
+        return Err(missing);
     }
+    let state: State = Agent::opened(settings)?.ask(What::Status)?;
+    state.service.ok_or(missing)
 }
 
 fn show(who: &str, service: &str, policy: Option<Policy>, state: &Path, json: bool) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde_json::json;
-use service::{Options, Service, StartError, Stopped, WitnessAddress};
+use service::{Options, Service, StartError, Stopped, TlsFiles, WitnessAddress};
 
 use super::{asked_to_end, runtime, say};
 use crate::failure::{Failure, Kind};
@@ -17,6 +17,12 @@ pub(crate) struct Arguments {
     /// Address and port; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8400")]
     listen: SocketAddr,
+    /// Certificate for TLS, then those that lead to its issuer (PEM). Without it: plain HTTP, for this machine or a proxy
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// A witness: VKEY@URL, or a URL alone if it tells its key. Repeat for each
     #[arg(long, value_name = "WITNESS")]
     witness: Vec<String>,
@@ -35,20 +41,27 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let data = std::path::absolute(&arguments.data).map_err(Failure::broken)?;
     let mut options = Options::new(data);
     options.listen = Some(arguments.listen);
+    options.tls = tls_files(arguments.tls_cert, arguments.tls_key);
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
     options.witnesses = witnesses;
     options.origin = arguments.origin;
     let runtime = runtime()?;
     let service = Service::open(options).map_err(|error| refuse(&error))?;
     runtime.block_on(async {
         let end = asked_to_end();
-        announce(&service, arguments.json);
+        announce(&service, scheme, arguments.json);
         service.run(end).await.map_err(|stopped| ended(&stopped))
     })
 }
 
-fn announce(service: &Service, json: bool) {
+/// Both or none: the arguments require each other.
+fn tls_files(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Option<TlsFiles> {
+    certificate.zip(key).map(|(certificate, key)| TlsFiles { certificate, key })
+}
+
+fn announce(service: &Service, scheme: &str, json: bool) {
     let address = service.address().map(|address| address.to_string()).unwrap_or_default();
-    let url = format!("http://{address}");
+    let url = format!("{scheme}://{address}");
     let (vkey, policy) = (service.log_vkey().to_string(), service.policy_path().display().to_string());
     if json {
         say(json!({ "listening": address, "service": url, "log_vkey": vkey, "policy": policy }));
@@ -62,7 +75,9 @@ fn announce(service: &Service, json: bool) {
 
 fn refuse(error: &StartError) -> Failure {
     let kind = match error {
-        StartError::BadWitness(_) | StartError::BadOrigin | StartError::OtherOrigin { .. } => Kind::Misuse,
+        StartError::BadWitness(_) | StartError::BadOrigin | StartError::OtherOrigin { .. } | StartError::Tls { .. } => {
+            Kind::Misuse
+        }
         StartError::Locked => Kind::Refused,
         _ => Kind::Broken,
     };

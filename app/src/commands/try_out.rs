@@ -1,32 +1,20 @@
-//! `trefoil try`: the whole thing on one machine: a service, four witnesses and an auditor as processes of their own,
-//! and two people whose devices sign real entries over real sockets. Every sentence is printed after it was verified.
+//! `trefoil try`: the whole thing on one machine. A service, four witnesses and an auditor as processes of their own;
+//! Alice's device and Bob's two as real agents; the nine steps over real sockets. Every sentence is printed after it was
+//! verified.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod stage;
 
-use chain::account::ProvenAccount;
-use chain::handle::Handle;
-use chain::id::{AccountId, DeviceId, DeviceKeys, Digest};
-use chain::label;
-use chain::sigchain::body::{Answer, Body, Confirmer, ResetChoice};
-use chain::sigchain::entry::{Proposal, SeenCheckpoint, Statement};
-use chain::view::View;
-use ed25519_dalek::SigningKey;
-use protocol::api::EntryAccepted;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
 use super::{asked_to_end, runtime, say};
-use crate::failure::{Failure, Kind};
-use crate::keeping::Kept;
-use crate::remote::{Remote, read_policy};
+use crate::failure::Failure;
+use stage::{Speaker, Stage, program, text, unexpected};
 
-/// How many witnesses there are.
-const WITNESSES: usize = 4;
-/// How long service and witnesses may take until block 0 is cosigned.
-const START_WITHIN: Duration = Duration::from_secs(30);
+/// The password of everybody in the story.
+const PASSWORD: &str = "correct horse battery staple";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -39,345 +27,239 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = tempfile::Builder::new().prefix("trefoil-try-").tempdir().map_err(Failure::broken)?;
     let stage = Stage::set_up(folder.path())?;
-    let bob = play(&stage)?;
+    let story = Story::new(&stage)?;
+    story.play()?;
     stage.audit()?;
     if arguments.exit {
         say("Every step was verified.");
         return Ok(());
     }
     let _auditor = stage.follow()?;
-    let program = program()?;
-    let (program, service, policy) = (program.display(), &stage.service, stage.policy.display());
-    say("\nAll of it is still running. In another terminal:");
-    say(format_args!("  {program} record show bob --service {service} --policy {policy}"));
-    say(format_args!("  {program} record show {bob} --service {service} --json"));
-    say(format_args!("  {program} audit {service} --policy {policy}"));
-    say(format_args!("  curl {service}/checkpoint"));
-    say("Ctrl-C ends it and deletes its folder.");
+    story.say_what_to_type()?;
     runtime()?.block_on(async { asked_to_end().await });
     Ok(())
 }
 
-/// A process that ends with this one.
-struct Actor(Child);
-
-impl Drop for Actor {
-    fn drop(&mut self) {
-        // it may have ended by itself
-        self.0.kill().unwrap_or_default();
-        self.0.wait().map(drop).unwrap_or_default();
-    }
-}
-
-/// The running service and who watches it.
-struct Stage {
-    _actors: Vec<Actor>,
-    folder: PathBuf,
-    service: String,
-    policy: PathBuf,
-}
-
-impl Stage {
-    fn set_up(folder: &Path) -> Result<Self, Failure> {
-        let mut actors = Vec::new();
-        let mut witnesses = Vec::new();
-        for number in 1..=WITNESSES {
-            let data = folder.join(format!("witness-{number}")).display().to_string();
-            let name = format!("w{number}.example");
-            let ready = finish(&["witness", "init", "--data", &data, "--name", &name, "--json"])?;
-            witnesses.push((data, free_port()?, text(&ready, "witness_vkey")?));
-        }
-        let data = folder.join("service").display().to_string();
-        let mut arguments = vec!["serve", "--json", "--listen", "127.0.0.1:0", "--origin", "try.example/log", "--data"];
-        let addresses: Vec<_> =
-            witnesses.iter().map(|(_, port, vkey)| format!("{vkey}@http://127.0.0.1:{port}")).collect();
-        arguments.push(&data);
-        for address in &addresses {
-            arguments.extend(["--witness", address]);
-        }
-        let (service, ready) = start(&arguments)?;
-        actors.push(service);
-        let log = text(&ready, "log_vkey")?;
-        for (data, port, _) in &witnesses {
-            let listen = format!("127.0.0.1:{port}");
-            let (witness, _) = start(&["witness", "--json", "--data", data, "--listen", &listen, "--log", &log])?;
-            actors.push(witness);
-        }
-        let service = text(&ready, "service")?;
-        say(format_args!(
-            "A service is running at {service}, and {WITNESSES} witnesses beside it: three of the four have to"
-        ));
-        say("cosign each state of the record before anybody believes it.");
-        let policy = PathBuf::from(text(&ready, "policy")?);
-        Ok(Self { _actors: actors, folder: folder.to_owned(), service, policy })
-    }
-
-    /// Runs an auditor to its end.
-    fn audit(&self) -> Result<(), Failure> {
-        let policy = self.policy.display().to_string();
-        let last = finish(&["audit", &self.service, "--policy", &policy, "--json"])?;
-        if last.get("ok") != Some(&Value::Bool(true)) {
-            return Err(unexpected("the auditor found something"));
-        }
-        let number = |name: &str| last.get(name).and_then(Value::as_u64).unwrap_or_default();
-        say(format_args!(
-            "An auditor replayed all {} blocks from the first and checked every signature and every rule of {} entries.",
-            number("blocks"),
-            number("entries")
-        ));
-        Ok(())
-    }
-
-    /// Starts an auditor that goes on.
-    fn follow(&self) -> Result<Actor, Failure> {
-        let policy = self.policy.display().to_string();
-        let data = self.folder.join("auditor").display().to_string();
-        let arguments = ["audit", &self.service, "--policy", &policy, "--data", &data, "--follow", "--json"];
-        start(&arguments).map(|(actor, _)| actor)
-    }
-}
-
-/// A device: its two secret keys.
+/// One device of the story: a folder of its own, and an agent that works in it.
 struct Device {
-    chain: SigningKey,
-    mls: SigningKey,
+    home: PathBuf,
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // an agent that has ended by itself is no trouble
+        let agent = program().map(|program| {
+            let mut command = Command::new(program);
+            command.args(["agent", "--stop"]).env("TREFOIL_HOME", &self.home);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().map(drop)
+        });
+        agent.map(Result::unwrap_or_default).unwrap_or_default();
+    }
 }
 
 impl Device {
-    fn new() -> Result<Self, Failure> {
-        Ok(Self { chain: SigningKey::from_bytes(&random()?), mls: SigningKey::from_bytes(&random()?) })
+    fn command(&self, arguments: &[&str]) -> Result<Command, Failure> {
+        let mut command = Command::new(program()?);
+        command.args(arguments).arg("--json").env("TREFOIL_HOME", &self.home);
+        Ok(command)
     }
 
-    fn keys(&self) -> DeviceKeys {
-        DeviceKeys { chain: (&self.chain).into(), mls: (&self.mls).into() }
+    /// Runs a command to its end; its lines.
+    fn ask(&self, arguments: &[&str]) -> Result<Vec<Value>, Failure> {
+        let output = self.command(arguments)?.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+        let output = output.map_err(Failure::broken)?;
+        let name = arguments.first().unwrap_or(&"");
+        if !output.status.success() {
+            return Err(unexpected(&format!("`trefoil {name}` failed")));
+        }
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        lines.map_err(|_| unexpected(&format!("`trefoil {name}` printed a line that is no JSON")))
     }
 
-    fn id(&self) -> DeviceId {
-        self.keys().id()
+    /// The only line of a command.
+    fn ask_one(&self, arguments: &[&str]) -> Result<Value, Failure> {
+        self.ask(arguments)?.pop().ok_or_else(|| unexpected("a command said nothing"))
+    }
+
+    /// Waits until a text is there to read.
+    fn read(&self, with: &str, wanted: &str) -> Result<Value, Failure> {
+        let mut reader = Speaker::start(self.command(&["read", with, "--follow"])?)?;
+        loop {
+            let line = reader.next()?;
+            if line.get("text").and_then(Value::as_str) == Some(wanted) {
+                return Ok(line);
+            }
+        }
     }
 }
 
-/// Somebody who looks at the record and acts on what it proves.
-struct Person<'a> {
-    remote: &'a Remote,
-    kept: Kept,
-    view: View,
+/// The people and their devices.
+struct Story<'a> {
+    stage: &'a Stage,
+    alice: Device,
+    laptop: Device,
+    desktop: Device,
+    password: PathBuf,
 }
 
-impl<'a> Person<'a> {
-    fn new(stage: &Stage, remote: &'a Remote, name: &str) -> Result<Self, Failure> {
-        let view = first_look(stage, remote)?;
-        let kept = Kept::of(&stage.folder.join(name), &view.parameters().origin);
-        Ok(Self { remote, kept, view })
-    }
-
-    fn checkpoint(&self) -> SeenCheckpoint {
-        SeenCheckpoint { size: self.view.size(), root: self.view.root() }
-    }
-
-    fn look(&mut self, id: AccountId) -> Result<ProvenAccount, Failure> {
-        let (view, seen) = self.remote.account(&self.view, id, &self.kept)?;
-        let account = seen.ok_or_else(|| unexpected("the account is not there"))?.account;
-        self.kept.keep_account(&account)?;
-        self.view = view;
-        Ok(account)
-    }
-
-    fn sign_up(&mut self, device: &Device, name: &str) -> Result<(AccountId, EntryAccepted), Failure> {
-        let handle = Handle::parse(name).map_err(Failure::broken)?;
-        let (view, place) = self.remote.handle(&self.view, &handle, &self.kept)?;
-        self.view = view;
-        let body = Body::AccountCreated {
-            salt: random()?,
-            device: device.keys(),
-            reset_choice: ResetChoice::ThreeDays,
-            handle: Some(place.label),
-            predecessor: None,
+impl<'a> Story<'a> {
+    fn new(stage: &'a Stage) -> Result<Self, Failure> {
+        let password = stage.folder.join("password");
+        std::fs::write(&password, PASSWORD).map_err(Failure::broken)?;
+        let device = |name: &str| {
+            let home = stage.folder.join(name);
+            std::fs::create_dir_all(&home).map(|()| Device { home }).map_err(Failure::broken)
         };
-        let statement = Statement::opening(1, self.checkpoint(), body);
-        let account = statement.position.account;
-        Ok((account, self.propose(statement, device)?))
+        let (alice, laptop, desktop) = (device("alice")?, device("bob-laptop")?, device("bob-desktop")?);
+        Ok(Self { stage, alice, laptop, desktop, password })
     }
 
-    fn propose(&self, statement: Statement, device: &Device) -> Result<EntryAccepted, Failure> {
-        self.remote.propose(&self.sign(statement, device))
+    fn play(&self) -> Result<(), Failure> {
+        let bob = self.sign_up(&self.laptop, "bob", "laptop")?;
+        let laptop = text(&bob, "device")?;
+        say(format_args!("\n1  Bob signed up on his laptop, which made its own keys: device {laptop}."));
+        let block = number(&bob, "block")?;
+        say(format_args!(
+            "2  His account {} is in block {block} of the public record, under three witnesses.\n   The record holds no name of his, only a label.",
+            short(&text(&bob, "account")?)
+        ));
+        self.sign_up(&self.alice, "alice", "notebook")?;
+        self.first_message(&laptop)?;
+        let desktop = self.second_device(&laptop)?;
+        self.second_message(&laptop, &desktop)
     }
 
-    fn sign(&self, statement: Statement, device: &Device) -> Vec<u8> {
-        let origin = &self.view.parameters().origin;
-        Proposal::sign(statement, origin, &device.chain, Some(&device.mls)).encode()
+    fn sign_up(&self, device: &Device, handle: &str, name: &str) -> Result<Value, Failure> {
+        let (policy, password) = (self.stage.policy.display().to_string(), self.password.display().to_string());
+        let service = &self.stage.service;
+        device.ask_one(&[
+            "signup",
+            handle,
+            "--service",
+            service,
+            "--policy",
+            &policy,
+            "--name",
+            name,
+            "--password-file",
+            &password,
+        ])
     }
-}
 
-fn play(stage: &Stage) -> Result<AccountId, Failure> {
-    let remote = Remote::new(&stage.service)?;
-    let mut alice = Person::new(stage, &remote, "alice")?;
-    let mut bob = Person::new(stage, &remote, "bob")?;
-    let (laptop, phone) = (Device::new()?, Device::new()?);
-    let (_, sealed) = alice.sign_up(&Device::new()?, "alice")?;
-    say(format_args!(
-        "\n1  Alice opened an account. It is in block {}; the record shows no name, only a label.",
-        sealed.block
-    ));
-    let (account, sealed) = bob.sign_up(&laptop, "bob")?;
-    say(format_args!("2  Bob opened one on his laptop, device {} (block {}).", laptop.id(), sealed.block));
-    meet(&mut alice, account, &laptop)?;
-    let confirmation = join(&mut alice, &mut bob, account, &laptop, &phone)?;
-    leave(&mut alice, &mut bob, account, &laptop, &phone, &confirmation)?;
-    Ok(account)
-}
-
-/// Alice finds Bob by his name.
-fn meet(alice: &mut Person<'_>, account: AccountId, laptop: &Device) -> Result<(), Failure> {
-    let handle = Handle::parse("bob").map_err(Failure::broken)?;
-    let (view, place) = alice.remote.handle(&alice.view, &handle, &alice.kept)?;
-    alice.view = view;
-    if place.holder() != Some(account) {
-        return Err(unexpected("the name leads to somebody else"));
+    /// Steps 3 and 4.
+    fn first_message(&self, laptop: &str) -> Result<(), Failure> {
+        let sent = self.alice.ask_one(&["send", "bob", "Hello Bob!"])?;
+        expect_devices(&sent, &[laptop])?;
+        say("3  Alice wrote to bob. Her device looked his name up, verified his key against the record,");
+        say(format_args!("   and only then encrypted: to his device {}, and to nobody else.", short(laptop)));
+        self.laptop.read("alice", "Hello Bob!")?;
+        say("4  Bob read it on his laptop: \"Hello Bob!\"");
+        Ok(())
     }
-    let seen = alice.look(account)?;
-    expect_devices(&seen, &[laptop.id()])?;
-    say(format_args!(
-        "3  Alice looked up bob and verified it herself: block {}, one confirmed device. Were she to write now, she would\n   encrypt to that one.",
-        alice.view.header().number
-    ));
-    Ok(())
-}
 
-/// Bob's phone joins; gives the recorded confirmation.
-fn join(
-    alice: &mut Person<'_>,
-    bob: &mut Person<'_>,
-    account: AccountId,
-    laptop: &Device,
-    phone: &Device,
-) -> Result<Vec<u8>, Failure> {
-    let set = bob.look(account)?;
-    let commitments = [random()?, random()?, random()?].map(|nonce: [u8; 32]| commit(&nonce));
-    let body = Body::DeviceAdded { device: phone.keys(), commitments };
-    let sealed = bob.propose(set.set().following(body, bob.checkpoint()), phone)?;
-    let seen = alice.look(account)?;
-    expect_devices(&seen, &[laptop.id()])?;
-    say(format_args!(
-        "4  Bob's phone asked to join: device {} (block {}). The service agreed, and that is not",
-        phone.id(),
-        sealed.block
-    ));
-    say("   enough: Alice sees it waiting, and would still encrypt to the laptop only.");
-    let set = bob.look(account)?;
-    let pending = set.set().pending().get(&phone.id()).ok_or_else(|| unexpected("the phone does not wait"))?;
-    let answer = Answer { added: pending.added, device: phone.id(), signer: Confirmer::Device(laptop.id()) };
-    let statement = set.set().following(Body::DeviceConfirmed(answer), bob.checkpoint());
-    let confirmation = bob.sign(statement, laptop);
-    let sealed = bob.remote.propose(&confirmation)?;
-    let seen = alice.look(account)?;
-    expect_devices(&seen, &[laptop.id(), phone.id()])?;
-    say(format_args!(
-        "5  Bob's laptop confirmed it (block {}). Alice verified both signatures, the service's and the laptop's:",
-        sealed.block
-    ));
-    say("   now she would encrypt to two devices.");
-    Ok(confirmation)
-}
-
-/// Bob removes the phone; a service that tries to bring it back fails.
-fn leave(
-    alice: &mut Person<'_>,
-    bob: &mut Person<'_>,
-    account: AccountId,
-    laptop: &Device,
-    phone: &Device,
-    confirmation: &[u8],
-) -> Result<(), Failure> {
-    let set = bob.look(account)?;
-    let body = Body::DeviceRemoved { devices: vec![phone.id()], signer: laptop.id() };
-    let sealed = bob.propose(set.set().following(body, bob.checkpoint()), laptop)?;
-    expect_devices(&alice.look(account)?, &[laptop.id()])?;
-    say(format_args!(
-        "6  Bob lost the phone and removed it (block {}). Alice's next message would not reach it.",
-        sealed.block
-    ));
-    match bob.remote.propose(confirmation) {
-        Err(refused) if refused.code == "confirm.replayed" => {
-            say(
-                "7  Somebody sent the recorded confirmation again, to bring the phone back. Refused: confirm.replayed. Had the\n   service taken it, Alice and every auditor would have refused it by the same rule.\n",
-            );
-            Ok(())
+    /// Steps 5, 6 and 7.
+    fn second_device(&self, laptop: &str) -> Result<String, Failure> {
+        let (policy, password) = (self.stage.policy.display().to_string(), self.password.display().to_string());
+        let service = &self.stage.service;
+        let log_in = [
+            "login",
+            "bob",
+            "--service",
+            service,
+            "--policy",
+            &policy,
+            "--name",
+            "desktop",
+            "--password-file",
+            &password,
+            "--wait",
+            "60",
+        ];
+        let mut login = Speaker::start(self.desktop.command(&log_in)?)?;
+        let pending = login.next()?;
+        let desktop = text(&pending, "device")?;
+        say(format_args!("5  Bob logged in on his desktop, which made its own keys: device {desktop}."));
+        say("   The service has written it to the record. It waits, and can read nothing.");
+        let code = loop {
+            let line = login.next()?;
+            if line.get("event").and_then(Value::as_str) == Some("code") {
+                break text(&line, "code")?;
+            }
+        };
+        say("6  On the laptop a request appeared, with a field for six digits.");
+        self.laptop.ask(&["device", "confirm", &desktop, "--code", &code, "--history", "yes"])?;
+        let confirmed = login.next()?;
+        if confirmed.get("event").and_then(Value::as_str) != Some("confirmed") {
+            return Err(unexpected("the desktop was not confirmed"));
         }
-        Err(other) => Err(other),
-        Ok(_) => Err(unexpected("a replayed confirmation was accepted")),
+        let seen = self.entries_of_bob()?;
+        let entry = seen.iter().find(|it| it.get("kind").and_then(Value::as_str) == Some("DeviceConfirmed"));
+        let block = number(entry.ok_or_else(|| unexpected("no confirmation in the record"))?, "block")?;
+        say(format_args!(
+            "7  Bob typed the digits that the desktop showed ({code}); the laptop {} signed, block {block}.",
+            short(laptop)
+        ));
+        Ok(desktop)
     }
-}
 
-/// The first look, once the witnesses have cosigned block 0.
-fn first_look(stage: &Stage, remote: &Remote) -> Result<View, Failure> {
-    let patience = Instant::now();
-    loop {
-        let looked = read_policy(&stage.policy).and_then(|policy| remote.begin(policy));
-        match looked {
-            Err(_) if patience.elapsed() < START_WITHIN => std::thread::sleep(Duration::from_millis(50)),
-            looked => return looked,
+    fn entries_of_bob(&self) -> Result<Vec<Value>, Failure> {
+        let policy = self.stage.policy.display().to_string();
+        self.alice.ask(&["record", "show", "bob", "--service", &self.stage.service, "--policy", &policy])
+    }
+
+    /// Steps 8 and 9.
+    fn second_message(&self, laptop: &str, desktop: &str) -> Result<(), Failure> {
+        let sent = self.alice.ask_one(&["send", "bob", "Hello to all of you!"])?;
+        expect_devices(&sent, &[laptop, desktop])?;
+        say("8  Alice wrote again. Her device saw the new key, verified that the service and an older device of Bob's");
+        say("   have both signed it in the record, and encrypted to both.");
+        self.laptop.read("alice", "Hello to all of you!")?;
+        self.desktop.read("alice", "Hello to all of you!")?;
+        let old = self.desktop.read("alice", "Hello Bob!")?;
+        if old.get("from_history") != Some(&Value::Bool(true)) {
+            return Err(unexpected("the old message did not come from the laptop"));
         }
+        say("9  Bob read it on both. The desktop asked the laptop for the old messages and got them: \"Hello Bob!\"\n");
+        Ok(())
+    }
+
+    fn say_what_to_type(&self) -> Result<(), Failure> {
+        let program = program()?;
+        let (program, service, policy) = (program.display(), &self.stage.service, self.stage.policy.display());
+        say("\nAll of it is still running. In other terminals, as Alice:");
+        say(format_args!("  export TREFOIL_HOME={}", self.alice.home.display()));
+        say(format_args!("  {program} send bob \"how are you?\"; {program} read bob --follow"));
+        say("as Bob, on either device:");
+        say(format_args!(
+            "  export TREFOIL_HOME={}    # or {}",
+            self.laptop.home.display(),
+            self.desktop.home.display()
+        ));
+        say(format_args!("  {program} read alice; {program} device list; {program} status"));
+        say("and as anybody:");
+        say(format_args!("  {program} record show bob --service {service} --policy {policy}"));
+        say(format_args!("  {program} audit {service} --policy {policy}"));
+        say("Ctrl-C ends it and deletes its folder.");
+        Ok(())
     }
 }
 
-fn expect_devices(account: &ProvenAccount, expected: &[DeviceId]) -> Result<(), Failure> {
-    let mut found: Vec<_> = account.confirmed_devices().iter().map(|device| device.id()).collect();
+/// The message went to these devices and to no other.
+fn expect_devices(sent: &Value, expected: &[&str]) -> Result<(), Failure> {
+    let list = sent.get("encrypted_to").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut list: Vec<_> = list.iter().filter_map(Value::as_str).collect();
     let mut expected = expected.to_vec();
-    found.sort_unstable();
+    list.sort_unstable();
     expected.sort_unstable();
-    if found == expected { Ok(()) } else { Err(unexpected("the confirmed devices are others than they should be")) }
+    if list == expected { Ok(()) } else { Err(unexpected("the message went to other devices than it should")) }
 }
 
-fn commit(nonce: &[u8; 32]) -> Digest {
-    Digest::labelled(label::CODE_COMMITMENT, &[nonce])
+fn number(value: &Value, name: &str) -> Result<u64, Failure> {
+    value.get(name).and_then(Value::as_u64).ok_or_else(|| unexpected(&format!("{name} is missing")))
 }
 
-fn random() -> Result<[u8; 32], Failure> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(Failure::broken)?;
-    Ok(bytes)
-}
-
-fn unexpected(what: &str) -> Failure {
-    Failure::new(Kind::Broken, "try.unexpected", what)
-}
-
-fn program() -> Result<PathBuf, Failure> {
-    std::env::current_exe().map_err(Failure::broken)
-}
-
-/// A port that nobody listens on at the moment.
-fn free_port() -> Result<u16, Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(Failure::broken)?;
-    listener.local_addr().map(|address| address.port()).map_err(Failure::broken)
-}
-
-/// Starts a process and waits for its ready line.
-fn start(arguments: &[&str]) -> Result<(Actor, Value), Failure> {
-    let child = Command::new(program()?).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    let mut actor = Actor(child.map_err(Failure::broken)?);
-    let out = actor.0.stdout.take().ok_or_else(|| unexpected("a process without output"))?;
-    let mut lines = BufReader::new(out);
-    let mut line = String::new();
-    lines.read_line(&mut line).map_err(Failure::broken)?;
-    let ready = serde_json::from_str(&line)
-        .map_err(|_| unexpected(&format!("`trefoil {}` did not start", arguments.first().unwrap_or(&""))))?;
-    // what it says later is read and dropped, so that it never waits for a reader
-    std::thread::spawn(move || lines.lines().map_while(Result::ok).for_each(drop));
-    Ok((actor, ready))
-}
-
-/// Runs a process to its end and takes its last line.
-fn finish(arguments: &[&str]) -> Result<Value, Failure> {
-    let output = Command::new(program()?).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(Failure::broken)?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let last = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
-    last.ok_or_else(|| unexpected(&format!("`trefoil {}` failed", arguments.first().unwrap_or(&""))))
-}
-
-fn text(value: &Value, name: &str) -> Result<String, Failure> {
-    let text = value.get(name).and_then(Value::as_str).map(str::to_owned);
-    text.ok_or_else(|| unexpected(&format!("{name} is missing")))
+/// The beginning of an id.
+fn short(id: &str) -> String {
+    id.chars().take(8).collect()
 }

@@ -8,12 +8,14 @@
 //! POST /v1/entries           <- DeviceAdded, `Authorization: Bearer <permit>`
 //! POST /v1/tokens/challenge                                     -> Challenge
 //! POST /v1/tokens            <- TokenRequest                    -> Token
+//! GET  /v1/tokens            `Authorization: Bearer <token>`    -> TokenHolder
 //! ```
 //!
 //! The password is never seen by the service: OPAQUE (RFC 9807) with ristretto255, 3DH, SHA-512 and Argon2id. A log-in
 //! opens one thing, a `DeviceAdded` entry for that account; everything else is opened by a token, which a device of
 //! the account gets for a signature of its chain key. Start requests are answered alike for names that exist and names
-//! that do not.
+//! that do not. A sign-up can be started for an account that does not exist yet only: an answer for one that does would
+//! let everybody try passwords without the limits of a log-in.
 
 use chain::id::{AccountId, DeviceId, PublicKey, SignatureBytes};
 use serde::{Deserialize, Serialize};
@@ -121,7 +123,8 @@ pub struct LoggedIn {
     /// Whose it was; to be checked against the record by whoever relies on it.
     #[serde(with = "hex")]
     pub account: AccountId,
-    /// Lets one DeviceAdded entry of this account in, 32 bytes.
+    /// Lets one new device of this account in, 32 bytes: the device that it is first shown for, and that one again if
+    /// the answer was lost or the account changed in between.
     pub permit: Base64Url,
 }
 
@@ -146,6 +149,19 @@ pub struct TokenRequest {
     pub challenge: Base64Url,
     /// Its chain key's signature over [`token_request`].
     pub signature: Base64Url,
+}
+
+/// Whose token it is, by the newest sealed device set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenHolder {
+    /// The account.
+    #[serde(with = "hex")]
+    pub account: AccountId,
+    /// The device.
+    #[serde(with = "hex")]
+    pub device: DeviceId,
+    /// False while it waits for its confirmation.
+    pub confirmed: bool,
 }
 
 /// A token: `Authorization: Bearer <token, base64url>`.

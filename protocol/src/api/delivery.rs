@@ -55,6 +55,8 @@ pub const COMMIT_INVALID: &str = "mls.commit_invalid";
 pub const REMOVED_LEAF: &str = "mls.removed_leaf";
 /// There is no such group for this device.
 pub const GROUP_UNKNOWN: &str = "group.unknown";
+/// There is a group with this id already.
+pub const GROUP_EXISTS: &str = "group.exists";
 /// The group, or what is asked for, is larger than allowed.
 pub const GROUP_FULL: &str = "group.full";
 /// There is no key package of this device.

@@ -217,6 +217,37 @@ fn the_place_of_another_account_is_not_taken() {
     assert_eq!(refused, Err(MembersBroken::OtherRecord { account: scene.bob }));
 }
 
+/// GRP-1 at the beginning: the creator's leaf alone, although its account has another device.
+#[test]
+fn a_group_begins_with_one_confirmed_device_of_the_one_account_that_it_names() {
+    let scene = Scene::new();
+    let laptop = leaf(scene.bob, &scene.laptop);
+    let begun = |change: &dyn Fn(&mut Composition), creator: Leaf| {
+        let mut group = scene.world.group(&[scene.bob], &[scene.bob]);
+        (group.epoch, group.leaves) = (0, vec![laptop]);
+        change(&mut group);
+        check_creation(&group, &creator, &scene.world.record())
+    };
+    assert_eq!(begun(&|_| (), laptop), Ok(()));
+    let alices = Standing::of(scene.world.set(&scene.alice));
+    let (ghost, phone) = (Leaf { key: Device::new(66).keys().mls, ..laptop }, leaf(scene.bob, &scene.phones[1]));
+    let leaves = Err(MembersBroken::Leaves);
+    assert_eq!(begun(&|_| (), phone), leaves, "somebody else's leaf");
+    assert_eq!(begun(&|group| group.epoch = 1, laptop), leaves);
+    assert_eq!(begun(&|group| group.leaves.push(phone), laptop), leaves);
+    assert_eq!(begun(&|group| name(group, scene.alice, alices), laptop), leaves);
+    let not_confirmed = |account| Err(MembersBroken::NotConfirmed { account });
+    assert_eq!(begun(&|group| group.leaves = vec![ghost], ghost), not_confirmed(scene.bob));
+    let tablet = leaf(scene.alice, &scene.tablet);
+    let of_alice = |group: &mut Composition| {
+        group.members.accounts.clear();
+        name(group, scene.alice, alices);
+        group.leaves = vec![tablet];
+    };
+    assert_eq!(begun(&of_alice, tablet), not_confirmed(scene.alice));
+    assert_eq!(begun(&|group| group.members.log.root = Digest([9; 32]), laptop), Err(MembersBroken::GoesBack));
+}
+
 #[test]
 fn more_leaves_than_allowed_are_refused_as_such() {
     let scene = Scene::new();

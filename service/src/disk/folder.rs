@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! DATA/lock            held while a service runs
-//! DATA/keys/           the three secret keys, mode 0600
+//! DATA/keys/           the four secrets, mode 0600
 //! DATA/store.sqlite    records; its transactions are the points of no return
+//! DATA/accounts.sqlite password records, permits, tokens
+//! DATA/delivery.sqlite groups, messages and key packages until every device has them
 //! DATA/tree.snapshot   the map after one block, so that a start need not build it from records
 //! DATA/policy          the witness policy (C2SP tlog-policy), for clients
 //! DATA/public/         what any web server may serve: checkpoint, tile/..., block/<number>
@@ -47,6 +49,16 @@ impl Folder {
     /// The database.
     pub(crate) fn store(&self) -> PathBuf {
         self.root.join("store.sqlite")
+    }
+
+    /// The database of log-ins.
+    pub(crate) fn accounts(&self) -> PathBuf {
+        self.root.join("accounts.sqlite")
+    }
+
+    /// The database of deliveries.
+    pub(crate) fn delivery(&self) -> PathBuf {
+        self.root.join("delivery.sqlite")
     }
 
     /// A secret key.

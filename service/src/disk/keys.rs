@@ -1,7 +1,9 @@
-//! The service's three secret keys: one signs checkpoints, one signs entries, one places handles.
+//! The service's three secret keys: one signs checkpoints, one signs entries, one places handles; and the setup of
+//! OPAQUE, which passwords are checked with.
 //!
-//! Each is a file of mode 0600 with 64 hexadecimal digits, the seed. They are made at the first start, and on disk
-//! before anything is signed; a store with blocks and without keys does not start.
+//! A key is a file of mode 0600 with 64 hexadecimal digits, the seed; the setup one with four such lines. They are made
+//! at the first start, and on disk before anything is made with them; a store with blocks and without keys does not
+//! start, nor does a database of passwords without their setup.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -11,6 +13,7 @@ use chain::handle::VrfSecretKey;
 use chain::id::Digest;
 use chain::log::note::{KeyKind, NoteSigner};
 use ed25519_dalek::SigningKey;
+use protocol::opaque::server::Setup;
 use zeroize::Zeroizing;
 
 use crate::disk::folder::{Folder, write_secretly};
@@ -42,16 +45,46 @@ impl Keys {
     }
 }
 
+/// Reads the setup of OPAQUE, or makes it if there are no passwords yet.
+pub(crate) fn open_setup(folder: &Folder, may_make: bool) -> Result<Setup, StartError> {
+    let path = folder.key("opaque");
+    if may_make && !path.try_exists()? {
+        let setup = Setup::new(&mut |bytes| getrandom::fill(bytes).is_ok()).map_err(|_| StartError::NoRandomness)?;
+        write_digits(&path, &Zeroizing::new(setup.to_bytes()))?;
+    }
+    Setup::from_bytes(&read_digits(&path, "opaque")?).map_err(|_| StartError::BadKey { name: "opaque" })
+}
+
 fn open_seed(path: &Path, may_make: bool) -> Result<Zeroizing<[u8; 32]>, StartError> {
     let missing = !path.try_exists()?;
     if missing && may_make {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut_slice()).map_err(|_| StartError::NoRandomness)?;
-        let text = Zeroizing::new(format!("{}\n", Digest(*seed)));
-        write_secretly(path, text.as_bytes())?;
+        write_digits(path, seed.as_slice())?;
     }
+    let seed = read_digits(path, "seed")?;
+    let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| StartError::BadKey { name: "seed" })?;
+    Ok(Zeroizing::new(*seed))
+}
+
+/// Writes a secret as lines of 64 hexadecimal digits. Its length is a multiple of 32 bytes.
+fn write_digits(path: &Path, secret: &[u8]) -> Result<(), StartError> {
+    let mut text = Zeroizing::new(String::with_capacity(secret.len().saturating_mul(3)));
+    for part in secret.as_chunks::<32>().0 {
+        text.push_str(&Zeroizing::new(Digest(*part).to_string()));
+        text.push('\n');
+    }
+    Ok(write_secretly(path, text.as_bytes())?)
+}
+
+/// Reads what [`write_digits`] wrote.
+fn read_digits(path: &Path, name: &'static str) -> Result<Zeroizing<Vec<u8>>, StartError> {
     let mut text = Zeroizing::new(String::new());
-    File::open(path)?.take(128).read_to_string(&mut text)?;
-    let seed: Digest = text.trim_end().parse().map_err(|_| StartError::BadKey { name: "seed" })?;
-    Ok(Zeroizing::new(seed.0))
+    File::open(path)?.take(1_024).read_to_string(&mut text)?;
+    let mut secret = Zeroizing::new(Vec::with_capacity(text.len()));
+    for line in text.lines() {
+        let part: Digest = line.trim_end().parse().map_err(|_| StartError::BadKey { name })?;
+        secret.extend_from_slice(&part.0);
+    }
+    Ok(secret)
 }

@@ -253,22 +253,23 @@ fn decode_handle(bytes: &[u8]) -> Result<HandleHead, Corrupt> {
 
 /// Reading connections, one per thread that reads at the moment.
 #[derive(Debug)]
-pub(crate) struct Readers {
+pub(crate) struct Readers<C = Store> {
     path: std::path::PathBuf,
-    idle: Mutex<Vec<Store>>,
+    open: fn(&Path) -> Result<C, rusqlite::Error>,
+    idle: Mutex<Vec<C>>,
 }
 
-impl Readers {
-    /// No connection yet.
-    pub(crate) fn new(path: std::path::PathBuf) -> Self {
-        Self { path, idle: Mutex::new(Vec::new()) }
+impl<C> Readers<C> {
+    /// No connection yet; `open` makes one.
+    pub(crate) fn new(path: std::path::PathBuf, open: fn(&Path) -> Result<C, rusqlite::Error>) -> Self {
+        Self { path, open, idle: Mutex::new(Vec::new()) }
     }
 
     /// Lends a connection to `read`.
-    pub(crate) fn with<T, E: From<rusqlite::Error>>(&self, read: impl FnOnce(&Store) -> Result<T, E>) -> Result<T, E> {
+    pub(crate) fn with<T, E: From<rusqlite::Error>>(&self, read: impl FnOnce(&C) -> Result<T, E>) -> Result<T, E> {
         let idle = || self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let lent = idle().pop();
-        let store = lent.map_or_else(|| Store::open_reader(&self.path), Ok)?;
+        let store = lent.map_or_else(|| (self.open)(&self.path), Ok)?;
         let result = read(&store);
         idle().push(store);
         result

@@ -3,8 +3,13 @@
 //! Dynamic answers are `no-store`; only tiles and blocks, which never change, may be cached (attack 25). Whatever reads
 //! the store or checks signatures runs on the runtime's blocking threads.
 
+mod accounts;
+pub(crate) mod connections;
+mod delivery;
+mod push;
 pub(crate) mod rates;
 pub(crate) mod refusal;
+pub(crate) mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,7 +19,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Extension, Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chain::id::AccountId;
@@ -23,8 +28,9 @@ use protocol::api::{self, EntryAccepted, HandleQuestion};
 use protocol::limits::MAX_REQUEST_BODY;
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::secret::Secret;
 use crate::disk::folder::read_if_there;
-use crate::entries::{Accepted, Reply};
+use crate::entries::Accepted;
 use crate::http::refusal::Refusal;
 use crate::record::At;
 use crate::shared::Shared;
@@ -50,6 +56,9 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/accounts/{id}/reset", post(reset))
         .route(api::HANDLE_LOOKUP, post(handle))
         .route(api::CONSISTENCY, get(consistency))
+        .route(api::GENESIS, get(genesis))
+        .merge(accounts::router())
+        .merge(delivery::router())
         .fallback(|| std::future::ready(Refusal::NotFound))
         .method_not_allowed_fallback(|| std::future::ready(Refusal::Method))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BODY))
@@ -64,6 +73,9 @@ impl IntoResponse for Refusal {
         let mut response = (status, [(header::CONTENT_TYPE, api::PROBLEM_TYPE)], body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(after_s) = problem.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(after_s));
         }
@@ -161,13 +173,16 @@ enum Wait {
 async fn add_entry(
     State(shared): Service,
     peer: Peer,
+    headers: HeaderMap,
     asked: Result<Query<EntryQuery>, QueryRejection>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let (bytes, EntryQuery { wait }) = (body(bytes)?, query(asked)?);
-    let address = address(&peer);
-    let reply = blocking(Arc::clone(&shared), move |shared| shared.submit(&bytes, address)).await?;
-    sealed(&shared, reply, wait.is_some()).await
+    let (address, permit) = (address(&peer), Secret::of_bearer(&headers));
+    let submit = move |shared: &Shared| shared.submit(&bytes, permit.as_ref(), address);
+    let reply = blocking(Arc::clone(&shared), submit).await?;
+    let accepted = reply.await.map_err(|_| Refusal::Stopping)??;
+    sealed(&shared, accepted, wait.is_some()).await
 }
 
 async fn reset(
@@ -179,12 +194,12 @@ async fn reset(
     let (bytes, EntryQuery { wait }) = (body(bytes)?, query(asked)?);
     let account: AccountId = id.parse().map_err(|_| Refusal::Malformed { what: "the account id" })?;
     let reply = blocking(Arc::clone(&shared), move |shared| shared.submit_reset(&account, &bytes)).await?;
-    sealed(&shared, reply, wait.is_some()).await
+    let accepted = reply.await.map_err(|_| Refusal::Stopping)??;
+    sealed(&shared, accepted, wait.is_some()).await
 }
 
-/// Waits until the sequencer has sealed or refused.
-async fn sealed(shared: &Shared, reply: Reply, wait_for_quorum: bool) -> Answer {
-    let accepted: Accepted = reply.await.map_err(|_| Refusal::Stopping)??;
+/// Says where a sealed entry is, after a quorum if that is asked for.
+async fn sealed(shared: &Shared, accepted: Accepted, wait_for_quorum: bool) -> Answer {
     let record = shared.record()?;
     let mut sizes = record.watch();
     let covered = |published: u64| published > accepted.block;
@@ -214,6 +229,7 @@ struct AccountQuery {
     #[serde(default)]
     since: u64,
     at: Option<Latest>,
+    from: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -227,10 +243,10 @@ async fn account(
     Path(id): Path<String>,
     asked: Result<Query<AccountQuery>, QueryRejection>,
 ) -> Answer {
-    let AccountQuery { since, at } = query(asked)?;
+    let AccountQuery { since, at, from } = query(asked)?;
     let account: AccountId = id.parse().map_err(|_| Refusal::Malformed { what: "the account id" })?;
     let at = at.map_or(At::Published, |Latest::Latest| At::Latest);
-    json(&blocking(shared, move |shared| shared.account(&account, since, at)).await?)
+    json(&blocking(shared, move |shared| shared.account(&account, since, at, from)).await?)
 }
 
 async fn handle(State(shared): Service, peer: Peer, bytes: Result<Bytes, BytesRejection>) -> Answer {
@@ -238,7 +254,7 @@ async fn handle(State(shared): Service, peer: Peer, bytes: Result<Bytes, BytesRe
     let question: HandleQuestion =
         serde_json::from_slice(&bytes).map_err(|_| Refusal::Malformed { what: "the question" })?;
     let address = address(&peer);
-    json(&blocking(shared, move |shared| shared.handle(&question.handle, address)).await?)
+    json(&blocking(shared, move |shared| shared.handle(&question, address)).await?)
 }
 
 #[derive(Debug, Deserialize)]
@@ -251,4 +267,15 @@ struct ConsistencyQuery {
 async fn consistency(State(shared): Service, asked: Result<Query<ConsistencyQuery>, QueryRejection>) -> Answer {
     let ConsistencyQuery { from, to } = query(asked)?;
     json(&shared.consistency(from, to)?)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GenesisQuery {
+    from: Option<u64>,
+}
+
+async fn genesis(State(shared): Service, asked: Result<Query<GenesisQuery>, QueryRejection>) -> Answer {
+    let GenesisQuery { from } = query(asked)?;
+    json(&shared.genesis(from)?)
 }

@@ -1,8 +1,9 @@
-//! How often an address may ask: sliding windows in memory, forgotten within the hour.
+//! How often an address may ask, and how often for a name: sliding windows in memory, forgotten within the hour.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
+use chain::id::HandleLabel;
 use protocol::limits::{HOUR_S, Limits};
 
 use crate::http::refusal::Refusal;
@@ -10,17 +11,19 @@ use crate::http::refusal::Refusal;
 /// Most addresses that are remembered; beyond it the oldest windows are forgotten first.
 const MAX_ADDRESSES: usize = 65_536;
 
-/// Who asks: an IPv4 address, or the /64 network of an IPv6 address, since one customer has all of that.
-type Asker = [u8; 16];
+/// Who asks: an IPv4 address, or the /64 network of an IPv6 address, since one customer has all of that; or for what:
+/// half of a handle's label.
+pub(crate) type Asker = [u8; 16];
 
-fn asker(address: IpAddr) -> Asker {
+/// Who asks from an address.
+pub(crate) fn asker(address: IpAddr) -> Asker {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
         IpAddr::V6(v6) => (u128::from(v6) & !u128::from(u64::MAX)).to_be_bytes(),
     }
 }
 
-/// One kind of request, counted by address.
+/// One kind of request, counted by who asks.
 #[derive(Debug, Default)]
 struct Windows {
     times: BTreeMap<Asker, VecDeque<u64>>,
@@ -66,6 +69,8 @@ struct Limit {
 pub(crate) struct Rates {
     lookups: Windows,
     accounts: Windows,
+    logins_from: Windows,
+    logins_for: Windows,
 }
 
 impl Rates {
@@ -75,6 +80,26 @@ impl Rates {
         let limit = Limit { what: "lookups", max: max.get(), window_s: 60 };
         self.lookups.check(asker(address), now_s, &limit)?;
         self.lookups.add(asker(address), now_s, &limit);
+        Ok(())
+    }
+
+    /// Counts a log-in begun from an address (attack 56).
+    pub(crate) fn login_from(&mut self, limits: &Limits, address: IpAddr, now_s: u64) -> Result<(), Refusal> {
+        let max = limits.logins_a_minute_from_address.filter(|_| !address.to_canonical().is_loopback());
+        let Some(max) = max else { return Ok(()) };
+        let limit = Limit { what: "log-ins from this address", max: max.get(), window_s: 60 };
+        self.logins_from.check(asker(address), now_s, &limit)?;
+        self.logins_from.add(asker(address), now_s, &limit);
+        Ok(())
+    }
+
+    /// Counts a log-in begun for a handle (attack 56), whether or not somebody holds it.
+    pub(crate) fn login_for(&mut self, limits: &Limits, handle: &HandleLabel, now_s: u64) -> Result<(), Refusal> {
+        let Some(max) = limits.logins_a_minute_for_handle else { return Ok(()) };
+        let limit = Limit { what: "log-ins with this name", max: max.get(), window_s: 60 };
+        let name = handle.0.first_chunk().copied().unwrap_or_default();
+        self.logins_for.check(name, now_s, &limit)?;
+        self.logins_for.add(name, now_s, &limit);
         Ok(())
     }
 

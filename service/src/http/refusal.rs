@@ -2,10 +2,13 @@
 
 use chain::audit::BlockBroken;
 use chain::encoding::DecodeError;
+use protocol::api::{accounts, delivery};
+use protocol::members::MembersBroken;
 use protocol::refusal as code;
 use protocol::refusal::{Problem, status_of};
 
 use crate::error::Stopped;
+use crate::groups::GroupBroken;
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +46,7 @@ pub(crate) enum Refusal {
     #[error("an entry of this kind is made by the service only")]
     NotProposable,
     /// The body is too large.
-    #[error("a body has at most {} bytes", protocol::limits::MAX_REQUEST_BODY)]
+    #[error("the body is larger than allowed here")]
     TooLarge,
     /// Not of the interface's form.
     #[error("{what} is malformed")]
@@ -57,6 +60,48 @@ pub(crate) enum Refusal {
     /// Nothing there.
     #[error("there is nothing at this address")]
     NotFound,
+    /// Wrong password, or no such name, or no such log-in.
+    #[error("name and password do not fit")]
+    Login,
+    /// A new device without a log-in.
+    #[error("this account takes new devices with a fresh log-in only")]
+    NoPermit,
+    /// No token, or one that has ended.
+    #[error("the token is missing or has ended; ask for another")]
+    NoToken,
+    /// A token request that does not hold.
+    #[error("the signature or the challenge does not hold")]
+    TokenRefused,
+    /// A pending device asks for what only confirmed ones get.
+    #[error("this device waits for its confirmation on one of the account's other devices")]
+    Unconfirmed,
+    /// The account does not have this device any more.
+    #[error("this device is not, or no longer, one of the account's devices")]
+    Removed,
+    /// Not a valid group, commit, message or key package.
+    #[error(transparent)]
+    Group(#[from] GroupBroken),
+    /// Leaves that the record does not allow.
+    #[error(transparent)]
+    Members(#[from] MembersBroken),
+    /// Another commit was first, or the message is too old.
+    #[error("the group is at epoch {epoch}")]
+    StaleEpoch {
+        /// The current one.
+        epoch: u64,
+    },
+    /// SND-2.
+    #[error("the group has a device that the record has removed; commit first")]
+    RemovedLeaf,
+    /// No such group for this device.
+    #[error("there is no such group for this device")]
+    GroupUnknown,
+    /// Somebody else's group has this id.
+    #[error("there is a group with this id already")]
+    GroupExists,
+    /// No key package of this device.
+    #[error("there is no key package of this device")]
+    NoKeyPackage,
     /// The store fails; the service is ending.
     #[error("the store fails")]
     Broken(#[from] Stopped),
@@ -92,6 +137,19 @@ impl Refusal {
             Self::Malformed { .. } => code::MALFORMED,
             Self::NotFound => code::NOT_FOUND,
             Self::Method => code::METHOD,
+            Self::Login => accounts::LOGIN_REFUSED,
+            Self::NoPermit => accounts::PERMIT_INVALID,
+            Self::NoToken => accounts::TOKEN_INVALID,
+            Self::TokenRefused => accounts::TOKEN_REFUSED,
+            Self::Unconfirmed => accounts::DEVICE_UNCONFIRMED,
+            Self::Removed => accounts::DEVICE_REMOVED,
+            Self::Group(broken) => broken.code(),
+            Self::Members(broken) => broken.code(),
+            Self::StaleEpoch { .. } => delivery::STALE_EPOCH,
+            Self::RemovedLeaf => delivery::REMOVED_LEAF,
+            Self::GroupUnknown => delivery::GROUP_UNKNOWN,
+            Self::GroupExists => delivery::GROUP_EXISTS,
+            Self::NoKeyPackage => delivery::NO_KEY_PACKAGE,
             Self::Broken(stopped) => stopped.code(),
         }
     }
@@ -102,7 +160,7 @@ impl Refusal {
         let (status, kind) = status_of(code);
         let retry_after_s = match self {
             Self::RateLimited { retry_after_s, .. } => Some(*retry_after_s),
-            Self::Busy | Self::Starting => Some(1),
+            Self::Busy | Self::Starting | Self::Members(MembersBroken::Unavailable { .. }) => Some(1),
             _ => None,
         };
         let detail = match self {
@@ -111,6 +169,10 @@ impl Refusal {
             Self::Rule(BlockBroken::Handle { reason, .. }) => reason.to_string(),
             other => other.to_string(),
         };
-        Problem { problem_type: "about:blank".into(), status, code: code.into(), kind, detail, retry_after_s }
+        let epoch = match self {
+            Self::StaleEpoch { epoch } => Some(*epoch),
+            _ => None,
+        };
+        Problem { problem_type: "about:blank".into(), status, code: code.into(), kind, detail, retry_after_s, epoch }
     }
 }

@@ -97,7 +97,7 @@ pub(crate) fn seal(
     let tree = Tree::new();
     let version = tree.newest();
     let state = State { tree, log: LogNodes::default(), heads: std::collections::BTreeMap::new(), published: None };
-    let record = Record::new(parameters, state);
+    let record = Record::new(header.clone(), parameters, state);
     let note = sign(&record, &signer, &header)?;
     store.commit(&BlockRecords { header: &header, checkpoint: &note, entries: &[], accounts: &[], handles: &[] })?;
     record.add(SealedHead { note: note.clone(), header: header.clone(), version });

@@ -7,10 +7,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod accounts;
 mod entries;
 mod listener;
+mod looks;
 mod replay;
 mod restarts;
+mod tls;
 mod witness;
 mod witnesses;
 mod world;

@@ -67,7 +67,7 @@ fn a_log_without_its_keys_does_not_start() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::new();
     world.open().unwrap().close().unwrap();
-    for name in ["log", "entry", "vrf"] {
+    for name in ["log", "entry", "vrf", "opaque"] {
         let key = world.data.join("keys").join(name);
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
         let seed = fs::read(&key).unwrap();

@@ -1,4 +1,4 @@
-//! The sentences that people read about the record.
+//! What people read about the record.
 
 use std::time::Duration;
 

@@ -1,0 +1,240 @@
+//! What faces ask for: a look into the store, or a command to the client and what it becomes.
+
+use std::time::Duration;
+
+use chain::id::DeviceId;
+use client::query::{self, Phase};
+use client::step::{Command, Input, Joining, Secret};
+use serde_json::json;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::core::{Core, new_profile};
+use super::face::Reply;
+use super::waiting::{Goal, Waiting, code_event};
+use crate::failure::{Failure, Kind};
+use crate::local::rows::{Contact, Conversation, Device, LogInEvent, Message, Notice, State};
+use crate::local::{Join, What};
+
+/// How long a sign-up or log-in may take until it is in the record.
+const JOIN_WITHIN: Duration = Duration::from_secs(60);
+/// How long anything else may take before the face is told that it goes on by itself.
+const DONE_WITHIN: Duration = Duration::from_secs(30);
+
+impl Core {
+    /// Answers a face, now or later.
+    pub(super) fn asked(&mut self, what: What, reply: &Reply) {
+        if let Err(failure) = self.answer(what, reply) {
+            reply.fail(failure);
+        }
+    }
+
+    fn answer(&mut self, what: What, reply: &Reply) -> Result<(), Failure> {
+        match what {
+            What::Status => self.tell_status(reply),
+            What::Devices => self.list(reply, query::devices, Device::from),
+            What::Contacts => self.list(reply, query::contacts, Contact::from),
+            What::Conversations => self.list(reply, query::conversations, Conversation::from),
+            What::Notices => self.list(reply, query::notices, Notice::from),
+            What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
+            What::SignUp(join) => self.join(join, reply, Command::SignUp, |_| Goal::SignedUp),
+            What::LogIn(join) => {
+                self.code = None;
+                let goal = |wait_until| Goal::LoggedIn { is_pending: false, wait_until };
+                self.join(join, reply, Command::LogIn, goal)
+            }
+            What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
+            What::OpenRequest { device, wait_s } => self.open_request(&device, wait_s, reply),
+            What::Send { to, text, wait_s } => {
+                self.require_confirmed()?;
+                let until = Instant::now() + Duration::from_secs(wait_s);
+                self.command(Command::Send { to, text }, reply, Goal::Sent { row: None }, Some(until))
+            }
+            What::StartOver | What::NoticesRead { .. } => self.at_once(what, reply),
+            what => {
+                self.require_confirmed()?;
+                let command = self.command_of(what)?;
+                self.command(command, reply, Goal::Done, Some(Instant::now() + DONE_WITHIN))
+            }
+        }
+    }
+
+    /// The commands that end with "done".
+    fn command_of(&self, what: What) -> Result<Command, Failure> {
+        Ok(match what {
+            What::Confirm { device, code, history } => {
+                Command::Confirm { device: self.device(&device)?, code, history }
+            }
+            What::Refuse { device } => Command::Refuse { device: self.device(&device)? },
+            What::Remove { device } => Command::Remove { device: self.device(&device)? },
+            What::AddContact { handle } => Command::AddContact { handle },
+            What::NewChat { title, with } => Command::NewChat { title, with },
+            What::AddMembers { chat, with } => Command::AddMembers { chat, with },
+            What::RemoveMembers { chat, with } => Command::RemoveMembers { chat, with },
+            What::SendUnchecked { to } => Command::SendUnchecked { to },
+            _ => return Err(Failure::misuse("request.malformed", "this cannot be asked of the core")),
+        })
+    }
+
+    /// The commands that need nobody.
+    fn at_once(&mut self, what: What, reply: &Reply) -> Result<(), Failure> {
+        self.opened()?;
+        let command = match what {
+            What::NoticesRead { up_to } => Command::NoticesRead { up_to },
+            _ => Command::StartOver,
+        };
+        let output = self.step(Input::Command(command))?;
+        self.carry_out(output);
+        reply.done(&json!({}));
+        Ok(())
+    }
+
+    /// Hands a command to the client; whoever asked waits for the goal.
+    fn command(&mut self, command: Command, reply: &Reply, goal: Goal, until: Option<Instant>) -> Result<(), Failure> {
+        self.opened()?;
+        let output = self.step(Input::Command(command))?;
+        // it has to be there when the events of this very step are shown
+        let intent = output.intent;
+        if intent.is_none() && matches!(goal, Goal::Done) {
+            reply.done(&json!({}));
+        } else {
+            self.waiting.push(Waiting { reply: reply.clone(), goal, intent, until, lost: 0 });
+        }
+        self.carry_out(output);
+        Ok(())
+    }
+
+    fn join(
+        &mut self,
+        join: Join,
+        reply: &Reply,
+        command: impl FnOnce(Joining) -> Command,
+        goal: impl FnOnce(Option<Instant>) -> Goal,
+    ) -> Result<(), Failure> {
+        let status = self.opened()?.status()?;
+        if matches!(status.phase, Phase::Pending | Phase::Confirmed) {
+            let message = "this profile has an account already; --profile NAME makes another one beside it";
+            return Err(Failure::misuse("profile.in_use", message));
+        }
+        let now = Instant::now();
+        let goal = goal(join.wait_s.map(|seconds| now + Duration::from_secs(seconds)));
+        self.service = Some(join.service.clone());
+        let joining = Joining {
+            service: join.service,
+            handle: join.handle,
+            password: Secret(Zeroizing::new(join.password)),
+            device_name: join.device_name,
+            policy: join.policy,
+        };
+        self.command(command(joining), reply, goal, Some(now + JOIN_WITHIN))
+    }
+
+    fn await_confirmation(&mut self, wait_s: Option<u64>, reply: &Reply) -> Result<(), Failure> {
+        let open = self.opened()?;
+        let status = open.status()?;
+        let device = status.device.map(|it| it.to_string()).unwrap_or_default();
+        match status.phase {
+            Phase::Confirmed => {
+                reply.event(&LogInEvent::Confirmed { device, by_device: None, block: None });
+                reply.done(&json!({}));
+                return Ok(());
+            }
+            Phase::Pending => (),
+            Phase::New | Phase::Joining | Phase::Ended => return Err(new_profile()),
+        }
+        reply.event(&LogInEvent::Pending { device });
+        if let Some((code, by_device)) = &self.code {
+            reply.event(&code_event(code, *by_device, open));
+        }
+        let until = wait_s.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let goal = Goal::LoggedIn { is_pending: true, wait_until: until };
+        self.waiting.push(Waiting { reply: reply.clone(), goal, intent: None, until, lost: 0 });
+        Ok(())
+    }
+
+    fn open_request(&mut self, device: &str, wait_s: u64, reply: &Reply) -> Result<(), Failure> {
+        self.require_confirmed()?;
+        let device = self.device(device)?;
+        let rows = query::devices(&self.opened()?.store()).map_err(|error| Failure::from_store(&error))?;
+        let row = rows.into_iter().find(|row| row.device == device);
+        match row {
+            Some(row) if row.code_shown => reply.done(&json!({})),
+            Some(row) if row.state != "pending" => {
+                return Err(Failure::new(Kind::Refused, "confirm.answered", "this device does not wait to be let in"));
+            }
+            _ => {
+                let until = Instant::now() + Duration::from_secs(wait_s);
+                let goal = Goal::CodeShown(device);
+                return self.command(Command::OpenRequest { device }, reply, goal, Some(until));
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, with: Option<String>, limit: u32, follow: bool, reply: &Reply) -> Result<(), Failure> {
+        let open = self.opened()?;
+        if open.status()?.phase == Phase::New {
+            return Err(new_profile());
+        }
+        let rows = query::messages(&open.store(), with.as_deref(), limit);
+        for row in rows.map_err(|error| Failure::from_store(&error))? {
+            reply.event(&Message::from(row));
+        }
+        if follow {
+            let goal = Goal::Following { with };
+            self.waiting.push(Waiting { reply: reply.clone(), goal, intent: None, until: None, lost: 0 });
+        } else {
+            reply.done(&json!({}));
+        }
+        Ok(())
+    }
+
+    fn tell_status(&mut self, reply: &Reply) -> Result<(), Failure> {
+        match self.opened() {
+            Ok(open) => reply.done(&State::of(open.status()?, self.connection, self.offline_since_ms)),
+            Err(failure) if failure.code == "profile.new" => reply.done(&State::new_profile()),
+            Err(failure) => return Err(failure),
+        }
+        Ok(())
+    }
+
+    fn list<Found, Row: serde::Serialize>(
+        &self,
+        reply: &Reply,
+        ask: impl FnOnce(&client::Store<'_>) -> Result<Vec<Found>, client::Error>,
+        row: impl Fn(Found) -> Row,
+    ) -> Result<(), Failure> {
+        let found = ask(&self.opened()?.store()).map_err(|error| Failure::from_store(&error))?;
+        found.into_iter().for_each(|found| reply.event(&row(found)));
+        reply.done(&json!({}));
+        Ok(())
+    }
+
+    /// A device of the own account, by the beginning of its id.
+    fn device(&self, beginning: &str) -> Result<DeviceId, Failure> {
+        let rows = query::devices(&self.opened()?.store()).map_err(|error| Failure::from_store(&error))?;
+        let beginning = beginning.replace(' ', "").to_lowercase();
+        let mut fitting = rows.iter().map(|row| row.device).filter(|id| id.to_string().starts_with(&beginning));
+        match (fitting.next(), fitting.next()) {
+            (Some(device), None) if !beginning.is_empty() => Ok(device),
+            (None, _) => Err(Failure::new(Kind::Refused, "device.unknown", "you have no device whose id begins so")),
+            _ => Err(Failure::misuse("device.ambiguous", "several of your devices have an id that begins so")),
+        }
+    }
+
+    /// Only a confirmed device acts for its account.
+    fn require_confirmed(&self) -> Result<(), Failure> {
+        match self.opened()?.status()?.phase {
+            Phase::Confirmed => Ok(()),
+            Phase::Pending => {
+                let message = "this device waits to be let in; open Trefoil on one of your other devices";
+                Err(Failure::new(Kind::Waiting, "device.pending", message))
+            }
+            Phase::New | Phase::Joining => Err(new_profile()),
+            Phase::Ended => {
+                let message = "this device is no longer one of your account's; `trefoil login HANDLE` joins again";
+                Err(Failure::new(Kind::Refused, "device.removed", message))
+            }
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The one loop: something comes in, a transaction, a step, the commit; then what came out is sent and shown.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chain::id::DeviceId;
+use client::query::{self, Status};
+use client::step::{Answer, Event, Input, Output};
+use client::{Client, Store, StoreKey};
+use rusqlite::Connection;
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::Incoming;
+use super::face::Reply;
+use super::keeper::{Keeper, locked};
+use super::log::Log;
+use super::net::Net;
+use super::push::{Target, is_other};
+use super::waiting::{Verdict, Waiting};
+use crate::clock::now_ms;
+use crate::failure::{Failure, Kind};
+use crate::keeping::keep_evidence;
+use crate::local::What;
+use crate::local::rows::{self, KeyState};
+
+/// A wake-up is at least this far off, so that no mistake makes the loop spin.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
+/// And at most this far: after a jump of the clock it comes early, and costs a step.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
+/// Failed steps in a row after which the agent ends.
+const GIVE_UP_AFTER: u32 = 2;
+
+/// The ways out.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    pub(crate) net: Net,
+    pub(crate) push: watch::Sender<Option<Target>>,
+    pub(crate) log: Log,
+    /// Folder of evidence.
+    pub(crate) state: PathBuf,
+}
+
+/// An open store and the client over it.
+pub(crate) struct Open {
+    db: Connection,
+    client: Client,
+    key: StoreKey,
+}
+
+impl Open {
+    pub(super) fn new(database: &Path, key: StoreKey) -> Result<Self, client::Error> {
+        let db = Connection::open(database)?;
+        client::prepare(&db)?;
+        Ok(Self { db, client: Client::new(key.clone()), key })
+    }
+
+    /// The store, for reading.
+    pub(crate) fn store(&self) -> Store<'_> {
+        Store::reading(&self.db, &self.key)
+    }
+
+    /// The state of this device.
+    pub(crate) fn status(&self) -> Result<Status, Failure> {
+        query::status(&self.store(), now_ms()).map_err(|error| Failure::from_store(&error))
+    }
+
+    fn step(&mut self, input: Input) -> Result<Output, client::Error> {
+        let transaction = self.db.transaction()?;
+        let output = self.client.step(&transaction, now_ms(), input)?;
+        transaction.commit()?;
+        Ok(output)
+    }
+}
+
+/// The owner of a profile's connection and client.
+pub(crate) struct Core {
+    database: PathBuf,
+    keeper: Arc<Keeper>,
+    outside: Outside,
+    pub(super) open: Option<Open>,
+    /// Counts the clients: an answer to an earlier one is nobody's.
+    generation: u64,
+    /// Where requests go: the service of this account, or of the attempt to get one.
+    pub(super) service: Option<String>,
+    pub(super) waiting: Vec<Waiting>,
+    /// The digits that this device shows now, for a face that comes later.
+    pub(super) code: Option<(String, DeviceId)>,
+    pub(super) connection: rows::Connection,
+    pub(super) offline_since_ms: Option<u64>,
+    wake: Option<Instant>,
+    failed_steps: u32,
+    /// Why the agent has to end.
+    fatal: Option<Failure>,
+}
+
+impl Core {
+    /// Over a database that is opened later.
+    pub(crate) fn new(database: PathBuf, keeper: Arc<Keeper>, outside: Outside) -> Self {
+        Self {
+            database,
+            keeper,
+            outside,
+            open: None,
+            generation: 0,
+            service: None,
+            waiting: Vec::new(),
+            code: None,
+            connection: rows::Connection::Unknown,
+            offline_since_ms: None,
+            wake: None,
+            failed_steps: 0,
+            fatal: None,
+        }
+    }
+
+    /// Opens the store and takes the first step.
+    ///
+    /// # Errors
+    /// `store.*`.
+    pub(crate) fn open(&mut self, key: StoreKey) -> Result<(), Failure> {
+        let open = Open::new(&self.database, key).map_err(|error| Failure::from_store(&error))?;
+        // a key that does not fit is noticed here, before anything is written under it
+        self.service = open.status()?.service;
+        self.open = Some(open);
+        self.keeper.opened();
+        self.generation = self.generation.wrapping_add(1);
+        self.wake = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Runs until `end`, a face's wish, or a second failed step in a row.
+    ///
+    /// # Errors
+    /// What made it end.
+    pub(crate) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Incoming>,
+        end: impl Future<Output = ()>,
+    ) -> Result<(), Failure> {
+        self.outside.log.note("agent.started", u64::from(std::process::id()));
+        tokio::pin!(end);
+        let mut asked_to_stop = None;
+        while self.fatal.is_none() && asked_to_stop.is_none() {
+            let due = self.next_due();
+            tokio::select! {
+                () = &mut end => break,
+                incoming = inbox.recv() => match incoming {
+                    Some(Incoming::Asked { what: What::Stop, reply }) => asked_to_stop = Some(reply),
+                    Some(incoming) => self.take(incoming),
+                    None => break,
+                },
+                () = sleep_until(due) => self.time_passed(),
+            }
+        }
+        self.outside.log.note("agent.ended", u64::from(self.failed_steps));
+        if let Some(reply) = asked_to_stop {
+            reply.done(&json!({}));
+        }
+        self.fatal.map_or(Ok(()), Err)
+    }
+
+    fn take(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Asked { what, reply } => self.asked(what, &reply),
+            Incoming::Key { key, reply } => self.take_key(key, &reply),
+            Incoming::Answered { generation, id, answer } if generation == self.generation => {
+                self.note_connection(&answer);
+                self.step_and_carry_out(Input::Answer { id, answer });
+            }
+            Incoming::Answered { .. } => (),
+            Incoming::Connected => {
+                self.outside.log.note("push.connected", self.generation);
+                self.step_and_carry_out(Input::Tick);
+            }
+            Incoming::Delivered(delivery) => self.step_and_carry_out(Input::Delivered(delivery)),
+        }
+    }
+
+    fn take_key(&mut self, key: StoreKey, reply: &Reply) {
+        let opened = if self.open.is_some() { Ok(()) } else { self.open(key) };
+        match opened {
+            Ok(()) => reply.done(&json!({})),
+            Err(failure) => reply.fail(failure),
+        }
+    }
+
+    /// The open store.
+    ///
+    /// # Errors
+    /// `store.locked`, `profile.new`.
+    pub(super) fn opened(&self) -> Result<&Open, Failure> {
+        self.open.as_ref().ok_or_else(|| match self.keeper.state() {
+            KeyState::None => new_profile(),
+            KeyState::Locked | KeyState::Missing | KeyState::Open => locked(),
+        })
+    }
+
+    /// One step; nothing of it is sent or shown yet. Without a store there is nothing to do.
+    ///
+    /// # Errors
+    /// This program's or its disk's fault; the step is undone.
+    pub(super) fn step(&mut self, input: Input) -> Result<Output, Failure> {
+        let Some(open) = self.open.as_mut() else { return Ok(Output::default()) };
+        let error = match open.step(input) {
+            Ok(output) => {
+                self.failed_steps = 0;
+                return Ok(output);
+            }
+            Err(error) => error,
+        };
+        self.outside.log.note(error.code(), u64::from(self.failed_steps));
+        let failure = Failure::from_store(&error);
+        self.failed_steps = self.failed_steps.saturating_add(1);
+        let key = open.key.clone();
+        // what was in memory may not be what is on disk
+        self.open = None;
+        let reopened = self.open(key);
+        if self.failed_steps >= GIVE_UP_AFTER || reopened.is_err() {
+            self.fatal = Some(failure.clone());
+        }
+        Err(failure)
+    }
+
+    fn step_and_carry_out(&mut self, input: Input) {
+        if let Ok(output) = self.step(input) {
+            self.carry_out(output);
+        }
+    }
+
+    /// Sends and shows what came out of a step, after its commit.
+    pub(super) fn carry_out(&mut self, output: Output) {
+        for request in output.requests {
+            self.outside.net.send(self.service.as_deref(), self.generation, request);
+        }
+        self.wake = output.wake_at_ms.map(|at_ms| {
+            let wait = Duration::from_millis(at_ms.saturating_sub(now_ms()));
+            Instant::now() + wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+        });
+        for event in output.events {
+            self.show(&event);
+        }
+        self.point_push();
+    }
+
+    fn show(&mut self, event: &Event) {
+        match event {
+            Event::Code { code, by_device } => self.code = Some((code.clone(), *by_device)),
+            Event::Confirmed { .. } | Event::NotConfirmed { .. } | Event::Removed => self.code = None,
+            Event::Lie { evidence, .. } => {
+                let kept = evidence.is_empty() || keep_evidence(&self.outside.state, evidence).is_ok();
+                self.outside.log.note("lie.seen", u64::from(kept));
+            }
+            _ => (),
+        }
+        let Some(open) = &self.open else { return };
+        let offline_since_ms = self.offline_since_ms;
+        self.waiting.retain_mut(|it| !it.is_gone() && it.see(event, open, offline_since_ms) == Verdict::Stay);
+    }
+
+    /// Tells the push connection where to listen now.
+    fn point_push(&mut self) {
+        let (Some(open), Some(service)) = (&self.open, &self.service) else { return };
+        let Ok(listening) = open.client.listening(&open.store()) else { return };
+        let target = listening.map(|listening| Target { service: service.clone(), listening });
+        self.outside.push.send_if_modified(|before| {
+            let is_other = is_other(before.as_ref(), target.as_ref());
+            *before = target;
+            is_other
+        });
+    }
+
+    fn note_connection(&mut self, answer: &Answer) {
+        let is_lost = matches!(answer, Answer::Unreachable);
+        if is_lost {
+            self.offline_since_ms.get_or_insert_with(now_ms);
+        } else {
+            self.offline_since_ms = None;
+        }
+        self.connection = if is_lost { rows::Connection::Offline } else { rows::Connection::Online };
+        let Some(open) = &self.open else { return };
+        let offline_since_ms = self.offline_since_ms;
+        self.waiting.retain_mut(|it| it.note_answer(is_lost, open, offline_since_ms) == Verdict::Stay);
+    }
+
+    fn next_due(&self) -> Instant {
+        let deadlines = self.waiting.iter().filter_map(Waiting::until).chain(self.wake);
+        deadlines.min().unwrap_or_else(|| Instant::now() + LONGEST_SLEEP)
+    }
+
+    fn time_passed(&mut self) {
+        let now = Instant::now();
+        if self.wake.is_some_and(|wake| wake <= now) {
+            self.wake = None;
+            self.step_and_carry_out(Input::Tick);
+        }
+        let Some(open) = &self.open else { return };
+        let offline_since_ms = self.offline_since_ms;
+        self.waiting.retain(|it| {
+            let is_due = it.until().is_some_and(|until| until <= now);
+            if is_due {
+                it.expire(open, offline_since_ms);
+            }
+            !is_due
+        });
+    }
+}
+
+/// A profile without an account.
+pub(super) fn new_profile() -> Failure {
+    let message =
+        "this profile has no account yet: `trefoil signup HANDLE` opens one, `trefoil login HANDLE` joins yours";
+    Failure::new(Kind::Misuse, "profile.new", message)
+}

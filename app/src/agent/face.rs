@@ -1,0 +1,144 @@
+//! The socket: who connects is checked to be the same user, and each line becomes a request to the core.
+
+use std::sync::Arc;
+
+use client::StoreKey;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use super::Incoming;
+use super::keeper::Keeper;
+use crate::failure::Failure;
+use crate::local::rows::Hello;
+use crate::local::{Ask, Line, MAX_LINE, Says, VERSION, What};
+
+/// Where the answers to one request go.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    id: u64,
+    lines: mpsc::UnboundedSender<Line>,
+}
+
+impl Reply {
+    /// Something, and more follows.
+    pub(crate) fn event(&self, row: &impl Serialize) {
+        self.say(Says::Event(value(row)));
+    }
+
+    /// The end, and it went well.
+    pub(crate) fn done(&self, row: &impl Serialize) {
+        self.say(Says::Done(value(row)));
+    }
+
+    /// The end, and it did not.
+    pub(crate) fn fail(&self, failure: Failure) {
+        self.say(Says::Error(failure.into()));
+    }
+
+    /// True if nobody listens any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lines.is_closed()
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test() -> (Self, mpsc::UnboundedReceiver<Line>) {
+        let (lines, read) = mpsc::unbounded_channel();
+        (Self { id: 1, lines }, read)
+    }
+
+    fn say(&self, says: Says) {
+        // who hung up wants no answer
+        self.lines.send(Line { id: self.id, says }).unwrap_or_default();
+    }
+}
+
+fn value(row: &impl Serialize) -> Value {
+    serde_json::to_value(row).unwrap_or_default()
+}
+
+/// Takes in connections until the core has ended.
+pub(crate) async fn run(listener: UnixListener, keeper: Arc<Keeper>, core: mpsc::Sender<Incoming>) {
+    while !core.is_closed() {
+        // a connection that broke before it was taken in is nobody's
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let own = rustix::process::geteuid().as_raw();
+        if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
+            tokio::spawn(serve(stream, Arc::clone(&keeper), core.clone()));
+        }
+    }
+}
+
+async fn serve(stream: UnixStream, keeper: Arc<Keeper>, core: mpsc::Sender<Incoming>) {
+    let (reading, mut writing) = stream.into_split();
+    let (lines, mut to_write) = mpsc::unbounded_channel::<Line>();
+    let writer = tokio::spawn(async move {
+        while let Some(line) = to_write.recv().await {
+            let Ok(mut bytes) = serde_json::to_vec(&line) else { return };
+            bytes.push(b'\n');
+            if writing.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut reader = BufReader::new(reading);
+    let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
+    loop {
+        let mut line = Zeroizing::new(Vec::new());
+        let read = (&mut reader).take(limit).read_until(b'\n', &mut line).await;
+        if read.is_err() || line.pop() != Some(b'\n') {
+            break;
+        }
+        match serde_json::from_slice::<Ask>(&line) {
+            Ok(ask) => {
+                let reply = Reply { id: ask.id, lines: lines.clone() };
+                if asked(ask.what, reply, &keeper, &core).await.is_err() {
+                    break;
+                }
+            }
+            Err(_) => {
+                let failure = Failure::misuse("request.malformed", "this line is no request");
+                Reply { id: 0, lines: lines.clone() }.fail(failure);
+            }
+        }
+    }
+    // nobody reads any more; what was set going goes on
+    writer.abort();
+}
+
+/// What concerns the key is answered here, everything else by the core. `Err`: the core has ended.
+async fn asked(what: What, reply: Reply, keeper: &Arc<Keeper>, core: &mpsc::Sender<Incoming>) -> Result<(), Ended> {
+    match what {
+        What::Hello => {
+            let hello = Hello { version: VERSION.to_owned(), key: keeper.state(), process: std::process::id() };
+            reply.done(&hello);
+            Ok(())
+        }
+        What::Unlock { passphrase } => {
+            let key = keeper.unlock(Zeroizing::new(passphrase)).await;
+            open(key, reply, core).await
+        }
+        What::NewKey { passphrase } => {
+            let key = keeper.create(passphrase.map(Zeroizing::new)).await;
+            open(key, reply, core).await
+        }
+        what => core.send(Incoming::Asked { what, reply }).await.map_err(|_| Ended),
+    }
+}
+
+async fn open(key: Result<StoreKey, Failure>, reply: Reply, core: &mpsc::Sender<Incoming>) -> Result<(), Ended> {
+    match key {
+        Ok(key) => core.send(Incoming::Key { key, reply }).await.map_err(|_| Ended),
+        Err(failure) => {
+            reply.fail(failure);
+            Ok(())
+        }
+    }
+}
+
+/// The core has ended, and with it the agent.
+#[derive(Debug)]
+struct Ended;

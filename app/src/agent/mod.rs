@@ -1,0 +1,150 @@
+//! The agent: one process per profile that owns its keys, database and network. Everything else is a face of it.
+//!
+//! ```text
+//!  face (socket) ──┐                                        ┌──► net   requests, answers come back
+//!  net  (answers) ─┼──► core: transaction, step, COMMIT ────┼──► faces events
+//!  push (frames) ──┘                                        └──► push  where to listen
+//! ```
+//!
+//! [`core`] alone has the connection and the client. Nothing is sent or shown before the commit. A step that fails
+//! through this program's or its disk's fault is rolled back and the client made anew from what is on disk; if the next
+//! one fails too, the agent ends and says why.
+
+mod asked;
+mod core;
+mod face;
+mod keeper;
+mod log;
+mod net;
+mod push;
+mod waiting;
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use client::StoreKey;
+use client::step::{Answer, RequestId};
+use protocol::api::delivery::Delivery;
+use rustix::fs::Mode;
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, watch};
+use zeroize::Zeroizing;
+
+use self::face::Reply;
+use self::keeper::Keeper;
+use self::log::Log;
+use crate::commands::{asked_to_end, runtime};
+use crate::failure::{Failure, Kind};
+use crate::local::What;
+use crate::local::rows::KeyState;
+use crate::places::{Profile, make_private};
+use crate::tls::Trusted;
+
+/// What may wait for the core at once; more than that, and the senders wait.
+const INBOX: usize = 256;
+
+/// What comes in. No `Debug`: it holds texts and secrets.
+pub(crate) enum Incoming {
+    /// A face wants something.
+    Asked { what: What, reply: Reply },
+    /// The store can be opened.
+    Key { key: StoreKey, reply: Reply },
+    /// The service answered, or nobody did, a request of the client with this number.
+    Answered { generation: u64, id: RequestId, answer: Answer },
+    /// The push connection is open.
+    Connected,
+    /// It brought something.
+    Delivered(Delivery),
+}
+
+/// What an agent needs to know. No `Debug`: it holds a secret.
+pub(crate) struct Options {
+    pub(crate) profile: Profile,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Opens the store at once.
+    pub(crate) passphrase: Option<Zeroizing<String>>,
+}
+
+/// Serves a profile until asked to end; `ready` is called when the socket is there.
+///
+/// # Errors
+/// `agent.running`, `store.locked`, `store.*`, `socket.io`.
+pub(crate) fn run(options: Options, ready: impl FnOnce()) -> Result<(), Failure> {
+    // whatever this process makes is its user's alone
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    let profile = &options.profile;
+    make_private(&profile.folder)?;
+    let lock = lock(profile)?;
+    let trusted = options.ca_file.as_deref().map(Trusted::read).transpose()?;
+    let log = Log::open(&profile.log)?;
+    let database = profile.folder.join("store.sqlite");
+    let keeper = Arc::new(Keeper::of(&profile.folder, &database));
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
+        let end = asked_to_end();
+        let (to_core, inbox) = mpsc::channel(INBOX);
+        let (to_push, targets) = watch::channel(None);
+        let net = net::Net::new(trusted.as_ref(), to_core.clone());
+        let outside = core::Outside { net, push: to_push, log, state: profile.state.clone() };
+        let mut core = core::Core::new(database, Arc::clone(&keeper), outside);
+        if let Some(key) = first_key(&keeper, options.passphrase).await? {
+            core.open(key)?;
+        }
+        let listener = listen(profile)?;
+        tokio::spawn(push::run(targets, trusted, to_core.clone()));
+        tokio::spawn(face::run(listener, keeper, to_core));
+        ready();
+        core.run(inbox, end).await
+    });
+    // a socket that stays behind is replaced by the next agent
+    std::fs::remove_file(&profile.socket).unwrap_or_default();
+    runtime.shutdown_background();
+    drop(lock);
+    ended
+}
+
+/// The key, if the store can be opened without asking anybody.
+async fn first_key(keeper: &Keeper, passphrase: Option<Zeroizing<String>>) -> Result<Option<StoreKey>, Failure> {
+    match (keeper.open_plain()?, passphrase) {
+        (None, Some(passphrase)) if keeper.state() == KeyState::Locked => keeper.unlock(passphrase).await.map(Some),
+        (plain, _) => Ok(plain),
+    }
+}
+
+/// The path of a profile's lock.
+pub(crate) fn lock_path(profile: &Profile) -> PathBuf {
+    profile.folder.join("lock")
+}
+
+/// Whoever holds this is the profile's one agent.
+fn lock(profile: &Profile) -> Result<File, Failure> {
+    let path = lock_path(profile);
+    let disk = |error| Failure::new(Kind::Broken, "store.io", format_args!("{}: {error}", path.display()));
+    let file = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path).map_err(disk)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(Failure::new(Kind::Refused, "agent.running", "an agent serves this profile already"))
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(disk(error)),
+    }
+}
+
+/// The socket, in the place of one that an agent left behind.
+fn listen(profile: &Profile) -> Result<UnixListener, Failure> {
+    let path = &profile.socket;
+    let wrong = |error| Failure::new(Kind::Broken, "socket.io", format_args!("{}: {error}", path.display()));
+    if let Some(folder) = path.parent() {
+        make_private(folder)?;
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(wrong(error)),
+        _ => (),
+    }
+    let listener = UnixListener::bind(path).map_err(wrong)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(wrong)?;
+    Ok(listener)
+}

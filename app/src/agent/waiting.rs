@@ -1,0 +1,394 @@
+//! What faces wait for: each looks at every event until it has its answer, its time is over, or nobody answers.
+
+use chain::id::DeviceId;
+use client::query::{self, MessageRow, MessageState};
+use client::step::{Event, IntentId};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::core::Open;
+use super::face::Reply;
+use crate::failure::{Failure, Kind};
+use crate::local::rows::{self, LogInEvent, Sent, SignedUp};
+
+/// Requests in a row without an answer after which a face is told that nobody answers.
+const LOST_IN_A_ROW: u32 = 3;
+/// How far back a follower looks for a message of one conversation.
+const FOLLOWED: u32 = 200;
+
+/// Whether it goes on waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Stay,
+    End,
+}
+
+/// What is waited for.
+#[derive(Debug)]
+pub(crate) enum Goal {
+    /// An intent is carried out.
+    Done,
+    /// The account is open.
+    SignedUp,
+    /// This device is confirmed; `is_pending` once it is in the record, then for as long as `wait_until` says.
+    LoggedIn { is_pending: bool, wait_until: Option<Instant> },
+    /// The waiting device shows its digits.
+    CodeShown(DeviceId),
+    /// The message of this row is at the service.
+    Sent { row: Option<i64> },
+    /// Whatever comes, in one conversation or in all.
+    Following { with: Option<String> },
+}
+
+/// A face that waits.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) reply: Reply,
+    pub(crate) goal: Goal,
+    /// The intent that it is about; `None` if it is about none.
+    pub(crate) intent: Option<IntentId>,
+    pub(crate) until: Option<Instant>,
+    /// Requests in a row that were not answered.
+    pub(crate) lost: u32,
+}
+
+impl Waiting {
+    /// When its time is over.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// True if nobody waits any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.reply.is_gone()
+    }
+
+    /// Looks at an event.
+    pub(crate) fn see(&mut self, event: &Event, open: &Open, offline_since_ms: Option<u64>) -> Verdict {
+        match event {
+            Event::Failed { intent, failure } | Event::Held { intent, failure } if self.is_about(*intent) => {
+                self.reply.fail(Failure::from_client(failure.clone()));
+                return Verdict::End;
+            }
+            _ => (),
+        }
+        let ended = match &mut self.goal {
+            Goal::Done => matches!(event, Event::Done { intent } if Some(*intent) == self.intent).then(|| {
+                self.reply.done(&json!({}));
+            }),
+            Goal::SignedUp => signed_up(&self.reply, event, open),
+            Goal::CodeShown(device) => code_shown(&self.reply, *device, event),
+            Goal::LoggedIn { is_pending, wait_until } => {
+                if matches!(event, Event::Pending { .. }) {
+                    *is_pending = true;
+                    self.until = *wait_until;
+                }
+                logged_in(&self.reply, event, open)
+            }
+            Goal::Sent { row } => sent(&self.reply, row, self.intent, event, open, offline_since_ms),
+            Goal::Following { with } => {
+                follow(&self.reply, with.as_deref(), event, open);
+                None
+            }
+        };
+        ended.map_or(Verdict::Stay, |()| Verdict::End)
+    }
+
+    /// A request was answered, or lost.
+    pub(crate) fn note_answer(&mut self, is_lost: bool, open: &Open, offline_since_ms: Option<u64>) -> Verdict {
+        self.lost = if is_lost { self.lost.saturating_add(1) } else { 0 };
+        let is_patient = matches!(self.goal, Goal::Following { .. } | Goal::LoggedIn { is_pending: true, .. });
+        if self.lost < LOST_IN_A_ROW || is_patient {
+            return Verdict::Stay;
+        }
+        match self.goal {
+            Goal::Sent { row } => waits(&self.reply, row, open, offline_since_ms),
+            _ => self.reply.fail(unreachable()),
+        }
+        Verdict::End
+    }
+
+    /// Its time is over.
+    pub(crate) fn expire(&self, open: &Open, offline_since_ms: Option<u64>) {
+        let waits_still = |code, message| self.reply.fail(Failure::new(Kind::Waiting, code, message));
+        match self.goal {
+            Goal::Sent { row } => waits(&self.reply, row, open, offline_since_ms),
+            Goal::LoggedIn { is_pending: true, .. } => {
+                waits_still(
+                    "device.pending",
+                    "this device still waits to be let in; run the same command again to go on",
+                );
+            }
+            Goal::CodeShown(_) => {
+                waits_still(
+                    "confirm.not_shown",
+                    "the new device shows no digits yet; is it on, and does it wait there?",
+                );
+            }
+            Goal::SignedUp | Goal::LoggedIn { .. } => self.reply.fail(unreachable()),
+            Goal::Done | Goal::Following { .. } if offline_since_ms.is_some() => self.reply.fail(unreachable()),
+            Goal::Done | Goal::Following { .. } => {
+                waits_still("intent.waiting", "this takes longer than usual; it goes on by itself");
+            }
+        }
+    }
+
+    fn is_about(&self, intent: IntentId) -> bool {
+        self.intent == Some(intent)
+    }
+}
+
+fn unreachable() -> Failure {
+    let message = "the service does not answer; run the same command again later";
+    Failure::new(Kind::Unreachable, "service.unreachable", message)
+}
+
+fn signed_up(reply: &Reply, event: &Event, open: &Open) -> Option<()> {
+    let Event::SignedUp { account, handle, device, block } = event else { return None };
+    let status = open.status().ok();
+    let device = device.to_string();
+    reply.done(&SignedUp {
+        account: account.to_string(),
+        handle: handle.clone(),
+        fingerprint: rows::fingerprint(&device),
+        device,
+        block: *block,
+        witnesses: status.as_ref().map_or(0, |it| it.witnesses),
+        quorum: status.as_ref().map_or(0, |it| it.quorum),
+    });
+    Some(())
+}
+
+/// The row of the digits that this device shows.
+pub(crate) fn code_event(code: &str, by_device: DeviceId, open: &Open) -> LogInEvent {
+    let devices = query::devices(&open.store()).unwrap_or_default();
+    let by_name = devices.into_iter().find(|row| row.device == by_device).and_then(|row| row.name);
+    LogInEvent::Code { code: code.to_owned(), by_device: by_device.to_string(), by_name }
+}
+
+fn logged_in(reply: &Reply, event: &Event, open: &Open) -> Option<()> {
+    match event {
+        Event::Pending { device } => {
+            reply.event(&LogInEvent::Pending { device: device.to_string() });
+            None
+        }
+        Event::Code { code, by_device } => {
+            reply.event(&code_event(code, *by_device, open));
+            None
+        }
+        Event::Confirmed { device, by_device, block } => {
+            let by_device = by_device.map(|it| it.to_string());
+            reply.event(&LogInEvent::Confirmed { device: device.to_string(), by_device, block: Some(*block) });
+            reply.done(&json!({}));
+            Some(())
+        }
+        Event::NotConfirmed { expired } => {
+            reply.event(if *expired { &LogInEvent::Expired } else { &LogInEvent::Refused });
+            let (code, message) = match expired {
+                true => ("confirm.expired", "the request ran out; start again on the new device"),
+                false => ("device.refused", "this device was not let in"),
+            };
+            reply.fail(Failure::new(Kind::Refused, code, message));
+            Some(())
+        }
+        _ => None,
+    }
+}
+
+fn code_shown(reply: &Reply, asked: DeviceId, event: &Event) -> Option<()> {
+    match event {
+        Event::CodeShown { device } if *device == asked => {
+            reply.done(&json!({}));
+            Some(())
+        }
+        Event::RequestAnswered { device, .. } if *device == asked => {
+            let message = "this request was answered already, or ran out";
+            reply.fail(Failure::new(Kind::Refused, "confirm.answered", message));
+            Some(())
+        }
+        _ => None,
+    }
+}
+
+fn sent(
+    reply: &Reply,
+    row: &mut Option<i64>,
+    own: Option<IntentId>,
+    event: &Event,
+    open: &Open,
+    offline_since_ms: Option<u64>,
+) -> Option<()> {
+    match event {
+        Event::Message { row: found, incoming: false, .. } if row.is_none_or(|row| row == *found) => {
+            *row = Some(*found);
+            let message = query::message(&open.store(), *found).ok()??;
+            (message.state == MessageState::Sent).then(|| tell_sent(reply, Some(message), open, offline_since_ms))
+        }
+        Event::Done { intent } if Some(*intent) == own => {
+            let message = row.and_then(|row| query::message(&open.store(), row).ok()?);
+            tell_sent(reply, message, open, offline_since_ms);
+            Some(())
+        }
+        _ => None,
+    }
+}
+
+/// It was not sent yet, and will be.
+fn waits(reply: &Reply, row: Option<i64>, open: &Open, offline_since_ms: Option<u64>) {
+    let message = row.and_then(|row| query::message(&open.store(), row).ok()?);
+    tell_sent(reply, message, open, offline_since_ms);
+}
+
+fn tell_sent(reply: &Reply, message: Option<MessageRow>, open: &Open, offline_since_ms: Option<u64>) {
+    let encrypted_to = message.iter().flat_map(|it| &it.encrypted_to).map(ToString::to_string).collect();
+    reply.done(&Sent {
+        message: message.as_ref().map(|it| it.message.to_string()),
+        conversation: message.as_ref().map(|it| it.group.to_string()),
+        state: message.map_or(MessageState::Waiting, |it| it.state),
+        encrypted_to,
+        offline_since: offline_since_ms.map(crate::clock::rfc3339),
+        waiting: open.status().map_or(0, |it| it.waiting),
+    });
+}
+
+fn follow(reply: &Reply, with: Option<&str>, event: &Event, open: &Open) {
+    let Event::Message { row, incoming: true, .. } = event else { return };
+    let message = match with {
+        None => query::message(&open.store(), *row).ok().flatten(),
+        Some(_) => {
+            let newest = query::messages(&open.store(), with, FOLLOWED).unwrap_or_default();
+            newest.into_iter().find(|message| message.row == *row)
+        }
+    };
+    // what cannot be read yet comes again when it can
+    let Some(message) = message.filter(|it| it.state == MessageState::Received) else { return };
+    reply.event(&rows::Message::from(message));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chain::id::AccountId;
+    use client::StoreKey;
+    use client::step::Blame;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::local::{Line, Says};
+
+    const DEVICE: DeviceId = DeviceId([1; 16]);
+
+    /// A face that waits for a goal of intent 7, and what it is told.
+    struct Stage {
+        _folder: tempfile::TempDir,
+        open: Open,
+        waiting: Waiting,
+        lines: mpsc::UnboundedReceiver<Line>,
+    }
+
+    impl Stage {
+        fn new(goal: Goal) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let open = Open::new(&folder.path().join("store.sqlite"), StoreKey::new([7; 32])).unwrap();
+            let (reply, lines) = Reply::for_test();
+            let waiting = Waiting { reply, goal, intent: Some(7), until: None, lost: 0 };
+            Self { _folder: folder, open, waiting, lines }
+        }
+
+        fn see(&mut self, event: &Event) -> Verdict {
+            self.waiting.see(event, &self.open, None)
+        }
+
+        fn lose(&mut self, is_lost: bool) -> Verdict {
+            self.waiting.note_answer(is_lost, &self.open, None)
+        }
+
+        /// Everything said so far: `event` and the row, `done`, or the code of an error.
+        fn said(&mut self) -> Vec<String> {
+            let text = |line: Line| match line.says {
+                Says::Event(row) => format!("event {}", row["event"].as_str().unwrap_or_default()),
+                Says::Done(row) => format!("done {}", row["state"].as_str().unwrap_or_default()),
+                Says::Error(refusal) => refusal.code,
+            };
+            std::iter::from_fn(|| self.lines.try_recv().ok()).map(text).collect()
+        }
+    }
+
+    fn failed(intent: IntentId, code: &str) -> Event {
+        let failure = client::step::Failure { code: code.into(), blame: Blame::Refused, message: String::new() };
+        Event::Failed { intent, failure }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn only_ones_own_intent_ends_the_waiting() {
+        let mut stage = Stage::new(Goal::Done);
+        assert_eq!(stage.see(&Event::Done { intent: 6 }), Verdict::Stay);
+        assert_eq!(stage.see(&failed(8, "other")), Verdict::Stay);
+        assert_eq!(stage.see(&failed(7, "chain.conflict")), Verdict::End);
+        assert_eq!(stage.said(), ["chain.conflict"]);
+        let mut stage = Stage::new(Goal::Done);
+        assert_eq!(stage.see(&Event::Done { intent: 7 }), Verdict::End);
+        assert_eq!(stage.said(), ["done "]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_log_in_tells_each_step_and_waits_longer_once_it_is_in_the_record() {
+        let later = Instant::now() + Duration::from_secs(9);
+        let mut stage = Stage::new(Goal::LoggedIn { is_pending: false, wait_until: Some(later) });
+        assert_eq!(stage.see(&Event::Pending { device: DEVICE }), Verdict::Stay);
+        assert_eq!(stage.waiting.until(), Some(later));
+        for _ in 0..5 {
+            assert_eq!(stage.lose(true), Verdict::Stay, "the request stays open without the service");
+        }
+        stage.see(&Event::Code { code: "418093".into(), by_device: DEVICE });
+        let confirmed = Event::Confirmed { device: DEVICE, by_device: None, block: 3 };
+        assert_eq!(stage.see(&confirmed), Verdict::End);
+        assert_eq!(stage.said(), ["event pending", "event code", "event confirmed", "done "]);
+        let mut stage = Stage::new(Goal::LoggedIn { is_pending: true, wait_until: None });
+        assert_eq!(stage.see(&Event::NotConfirmed { expired: false }), Verdict::End);
+        assert_eq!(stage.said(), ["event refused", "device.refused"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn one_lost_answer_is_nothing_and_three_in_a_row_are_nobody() {
+        let mut stage = Stage::new(Goal::SignedUp);
+        for is_lost in [true, true, false, true, true] {
+            assert_eq!(stage.lose(is_lost), Verdict::Stay);
+        }
+        assert_eq!(stage.lose(true), Verdict::End);
+        assert_eq!(stage.said(), ["service.unreachable"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_text_that_nobody_takes_waits_and_is_no_failure() {
+        let mut stage = Stage::new(Goal::Sent { row: None });
+        assert_eq!([true, true, true].map(|it| stage.lose(it)), [Verdict::Stay, Verdict::Stay, Verdict::End]);
+        assert_eq!(stage.said(), ["done waiting"]);
+        let mut stage = Stage::new(Goal::Sent { row: None });
+        stage.waiting.expire(&stage.open, None);
+        assert_eq!(stage.said(), ["done waiting"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_digits_of_another_device_are_not_the_ones_waited_for() {
+        let mut stage = Stage::new(Goal::CodeShown(DEVICE));
+        assert_eq!(stage.see(&Event::CodeShown { device: DeviceId([2; 16]) }), Verdict::Stay);
+        assert_eq!(stage.see(&Event::CodeShown { device: DEVICE }), Verdict::End);
+        let mut stage = Stage::new(Goal::CodeShown(DEVICE));
+        let answered = Event::RequestAnswered { device: DEVICE, confirmed: false, by_device: None };
+        assert_eq!(stage.see(&answered), Verdict::End);
+        assert_eq!(stage.said(), ["confirm.answered"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_open_account_is_told_with_its_fingerprint() {
+        let mut stage = Stage::new(Goal::SignedUp);
+        let account = AccountId([3; 32]);
+        let event = Event::SignedUp { account, handle: "bob".into(), device: DEVICE, block: 12 };
+        assert_eq!(stage.see(&event), Verdict::End);
+        let Says::Done(row) = stage.lines.try_recv().unwrap().says else { panic!("not done") };
+        let row: SignedUp = serde_json::from_value(row).unwrap();
+        assert_eq!((row.block, row.fingerprint.as_str()), (12, "0101 0101 0101 0101 0101 0101 0101 0101"));
+    }
+}

@@ -1,0 +1,68 @@
+//! `trefoil read`: messages, those that are here and those that come.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::send::handle_or_title;
+use super::{heard, row_text};
+use crate::failure::{Failure, Kind};
+use crate::local::What;
+use crate::local::connection::Agent;
+use crate::local::rows::{Conversation, Message, State};
+use crate::settings::Settings;
+use crate::words;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A handle, a conversation's title, or the beginning of its id; without it, all
+    with: Option<String>,
+    /// Goes on: prints each message as it comes
+    #[arg(long, short)]
+    follow: bool,
+    /// How many of the newest
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+}
+
+/// Prints messages, oldest first.
+pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    let mut agent = Agent::opened(settings)?;
+    let state: State = agent.ask(What::Status)?;
+    let mut titles = Titles::default();
+    if !settings.json {
+        titles.look(&mut agent)?;
+    }
+    let with = arguments.with.as_deref().map(handle_or_title);
+    let show = |row: Message| {
+        let line = match settings.json {
+            true => row_text(&row)?,
+            false => words::message::line(&row, state.account.as_deref(), titles.of(&row.conversation)),
+        };
+        // whoever reads no more ends it
+        if heard(line) { Ok(()) } else { Err(Failure::new(Kind::Broken, CLOSED, "nobody reads any more")) }
+    };
+    let what = What::Read { with, limit: arguments.limit, follow: arguments.follow };
+    match agent.ask_streaming::<Message, Value>(what, show) {
+        Err(failure) if failure.code == CLOSED => Ok(()),
+        ended => ended.map(drop),
+    }
+}
+
+const CLOSED: &str = "pipe.closed";
+
+/// Titles of conversations of several people.
+#[derive(Default)]
+struct Titles(BTreeMap<String, String>);
+
+impl Titles {
+    fn look(&mut self, agent: &mut Agent) -> Result<(), Failure> {
+        let rows: Vec<Conversation> = agent.list(What::Conversations)?;
+        self.0 = rows.into_iter().filter(|row| !row.pair).map(|row| (row.conversation, row.title)).collect();
+        Ok(())
+    }
+
+    fn of(&self, conversation: &str) -> Option<&str> {
+        self.0.get(conversation).map(String::as_str)
+    }
+}

@@ -1,0 +1,65 @@
+//! `trefoil send`: a text to somebody.
+
+use std::io::Read as _;
+
+use super::{say, say_row};
+use crate::failure::Failure;
+use crate::local::What;
+use crate::local::connection::Agent;
+use crate::local::rows::Sent;
+use crate::settings::Settings;
+use crate::words;
+
+/// How long to wait until the service has it; then it goes out by itself.
+const SENT_WITHIN_S: u64 = 10;
+/// Most bytes of a text.
+const MAX_TEXT: u64 = 65_536;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A handle, a conversation's title, or the beginning of its id
+    to: String,
+    /// The text; from standard input if it is missing
+    text: Option<String>,
+    /// Send although the record cannot be checked now, until it can be again
+    #[arg(long)]
+    unchecked: bool,
+}
+
+/// Writes; returns when the service has it, or after a while.
+pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    let text = match &arguments.text {
+        Some(text) => text.clone(),
+        None => read_text()?,
+    };
+    if text.is_empty() {
+        return Err(Failure::misuse("message.empty", "there is no text to send"));
+    }
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_TEXT {
+        return Err(Failure::misuse("message.too_large", "a text has up to 65,536 bytes"));
+    }
+    let to = handle_or_title(&arguments.to);
+    let mut agent = Agent::opened(settings)?;
+    if arguments.unchecked {
+        agent.ask::<serde_json::Value>(What::SendUnchecked { to: to.clone() })?;
+    }
+    let row: Sent = agent.ask(What::Send { to, text, wait_s: SENT_WITHIN_S })?;
+    if settings.json {
+        return say_row(&row);
+    }
+    say(words::message::sent(&row));
+    Ok(())
+}
+
+/// A handle may be written with its host, as people say it.
+pub(crate) fn handle_or_title(text: &str) -> String {
+    crate::link::Contact::parse(text).map_or_else(|_| text.to_owned(), |contact| contact.handle)
+}
+
+fn read_text() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().take(MAX_TEXT + 2).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::misuse("message.unreadable", error))?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::misuse("message.not_text", "this is no text in UTF-8"))?;
+    Ok(text.strip_suffix('\n').map_or_else(|| text.clone(), str::to_owned))
+}

@@ -1,0 +1,184 @@
+//! What commands and the agent of a profile say to each other over its socket: one JSON object a line.
+//!
+//! ```text
+//! -> {"id":1,"do":"send","to":"bob","text":"hello","wait_s":10}
+//! <- {"id":1,"event":{...}}         any number
+//! <- {"id":1,"done":{...}}          or {"id":1,"error":{"code","kind","message"}}: the last line for this id
+//! ```
+//!
+//! Ids are the asker's. Several requests may be under way on one connection; closing it ends them, but not what they
+//! set going. The rows in `event` and `done` are what `--json` prints ([`rows`]). Documented for others in
+//! docs/agent.md.
+
+pub(crate) mod connection;
+pub(crate) mod rows;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::failure::{Failure, Kind};
+
+/// Most bytes of a line that the agent reads: a text of 64 KiB, escaped as badly as JSON can.
+pub(crate) const MAX_LINE: usize = 512 * 1024;
+/// The version of what is said here, with that of the program.
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+
+/// A request.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Ask {
+    /// Chosen by the asker.
+    pub(crate) id: u64,
+    /// What is wanted.
+    #[serde(flatten)]
+    pub(crate) what: What,
+}
+
+/// What can be asked of an agent.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub(crate) enum What {
+    /// Who is there: [`rows::Hello`].
+    Hello,
+    /// Opens the messages of this profile.
+    Unlock { passphrase: String },
+    /// Makes the key of a profile that has none, with or without a passphrase.
+    NewKey { passphrase: Option<String> },
+    /// Ends the agent.
+    Stop,
+    /// [`rows::State`].
+    Status,
+    /// A new account; done with [`rows::SignedUp`].
+    SignUp(Join),
+    /// Another device of an account; events [`rows::LogInEvent`].
+    LogIn(Join),
+    /// Goes on waiting for the confirmation of this device; events [`rows::LogInEvent`].
+    AwaitConfirmation { wait_s: Option<u64> },
+    /// Forgets an attempt that has not ended well.
+    StartOver,
+    /// Events [`rows::Device`].
+    Devices,
+    /// Somebody looks at a request: offers to confirm it; done when the device shows its digits, or after `wait_s`.
+    OpenRequest { device: String, wait_s: u64 },
+    /// The digits were typed.
+    Confirm { device: String, code: String, history: bool },
+    /// "This is not me."
+    Refuse { device: String },
+    /// Takes a device out of the account.
+    Remove { device: String },
+    /// Remembers somebody.
+    AddContact { handle: String },
+    /// Events [`rows::Contact`].
+    Contacts,
+    /// Events [`rows::Conversation`].
+    Conversations,
+    /// A conversation of several people.
+    NewChat { title: String, with: Vec<String> },
+    /// Lets people in.
+    AddMembers { chat: String, with: Vec<String> },
+    /// Takes people out.
+    RemoveMembers { chat: String, with: Vec<String> },
+    /// Writes; done with [`rows::Sent`] once the service has it, or after `wait_s`.
+    Send { to: String, text: String, wait_s: u64 },
+    /// Sends in a conversation although the record cannot be checked now.
+    SendUnchecked { to: String },
+    /// Events [`rows::Message`]: the newest `limit`, and with `follow` whatever comes until the connection is closed.
+    Read { with: Option<String>, limit: u32, follow: bool },
+    /// Events [`rows::Notice`].
+    Notices,
+    /// They were seen.
+    NoticesRead { up_to: u64 },
+}
+
+/// What both ways into an account need.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Join {
+    pub(crate) service: String,
+    pub(crate) handle: String,
+    pub(crate) password: String,
+    pub(crate) device_name: String,
+    /// Text of a witness policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<String>,
+    /// How long a log-in waits for its confirmation; without it, for as long as it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) wait_s: Option<u64>,
+}
+
+/// A line of an agent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Line {
+    /// The request that it belongs to.
+    pub(crate) id: u64,
+    /// What it says.
+    #[serde(flatten)]
+    pub(crate) says: Says,
+}
+
+/// What a line says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Says {
+    /// More follows.
+    Event(Value),
+    /// It is done.
+    Done(Value),
+    /// It is not, and will not be.
+    Error(Refusal),
+}
+
+/// A failure on the socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    pub(crate) code: String,
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self { code: failure.code, kind: failure.kind, message: failure.message }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.kind, &refusal.code, refusal.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads(text: &str) -> bool {
+        serde_json::from_str::<Ask>(text).is_ok()
+    }
+
+    #[test]
+    fn requests_stand_on_the_socket_as_documented() {
+        let what = What::Send { to: "bob".to_owned(), text: "a\nb".to_owned(), wait_s: 10 };
+        let line = serde_json::to_string(&Ask { id: 7, what }).unwrap();
+        assert_eq!(line, r#"{"id":7,"do":"send","to":"bob","text":"a\nb","wait_s":10}"#);
+        assert!(reads(&line) && reads(r#"{"id":1,"do":"hello"}"#));
+        assert!(reads(r#"{"id":1,"do":"read","with":null,"limit":3,"follow":true}"#));
+    }
+
+    #[test]
+    fn what_is_no_request_is_an_error() {
+        for text in ["", "{}", "[]", r#"{"id":1}"#, r#"{"id":1,"do":"dance"}"#, r#"{"id":-1,"do":"hello"}"#] {
+            assert!(!reads(text), "{text}");
+        }
+        assert!(!reads(r#"{"id":1,"do":"send","to":"bob"}"#));
+    }
+
+    #[test]
+    fn an_answer_is_one_of_three() {
+        let failure = Failure::new(Kind::Waiting, "device.pending", "it waits");
+        let line = Line { id: 1, says: Says::Error(failure.into()) };
+        let text = serde_json::to_string(&line).unwrap();
+        assert_eq!(text, r#"{"id":1,"error":{"code":"device.pending","kind":"waiting","message":"it waits"}}"#);
+        let read: Line = serde_json::from_str(&text).unwrap();
+        assert!(matches!(read.says, Says::Error(it) if Failure::from(it.clone()).exit_status() == 6));
+        assert!(serde_json::from_str::<Line>(r#"{"id":1,"maybe":{}}"#).is_err());
+    }
+}

@@ -1,0 +1,338 @@
+//! What an agent tells: the objects that `--json` prints, with names that stay.
+//!
+//! Ids are lower-case hexadecimal. Texts and names are as they came from others; a terminal gets them tamed.
+
+use client::query::{ContactRow, ConversationRow, DeviceRow, MessageRow, MessageState, NoticeRow, Phase, Status};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::rfc3339;
+
+/// Who answers on the socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    /// Of the agent's program.
+    pub(crate) version: String,
+    /// Whether the messages can be opened.
+    pub(crate) key: KeyState,
+    /// Id of the agent's process.
+    pub(crate) process: u32,
+}
+
+/// Whether an agent can open its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum KeyState {
+    /// There is none yet, and nothing to open.
+    None,
+    /// A passphrase is needed.
+    Locked,
+    /// There are messages, and no key.
+    Missing,
+    /// The store is open.
+    Open,
+}
+
+/// How a device is and what it sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) connection: Connection,
+    /// Since when nobody answers.
+    pub(crate) offline_since: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) handle: Option<String>,
+    pub(crate) device: Option<String>,
+    pub(crate) device_name: Option<String>,
+    /// The log's origin.
+    pub(crate) origin: Option<String>,
+    /// Blocks seen.
+    pub(crate) chain_size: u64,
+    /// Witnesses of the pinned policy.
+    pub(crate) witnesses: usize,
+    pub(crate) quorum: usize,
+    /// When a quorum had cosigned the newest checkpoint seen.
+    pub(crate) witnessed_at: Option<String>,
+    /// `fresh`, `aging` or `stale`.
+    pub(crate) freshness: String,
+    /// Messages that wait to be sent.
+    pub(crate) waiting: u64,
+}
+
+/// Whether the service answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Connection {
+    /// It has not been asked yet.
+    Unknown,
+    /// It answers.
+    Online,
+    /// It does not.
+    Offline,
+}
+
+impl State {
+    /// What the store says; the agent adds the connection.
+    pub(crate) fn of(status: Status, connection: Connection, offline_since_ms: Option<u64>) -> Self {
+        let witnessed_s = Some(status.witnessed_s).filter(|seconds| *seconds > 0);
+        Self {
+            phase: status.phase,
+            connection,
+            offline_since: offline_since_ms.map(rfc3339),
+            service: status.service,
+            account: status.account.map(|it| it.to_string()),
+            handle: status.handle,
+            device: status.device.map(|it| it.to_string()),
+            device_name: status.device_name,
+            origin: status.origin,
+            chain_size: status.chain_size,
+            witnesses: status.witnesses,
+            quorum: status.quorum,
+            witnessed_at: witnessed_s.map(|seconds| rfc3339(seconds.saturating_mul(1_000))),
+            freshness: status.freshness.to_owned(),
+            waiting: status.waiting,
+        }
+    }
+
+    /// A profile without anything.
+    pub(crate) fn new_profile() -> Self {
+        Self {
+            phase: Phase::New,
+            connection: Connection::Unknown,
+            offline_since: None,
+            service: None,
+            account: None,
+            handle: None,
+            device: None,
+            device_name: None,
+            origin: None,
+            chain_size: 0,
+            witnesses: 0,
+            quorum: 0,
+            witnessed_at: None,
+            freshness: "stale".to_owned(),
+            waiting: 0,
+        }
+    }
+}
+
+/// An account was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SignedUp {
+    pub(crate) account: String,
+    pub(crate) handle: String,
+    pub(crate) device: String,
+    /// The device's id in groups of four: the hash of its two keys.
+    pub(crate) fingerprint: String,
+    pub(crate) block: u64,
+    /// Witnesses that were pinned.
+    pub(crate) witnesses: usize,
+    pub(crate) quorum: usize,
+}
+
+/// How a log-in goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum LogInEvent {
+    /// In the record; an older device has to confirm it.
+    Pending { device: String },
+    /// The digits to type on an older device.
+    Code { code: String, by_device: String, by_name: Option<String> },
+    /// It counts.
+    Confirmed { device: String, by_device: Option<String>, block: Option<u64> },
+    /// It was not let in.
+    Refused,
+    /// Nobody answered in time.
+    Expired,
+}
+
+/// A device of the own account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Device {
+    pub(crate) device: String,
+    /// Its own claim.
+    pub(crate) name: Option<String>,
+    /// `pending`, `confirmed` or `removed`.
+    pub(crate) state: String,
+    pub(crate) added_block: u64,
+    pub(crate) added_at: String,
+    pub(crate) confirmed_by: Option<String>,
+    pub(crate) this: bool,
+    /// True while it shows digits to be typed here.
+    pub(crate) code_shown: bool,
+}
+
+impl From<DeviceRow> for Device {
+    fn from(row: DeviceRow) -> Self {
+        Self {
+            device: row.device.to_string(),
+            name: row.name,
+            state: row.state.to_owned(),
+            added_block: row.added_block,
+            added_at: rfc3339(row.added_s.saturating_mul(1_000)),
+            confirmed_by: row.confirmed_by.map(|it| it.to_string()),
+            this: row.this,
+            code_shown: row.code_shown,
+        }
+    }
+}
+
+/// Somebody known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Contact {
+    pub(crate) account: String,
+    pub(crate) handle: String,
+    /// Confirmed devices.
+    pub(crate) devices: usize,
+    pub(crate) newest_at: String,
+    pub(crate) newest_confirmed_by: Option<String>,
+}
+
+impl From<ContactRow> for Contact {
+    fn from(row: ContactRow) -> Self {
+        Self {
+            account: row.account.to_string(),
+            handle: row.handle,
+            devices: row.devices,
+            newest_at: rfc3339(row.newest_s.saturating_mul(1_000)),
+            newest_confirmed_by: row.newest_by.map(|it| it.to_string()),
+        }
+    }
+}
+
+/// A conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Conversation {
+    pub(crate) conversation: String,
+    pub(crate) title: String,
+    pub(crate) members: Vec<Member>,
+    /// True for one of two people.
+    pub(crate) pair: bool,
+    pub(crate) devices: usize,
+    pub(crate) messages: u64,
+    pub(crate) newest_at: Option<String>,
+    /// True if this device can write there now.
+    pub(crate) ready: bool,
+}
+
+/// Somebody in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) account: String,
+    pub(crate) handle: Option<String>,
+}
+
+impl From<ConversationRow> for Conversation {
+    fn from(row: ConversationRow) -> Self {
+        let member = |(account, handle): (chain::id::AccountId, _)| Member { account: account.to_string(), handle };
+        Self {
+            conversation: row.group.to_string(),
+            title: row.title,
+            members: row.members.into_iter().map(member).collect(),
+            pair: row.pair,
+            devices: row.devices,
+            messages: row.messages,
+            newest_at: row.newest_ms.map(rfc3339),
+            ready: row.ready,
+        }
+    }
+}
+
+/// A message.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Message {
+    pub(crate) message: String,
+    pub(crate) conversation: String,
+    /// The handle of who wrote it, or the account's id where no handle is known.
+    pub(crate) from: String,
+    pub(crate) account: String,
+    pub(crate) device: String,
+    pub(crate) text: String,
+    pub(crate) sent_at: String,
+    pub(crate) from_history: bool,
+    pub(crate) state: MessageState,
+}
+
+impl From<MessageRow> for Message {
+    fn from(row: MessageRow) -> Self {
+        let account = row.from.to_string();
+        Self {
+            message: row.message.to_string(),
+            conversation: row.group.to_string(),
+            from: row.from_handle.unwrap_or_else(|| account.clone()),
+            account,
+            device: row.device.to_string(),
+            text: row.text,
+            sent_at: rfc3339(row.sent_at_ms),
+            from_history: row.from_history,
+            state: row.state,
+        }
+    }
+}
+
+/// What became of a text that was to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sent {
+    /// `None` if it waits for the other person to be found.
+    pub(crate) message: Option<String>,
+    pub(crate) conversation: Option<String>,
+    pub(crate) state: MessageState,
+    pub(crate) encrypted_to: Vec<String>,
+    /// Since when nobody answers, if so.
+    pub(crate) offline_since: Option<String>,
+    /// Messages that wait, this one among them.
+    pub(crate) waiting: u64,
+}
+
+/// Something that stays until it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Notice {
+    pub(crate) number: u64,
+    pub(crate) notice: String,
+    pub(crate) device: Option<String>,
+    pub(crate) by_device: Option<String>,
+    pub(crate) block: u64,
+    pub(crate) at: String,
+}
+
+impl From<NoticeRow> for Notice {
+    fn from(row: NoticeRow) -> Self {
+        Self {
+            number: row.number,
+            notice: row.code,
+            device: row.device.map(|it| it.to_string()),
+            by_device: row.by_device.map(|it| it.to_string()),
+            block: row.block,
+            at: rfc3339(row.at_s.saturating_mul(1_000)),
+        }
+    }
+}
+
+/// A device's id as people compare it: in groups of four.
+pub(crate) fn fingerprint(device: &str) -> String {
+    let letters: Vec<char> = device.chars().collect();
+    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_events_of_a_log_in_have_the_names_that_scripts_wait_for() {
+        let json = |event: LogInEvent| serde_json::to_value(event).unwrap();
+        assert_eq!(
+            json(LogInEvent::Pending { device: "d".into() }),
+            serde_json::json!({"event":"pending","device":"d"})
+        );
+        let code = LogInEvent::Code { code: "418093".into(), by_device: "e".into(), by_name: None };
+        assert_eq!(json(code)["code"], "418093");
+        assert_eq!(json(LogInEvent::Refused), serde_json::json!({"event":"refused"}));
+        assert_eq!(json(LogInEvent::Expired), serde_json::json!({"event":"expired"}));
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_id_in_groups_of_four() {
+        assert_eq!(fingerprint("00112233445566778899aabbccddeeff"), "0011 2233 4455 6677 8899 aabb ccdd eeff");
+    }
+}

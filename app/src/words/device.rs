@@ -1,0 +1,143 @@
+//! What people read about their devices.
+
+use super::{claimed, one_line, time};
+use crate::local::rows::{Device, LogInEvent, Notice, fingerprint};
+
+/// Said whenever digits are asked for.
+pub(crate) const ONLY_IN_FRONT_OF_YOU: &str =
+    "Only type a code from a device in front of you. Nobody from support, and no invitation, ever needs it.";
+/// After a refusal.
+pub(crate) const REFUSED: &str = "Refused: that device never saw your messages. Since whoever it was knows your password, \
+                                  choose a new one.";
+/// After a removal.
+pub(crate) const REMOVED: &str =
+    "Removed: nothing sent from now on can be read on it, but what it already had may still be on it.";
+
+/// A device in a list.
+pub(crate) fn line(row: &Device, all: &[Device]) -> String {
+    let name = row.name.as_deref().map_or_else(|| "(no name)".to_owned(), claimed);
+    let this = if row.this { ", this one" } else { "" };
+    let state = match (row.state.as_str(), &row.confirmed_by) {
+        ("pending", _) => "waiting to be let in".to_owned(),
+        ("confirmed", Some(by)) => format!("confirmed by {}", name_of(by, all)),
+        ("confirmed", None) => "your first one, or let in with the recovery key".to_owned(),
+        (other, _) => one_line(other),
+    };
+    let added = time(&row.added_at);
+    format!("{}  {name}  {state}{this}; added {added}, block {}", row.device, row.added_block)
+}
+
+/// A device's name, or the beginning of its id.
+pub(crate) fn name_of(device: &str, all: &[Device]) -> String {
+    let known = all.iter().find(|row| row.device == device).and_then(|row| row.name.as_deref());
+    known.map_or_else(|| format!("device {}", device.chars().take(8).collect::<String>()), claimed)
+}
+
+/// What stands above the question for the digits.
+pub(crate) fn request(row: &Device) -> Vec<String> {
+    let name = row.name.as_deref().map_or_else(
+        || "a device that gives itself no name".to_owned(),
+        |name| format!("a device calling itself {}", claimed(name)),
+    );
+    vec![
+        "A new device wants to read all your messages.".to_owned(),
+        format!("It is {name}; it asked at {} to join your account.", time(&row.added_at)),
+        format!("Its fingerprint: {}", fingerprint(&row.device)),
+        "If it is in front of you, type the 6 digits it shows. If it is not yours: trefoil device refuse.".to_owned(),
+        ONLY_IN_FRONT_OF_YOU.to_owned(),
+    ]
+}
+
+/// It was let in.
+pub(crate) fn confirmed(row: Option<&Device>) -> String {
+    let name = row.and_then(|row| row.name.as_deref()).map_or_else(|| "That device".to_owned(), claimed);
+    format!("{name} is now one of your devices.")
+}
+
+/// A log-in, step by step; `None` for what the failure's own sentence says.
+pub(crate) fn log_in(event: &LogInEvent) -> Option<String> {
+    match event {
+        LogInEvent::Pending { device } => Some(format!(
+            "Almost there: open Trefoil on one of your devices to let this one in.\nThere, `trefoil device list` shows this \
+             one, and `trefoil device confirm {}` lets it in.",
+            device.chars().take(8).collect::<String>()
+        )),
+        LogInEvent::Code { code, by_device, by_name } => {
+            let by = by_name.as_deref().map_or_else(
+                || format!("your device {}", by_device.chars().take(8).collect::<String>()),
+                |name| format!("your {}", claimed(name)),
+            );
+            Some(format!("On {by}, type {} to let this device in.", spaced(code)))
+        }
+        LogInEvent::Confirmed { by_device: Some(by), .. } => {
+            let by: String = by.chars().take(8).collect();
+            Some(format!("Confirmed by your device {by}. This is now one of your devices."))
+        }
+        LogInEvent::Confirmed { by_device: None, .. } => Some("This is one of your devices.".to_owned()),
+        LogInEvent::Refused | LogInEvent::Expired => None,
+    }
+}
+
+/// Six digits as three and three.
+pub(crate) fn spaced(code: &str) -> String {
+    match code.split_at_checked(3) {
+        Some((first, second)) => format!("{first} {second}"),
+        None => one_line(code),
+    }
+}
+
+/// Something that stays until it was read.
+pub(crate) fn notice(row: &Notice, all: &[Device]) -> String {
+    let device = row.device.as_deref().map_or_else(|| "a device".to_owned(), |device| name_of(device, all));
+    let by = row.by_device.as_deref().map(|by| format!(" by {}", name_of(by, all))).unwrap_or_default();
+    let what = match row.notice.as_str() {
+        "device.confirmed" => format!("{device} was let in{by} and can read your messages"),
+        "device.refused" => format!("{device} was refused{by}"),
+        "device.removed" => format!("{device} was removed{by}"),
+        "device.requested" => format!("{device} asked to join your account"),
+        other => format!("{} ({device}{by})", one_line(other)),
+    };
+    format!("Since you last looked: {what} ({}, block {}).", time(&row.at), row.block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(id: &str, name: &str, state: &str, by: Option<&str>) -> Device {
+        Device {
+            device: id.into(),
+            name: Some(name.into()),
+            state: state.into(),
+            added_block: 7,
+            added_at: "2026-08-02T14:02:11.123Z".into(),
+            confirmed_by: by.map(str::to_owned),
+            this: false,
+            code_shown: false,
+        }
+    }
+
+    #[test]
+    fn a_confirmed_device_is_shown_with_the_one_that_confirmed_it() {
+        let all = [device("aa", "laptop", "confirmed", None), device("bb", "desktop", "confirmed", Some("aa"))];
+        assert_eq!(
+            line(&all[1], &all),
+            "bb  \"desktop\"  confirmed by \"laptop\"; added 2026-08-02 14:02 UTC, block 7"
+        );
+    }
+
+    /// Stories 3 and 4; attack 6: no invitation ever needs a code, and the dialog says so.
+    #[test]
+    fn the_dialog_says_what_the_device_gets_and_where_a_code_comes_from() {
+        let lines = request(&device("aa", "desktop\u{202e}", "pending", None)).join("\n");
+        assert!(lines.contains("read all your messages") && lines.contains(ONLY_IN_FRONT_OF_YOU));
+        assert!(!lines.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn the_digits_stand_three_and_three() {
+        assert_eq!(spaced("418093"), "418 093");
+        let event = LogInEvent::Code { code: "418093".into(), by_device: "aa".into(), by_name: Some("laptop".into()) };
+        assert_eq!(log_in(&event).unwrap(), "On your \"laptop\", type 418 093 to let this device in.");
+    }
+}

@@ -1,0 +1,99 @@
+//! What people read of messages.
+
+use client::query::MessageState;
+use protocol::tame;
+
+use super::{offline, one_line, time};
+use crate::local::rows::{Conversation, Message, Sent};
+
+/// A message; `title` is that of a conversation of several people. Further lines are indented, so that no text looks like
+/// a message of somebody else.
+pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>) -> String {
+    let from = if own_account == Some(row.account.as_str()) { "you".to_owned() } else { one_line(&row.from) };
+    let place = title.map(|title| format!(" in {}", one_line(title))).unwrap_or_default();
+    let state = match row.state {
+        MessageState::Waiting => "  (waiting)",
+        MessageState::Failed => "  (not sent)",
+        MessageState::Sent | MessageState::Received | MessageState::Unreadable => "",
+    };
+    let text = match row.state {
+        MessageState::Unreadable => {
+            format!("(This message couldn't be read here; {from}'s device was asked to send it again.)")
+        }
+        _ => tame::display(&row.text).lines().collect::<Vec<_>>().join("\n      "),
+    };
+    format!("{}  {from}{place}: {text}{state}", time(&row.sent_at))
+}
+
+/// What became of a text.
+pub(crate) fn sent(row: &Sent) -> String {
+    match (row.state, row.encrypted_to.len()) {
+        (MessageState::Sent | MessageState::Received, 1) => "Sent, encrypted to 1 device.".to_owned(),
+        (MessageState::Sent | MessageState::Received, devices) => format!("Sent, encrypted to {devices} devices."),
+        (MessageState::Failed, _) => "Not sent.".to_owned(),
+        (MessageState::Waiting | MessageState::Unreadable, _) => offline(row.offline_since.as_deref(), row.waiting),
+    }
+}
+
+/// A conversation in a list.
+pub(crate) fn conversation(row: &Conversation) -> String {
+    let id: String = row.conversation.chars().take(8).collect();
+    let newest = row.newest_at.as_deref().map(|at| format!(", newest {}", time(at))).unwrap_or_default();
+    let ready = if row.ready { "" } else { ", not open yet" };
+    let people = match row.pair {
+        true => String::new(),
+        false => {
+            let name =
+                |member: &crate::local::rows::Member| one_line(member.handle.as_deref().unwrap_or(&member.account));
+            format!(" with {}", row.members.iter().map(name).collect::<Vec<_>>().join(", "))
+        }
+    };
+    format!("{id}  {}{people}: {} messages, {} devices{newest}{ready}", one_line(&row.title), row.messages, row.devices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str, state: MessageState) -> Message {
+        Message {
+            message: "m".into(),
+            conversation: "c".into(),
+            from: "alice".into(),
+            account: "a".into(),
+            device: "d".into(),
+            text: text.into(),
+            sent_at: "2026-08-02T14:02:11.123Z".into(),
+            from_history: false,
+            state,
+        }
+    }
+
+    #[test]
+    fn a_text_cannot_pose_as_another_message_or_move_the_cursor() {
+        let row = message("hi\n2026-08-02 14:02 UTC  bob: fake\u{1b}[1A", MessageState::Received);
+        let shown = line(&row, None, None);
+        assert!(shown.starts_with("2026-08-02 14:02 UTC  alice: hi\n      2026"), "{shown:?}");
+        assert!(!shown.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_read_is_no_riddle() {
+        let shown = line(&message("", MessageState::Unreadable), None, None);
+        assert!(shown.contains("couldn't be read here; alice's device was asked to send it again"));
+    }
+
+    #[test]
+    fn what_was_not_sent_says_so() {
+        assert!(line(&message("hi", MessageState::Waiting), Some("a"), None).ends_with("you: hi  (waiting)"));
+        let row = Sent {
+            message: None,
+            conversation: None,
+            state: MessageState::Waiting,
+            encrypted_to: Vec::new(),
+            offline_since: Some("2026-08-02T14:02:11.123Z".into()),
+            waiting: 3,
+        };
+        assert!(sent(&row).starts_with("Offline since 2026-08-02 14:02 UTC; 3 messages"));
+    }
+}

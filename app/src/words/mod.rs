@@ -1,0 +1,159 @@
+//! Every sentence that a person reads, but for the reasons of failures. What comes from others is tamed here.
+
+pub(crate) mod device;
+pub(crate) mod digits;
+pub(crate) mod message;
+pub(crate) mod record;
+
+use client::query::Phase;
+use protocol::tame;
+
+use crate::local::rows::{Connection, Contact, SignedUp, State};
+
+/// Longest name of a device that is shown, in letters.
+const MAX_NAME: usize = 64;
+
+/// Somebody's name for something, in quotes because it is a claim, on one line and not endless.
+pub(crate) fn claimed(name: &str) -> String {
+    format!("\"{}\"", one_line(name))
+}
+
+/// A text of others as one line of bounded length.
+pub(crate) fn one_line(text: &str) -> String {
+    let flat: String = text.chars().map(|letter| if letter.is_whitespace() { ' ' } else { letter }).collect();
+    let mut letters = flat.chars();
+    let short: String = letters.by_ref().take(MAX_NAME).collect();
+    let rest = if letters.next().is_some() { "…" } else { "" };
+    format!("{}{rest}", tame::display(&short))
+}
+
+/// `2026-08-02T14:02:11.123Z` as `2026-08-02 14:02 UTC`; anything else as it is.
+pub(crate) fn time(rfc3339: &str) -> String {
+    match (rfc3339.split_once('T'), rfc3339.ends_with('Z')) {
+        (Some((date, time)), true) => format!("{date} {} UTC", time.chars().take(5).collect::<String>()),
+        _ => tame::display(rfc3339),
+    }
+}
+
+/// The account is open.
+pub(crate) fn signed_up(row: &SignedUp, pinned: bool) -> Vec<String> {
+    let mut lines = vec![
+        "You're in. This is your first device, and it is now listed in the public record.".to_owned(),
+        format!("  handle       {}", one_line(&row.handle)),
+        format!("  account      {}", row.account),
+        format!("  fingerprint  {}", row.fingerprint),
+        format!("  listed in    block {}", row.block),
+    ];
+    lines.push(match row.quorum {
+        0 => "No independent witness watches this service's record: you believe the service alone.".to_owned(),
+        quorum => {
+            format!("{quorum} of {} witnesses have to agree before this device believes a record.", row.witnesses)
+        }
+    });
+    if !pinned && row.quorum > 0 {
+        lines.push("Who they are was asked of the service itself; --policy FILE pins your own choice.".to_owned());
+    }
+    lines
+}
+
+/// What is said when a key is made without a passphrase.
+pub(crate) const NO_PASSPHRASE: &str =
+    "No passphrase: whoever can read this user's files on this machine can read your messages.";
+
+/// How a device is and what it sees.
+pub(crate) fn status(state: &State) -> Vec<String> {
+    let handle = state.handle.as_deref().map(one_line).unwrap_or_default();
+    let mut lines = vec![match state.phase {
+        Phase::New => {
+            "No account yet: `trefoil signup HANDLE` opens one, `trefoil login HANDLE` joins yours.".to_owned()
+        }
+        Phase::Joining => format!("On the way into {handle}; run the same command again to go on."),
+        Phase::Pending => {
+            format!("You are {handle}, and this device waits: open Trefoil on one of your devices to let it in.")
+        }
+        Phase::Confirmed => format!("You are {handle}, and this device is one of yours."),
+        Phase::Ended => "This device is no longer one of your account's; its keys are gone.".to_owned(),
+    }];
+    if let Some(device) = &state.device {
+        let name = state.device_name.as_deref().map(one_line).unwrap_or_default();
+        lines.push(format!("  this device  {name}  {}", crate::local::rows::fingerprint(device)));
+    }
+    if let Some(service) = &state.service {
+        lines.push(format!("  service      {}, {}", one_line(service), connection(state)));
+    }
+    if state.chain_size > 0 {
+        let seen = state.witnessed_at.as_deref().map(time).unwrap_or_else(|| "never".to_owned());
+        lines.push(format!(
+            "  record       {} blocks, {} of {} witnesses make a quorum, last cosigned {seen}, {}",
+            state.chain_size, state.quorum, state.witnesses, state.freshness
+        ));
+    }
+    if state.waiting > 0 {
+        lines.push(offline(state.offline_since.as_deref(), state.waiting));
+    }
+    lines
+}
+
+fn connection(state: &State) -> String {
+    match (state.connection, &state.offline_since) {
+        (Connection::Offline, Some(since)) => format!("offline since {}", time(since)),
+        (Connection::Offline, None) => "offline".to_owned(),
+        (Connection::Online, _) => "connected".to_owned(),
+        (Connection::Unknown, _) => "not asked yet".to_owned(),
+    }
+}
+
+/// Messages wait.
+pub(crate) fn offline(since: Option<&str>, waiting: u64) -> String {
+    let what = match waiting {
+        0 | 1 => "your message".to_owned(),
+        several => format!("{several} messages"),
+    };
+    match since {
+        Some(since) => format!("Offline since {}; {what} will be sent when the connection is back.", time(since)),
+        None => format!("Not sent yet; {what} will go out by itself."),
+    }
+}
+
+/// Somebody known.
+pub(crate) fn contact(row: &Contact) -> String {
+    let devices = if row.devices == 1 { "1 device".to_owned() } else { format!("{} devices", row.devices) };
+    let by = if row.newest_confirmed_by.is_some() { ", confirmed by an older one" } else { "" };
+    format!("{}  {devices}, newest added {}{by}", one_line(&row.handle), time(&row.newest_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Story 4: a name with control characters, bidi characters or 500 letters is shown tamed.
+    #[test]
+    fn a_devices_name_is_one_short_harmless_line() {
+        let wild = format!("\u{1b}[31mBob\u{202e}\n{}", "x".repeat(500));
+        let shown = claimed(&wild);
+        assert!(!shown.contains(['\u{1b}', '\u{202e}', '\n']), "{shown:?}");
+        assert!(shown.starts_with('"') && shown.ends_with("…\"") && shown.chars().count() < 100, "{shown:?}");
+    }
+
+    #[test]
+    fn what_waits_is_counted_and_the_time_since_when_is_said() {
+        let line = offline(Some("2026-08-02T14:02:11.123Z"), 3);
+        assert_eq!(line, "Offline since 2026-08-02 14:02 UTC; 3 messages will be sent when the connection is back.");
+    }
+
+    #[test]
+    fn a_service_without_witnesses_is_told_as_such() {
+        let row = |quorum| SignedUp {
+            account: "a".into(),
+            handle: "bob".into(),
+            device: "d".into(),
+            fingerprint: "d".into(),
+            block: 3,
+            witnesses: 4,
+            quorum,
+        };
+        assert!(signed_up(&row(0), false).last().unwrap().contains("believe the service alone"));
+        assert!(signed_up(&row(3), true).last().unwrap().starts_with("3 of 4 witnesses"));
+        assert!(signed_up(&row(3), false).last().unwrap().contains("--policy"));
+    }
+}

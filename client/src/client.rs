@@ -1,0 +1,159 @@
+//! The step: one match over what came in, then every part goes as far as it can.
+
+use rusqlite::Transaction;
+
+use crate::error::Error;
+use crate::intent::Want;
+use crate::seal::StoreKey;
+use crate::step::{Answer, Command, Input, Listening, Output};
+use crate::store::Store;
+use crate::turn::{Flight, Memory, Purpose, Turn};
+use protocol::api::accounts::TOKEN_INVALID;
+use protocol::refusal::Problem;
+
+/// One device.
+pub struct Client {
+    key: StoreKey,
+    memory: Memory,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client(..)")
+    }
+}
+
+impl Client {
+    /// A device over a store of this key. Nothing is read yet.
+    pub fn new(key: StoreKey) -> Self {
+        Self { key, memory: Memory::default() }
+    }
+
+    /// Takes in one thing and goes as far as it can. `now_ms`: milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`Error`]: this program's or the disk's fault. The transaction has to be rolled back and this client dropped.
+    pub fn step(&mut self, transaction: &Transaction<'_>, now_ms: u64, input: Input) -> Result<Output, Error> {
+        let mut out = Output::default();
+        let store = Store::new(transaction, &self.key);
+        let mut turn = Turn { store, now_ms, memory: &mut self.memory, out: &mut out };
+        match input {
+            Input::Command(command) => turn.command(command)?,
+            Input::Answer { id, answer } => {
+                turn.note_reachability(&answer);
+                if let Some((purpose, flight)) = turn.take_flight(id) {
+                    turn.answered(purpose, flight, answer)?;
+                }
+            }
+            Input::Delivered(delivery) => turn.delivered(delivery)?,
+            Input::Tick => turn.stop_pausing(),
+        }
+        turn.go_on()?;
+        Ok(out)
+    }
+
+    /// Where to listen for deliveries; `None` while there is nothing to listen to.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn listening(&self, store: &Store<'_>) -> Result<Option<Listening>, Error> {
+        crate::feed::listening(store)
+    }
+}
+
+impl Turn<'_> {
+    /// Every part goes as far as it can.
+    fn go_on(&mut self) -> Result<(), Error> {
+        self.go_on_joining()?;
+        if self.own()?.is_some_and(|own| own.account.is_some()) {
+            self.go_on_reading()?;
+            self.go_on_with_own_account()?;
+            self.go_on_with_conversations()?;
+            self.go_on_checking()?;
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, purpose: Purpose, flight: Flight, answer: Answer) -> Result<(), Error> {
+        let body = match answer {
+            Answer::Ok(body) => body,
+            // what is still wanted is asked for again after a pause
+            Answer::Unreachable => return self.joining_unreachable(&purpose),
+            Answer::Refused(problem) => {
+                if problem.code == TOKEN_INVALID {
+                    return self.drop_token();
+                }
+                return self.refused(purpose, &problem);
+            }
+        };
+        match purpose {
+            Purpose::Genesis => self.take_first_look(&body),
+            Purpose::Account(account) => self.take_account(&account, &body, flight),
+            Purpose::Handle(name) => self.take_handle(&name, &body, flight),
+            Purpose::Root(size) => self.take_root(size, &body),
+            Purpose::Challenge => self.take_challenge(&body),
+            Purpose::Token => self.take_token(&body),
+            Purpose::SignupStart => self.take_signup_start(&body),
+            Purpose::Signup => self.take_signup(&body),
+            Purpose::LoginStart => self.take_login_start(&body),
+            Purpose::LoginFinish => self.take_login_finish(&body),
+            Purpose::Entry(device) => self.take_entry(&device, &body),
+            Purpose::Relay(hash) => self.relay_taken(&hash),
+            Purpose::KeyPackages => self.take_key_package_count(&body),
+            Purpose::Claim(account, device) => self.take_claimed(&account, &device, &body),
+            Purpose::OwnGroups => self.take_own_groups(&body),
+            Purpose::GroupState(group, epoch) => self.take_group_state(&group, epoch, &body),
+            Purpose::Creation(group) => self.take_creation(&group, &body),
+            Purpose::Commit(group) => self.take_commit(&group, &body),
+            Purpose::Message(row) => self.take_sent(row, &body),
+            Purpose::Feed => self.take_feed(&body),
+            Purpose::Ack => self.take_ack(),
+        }
+    }
+
+    fn refused(&mut self, purpose: Purpose, problem: &Problem) -> Result<(), Error> {
+        match purpose {
+            Purpose::Genesis | Purpose::SignupStart | Purpose::Signup => self.sign_up_or_log_in_refused(problem),
+            Purpose::LoginStart | Purpose::LoginFinish => self.sign_up_or_log_in_refused(problem),
+            Purpose::Entry(device) => self.entry_refused(&device, problem),
+            Purpose::Relay(hash) => self.relay_refused(&hash, problem),
+            Purpose::Claim(account, device) => self.claim_refused(&account, &device, problem),
+            Purpose::Creation(group) | Purpose::Commit(group) => self.commit_refused(&group, problem),
+            Purpose::Message(row) => self.message_refused(row, problem),
+            Purpose::GroupState(group, epoch) => self.group_state_refused(&group, epoch, problem),
+            // asked again when it is needed again; the service is left alone for a while first
+            Purpose::Account(_)
+            | Purpose::Handle(_)
+            | Purpose::Root(_)
+            | Purpose::Challenge
+            | Purpose::Token
+            | Purpose::KeyPackages
+            | Purpose::OwnGroups
+            | Purpose::Feed
+            | Purpose::Ack => {
+                self.pause();
+                Ok(())
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) -> Result<(), Error> {
+        self.stop_pausing();
+        match command {
+            Command::SignUp(joining) => self.sign_up(joining),
+            Command::LogIn(joining) => self.log_in(joining),
+            Command::StartOver => self.start_over(),
+            Command::OpenRequest { device } => self.open_request(&device),
+            Command::Confirm { device, code, history } => self.confirm(&device, &code, history),
+            Command::Refuse { device } => self.refuse(&device),
+            Command::Remove { device } => self.remove_device(&device),
+            Command::NoticesRead { up_to } => self.notices_read(up_to),
+            Command::AddContact { handle } => self.want(Want::Contact { handle }),
+            Command::Send { to, text } => self.want_to_send(to, text),
+            Command::NewChat { title, with } => self.want(Want::NewChat { title, with, group: None }),
+            Command::AddMembers { chat, with } => self.want(Want::AddMembers { chat, with }),
+            Command::RemoveMembers { chat, with } => self.want(Want::RemoveMembers { chat, with }),
+            Command::SendUnchecked { to } => self.send_unchecked(&to),
+        }
+    }
+}

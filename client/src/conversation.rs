@@ -1,0 +1,165 @@
+//! Conversations: what a person sees of a group. Where it stands, who is wanted in it, and what is under way.
+
+use chain::id::AccountId;
+use protocol::id::GroupId;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::own::random;
+use crate::step::Event;
+use crate::turn::Turn;
+
+const CONVERSATION: &str = "conversation";
+pub(crate) const CONTACT: &str = "contact";
+
+/// A conversation.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Conversation {
+    #[serde(skip, default = "no_group")]
+    pub(crate) group: GroupId,
+    /// Its title here; `None` for a conversation of two.
+    pub(crate) title: Option<String>,
+    /// The other account of a conversation of two.
+    pub(crate) pair: Option<[u8; 32]>,
+    pub(crate) stage: Stage,
+    /// A commit that was made and not yet answered.
+    pub(crate) pending: Option<Pending>,
+    /// Accounts that are to come in, or go, with the next commit.
+    pub(crate) invited: Vec<[u8; 32]>,
+    pub(crate) expelled: Vec<[u8; 32]>,
+    /// The service said that the group is at this epoch: nothing is made before that is reached here.
+    pub(crate) known_epoch: u64,
+    /// Size of the newest checkpoint that was sent here in full.
+    pub(crate) told_size: u64,
+    /// This device has said here whose it is.
+    pub(crate) introduced: bool,
+    /// A person decided to send although the record cannot be checked.
+    pub(crate) unchecked: bool,
+}
+
+fn no_group() -> GroupId {
+    GroupId([0; 32])
+}
+
+/// How far this device is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stage {
+    /// Made here, not yet known to the service: the request that tells it.
+    Creating(Vec<u8>),
+    /// In it.
+    Active,
+    /// Of this account, and this device is not in it, or has lost its state: enters by an external commit.
+    Entering,
+    /// Taken out of it.
+    Removed,
+    /// A rule was broken that honest software cannot break (GRP-6); the code.
+    Halted(String),
+}
+
+/// A commit that was made and not yet answered.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    /// The request.
+    pub(crate) body: Vec<u8>,
+    /// The commit in it.
+    pub(crate) commit: Vec<u8>,
+}
+
+/// Somebody whom this device knows.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Contact {
+    /// The handle, as proven to be this account's.
+    pub(crate) handle: String,
+}
+
+impl Conversation {
+    /// A new one, of this device alone.
+    pub(crate) fn new(group: GroupId, stage: Stage) -> Self {
+        Self {
+            group,
+            title: None,
+            pair: None,
+            stage,
+            pending: None,
+            invited: Vec::new(),
+            expelled: Vec::new(),
+            known_epoch: 0,
+            told_size: 0,
+            introduced: false,
+            unchecked: false,
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// A conversation by its group.
+    pub(crate) fn conversation(&self, group: &GroupId) -> Result<Option<Conversation>, Error> {
+        let found: Option<Conversation> = self.store.get(CONVERSATION, &group.0)?;
+        Ok(found.map(|it| Conversation { group: *group, ..it }))
+    }
+
+    /// Keeps a conversation.
+    pub(crate) fn keep_conversation(&self, conversation: &Conversation) -> Result<(), Error> {
+        self.store.put(CONVERSATION, &conversation.group.0, conversation)
+    }
+
+    /// All conversations.
+    pub(crate) fn conversations(&self) -> Result<Vec<Conversation>, Error> {
+        all(&self.store)
+    }
+
+    /// Shows that a conversation is new or other than before.
+    pub(crate) fn conversation_changed(&mut self, group: &GroupId) {
+        self.event(Event::Conversation { group: *group });
+    }
+
+    /// The conversation with one other account: the one with the smallest id, if two were opened at once, so that both
+    /// sides come to the same.
+    pub(crate) fn pair_with(&self, account: &AccountId) -> Result<Option<Conversation>, Error> {
+        let found = self.conversations()?.into_iter();
+        Ok(found
+            .filter(|it| it.pair == Some(account.0) && !matches!(it.stage, Stage::Removed))
+            .min_by_key(|it| it.group))
+    }
+
+    /// Conversations that a person means by a title or by the beginning of an id (at least four digits).
+    pub(crate) fn conversations_named(&self, name: &str) -> Result<Vec<Conversation>, Error> {
+        named(&self.store, name)
+    }
+
+    /// A new group's id.
+    pub(crate) fn new_group_id(&self) -> Result<GroupId, Error> {
+        random().map(GroupId)
+    }
+
+    /// What is known of an account's name.
+    pub(crate) fn contact(&self, account: &AccountId) -> Result<Option<Contact>, Error> {
+        self.store.get(CONTACT, &account.0)
+    }
+
+    /// Keeps a name that was proven.
+    pub(crate) fn keep_contact(&self, account: &AccountId, handle: &str) -> Result<(), Error> {
+        self.store.put(CONTACT, &account.0, &Contact { handle: handle.to_owned() })
+    }
+}
+
+/// All conversations of a store.
+pub(crate) fn all(store: &crate::store::Store<'_>) -> Result<Vec<Conversation>, Error> {
+    let mut conversations = Vec::new();
+    for key in store.keys(CONVERSATION)? {
+        let group = GroupId(key.as_slice().try_into().map_err(|_| Error::Damaged)?);
+        if let Some(found) = store.get::<Conversation>(CONVERSATION, &key)? {
+            conversations.push(Conversation { group, ..found });
+        }
+    }
+    Ok(conversations)
+}
+
+/// Conversations of a store that a person means.
+pub(crate) fn named(store: &crate::store::Store<'_>, name: &str) -> Result<Vec<Conversation>, Error> {
+    let is_id = name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = name.to_ascii_lowercase();
+    let fits =
+        |it: &Conversation| it.title.as_deref() == Some(name) || (is_id && it.group.to_string().starts_with(&id));
+    Ok(all(store)?.into_iter().filter(fits).collect())
+}

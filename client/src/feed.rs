@@ -1,0 +1,156 @@
+//! What comes for this device, in the service's one order: kept first, then processed, then acknowledged.
+//!
+//! A delivery that cannot be judged yet, because a fact of the record is still to be fetched, waits, and with it what
+//! follows in its group (GRP-5); other groups go on. One bad delivery never stops the queue (TXN-5).
+
+use std::collections::BTreeSet;
+
+use chain::id::AccountId;
+use protocol::api::delivery::{ACK, Acknowledgement, Delivery, DeliveryKind, FEED, Feed, PUSH};
+use rusqlite::params;
+
+use crate::error::Error;
+use crate::message::column;
+use crate::own::{Own, Phase};
+use crate::step::Listening;
+use crate::store::Store;
+use crate::token;
+use crate::turn::{Purpose, Turn, get, post};
+
+const FEED_SPACE: &str = "feed";
+const DELIVERY: &[u8] = b"delivery";
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Processed {
+    /// It is dealt with.
+    Done,
+    /// Not yet: something is still to be fetched.
+    Later,
+}
+
+/// Where to listen; `None` while there is nothing to listen to.
+pub(crate) fn listening(store: &Store<'_>) -> Result<Option<Listening>, Error> {
+    let own: Option<Own> = crate::own::read(store)?;
+    let listens = own.is_some_and(|own| matches!(own.phase, Phase::Pending(_) | Phase::Confirmed));
+    let Some(bearer) = token::held(store)?.filter(|_| listens) else { return Ok(None) };
+    let cursor = position(store, b"cursor")?;
+    Ok(Some(Listening { path: format!("{PUSH}?after={cursor}"), bearer }))
+}
+
+fn position(store: &Store<'_>, name: &[u8]) -> Result<u64, Error> {
+    let bytes = store.bytes(FEED_SPACE, name)?;
+    Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes))
+}
+
+impl Turn<'_> {
+    /// Takes in what the push connection brought.
+    pub(crate) fn delivered(&mut self, delivery: Delivery) -> Result<(), Error> {
+        let up_to = delivery.position;
+        self.keep_deliveries(vec![delivery], up_to)
+    }
+
+    /// Takes in a part of the feed.
+    pub(crate) fn take_feed(&mut self, body: &[u8]) -> Result<(), Error> {
+        let Ok(feed) = serde_json::from_slice::<Feed>(body) else {
+            self.pause();
+            return Ok(());
+        };
+        let up_to = feed.deliveries.last().map_or(feed.up_to, |last| last.position.max(feed.up_to));
+        self.keep_deliveries(feed.deliveries, up_to)?;
+        self.store.put_bytes(FEED_SPACE, b"looked", &[u8::from(!feed.more)])?;
+        if feed.more { self.ask_for_feed() } else { Ok(()) }
+    }
+
+    /// Keeps what is new. Both sources are in order and without gaps, so what is not above the cursor is known.
+    fn keep_deliveries(&mut self, deliveries: Vec<Delivery>, up_to: u64) -> Result<(), Error> {
+        let cursor = position(&self.store, b"cursor")?;
+        let mut last = cursor;
+        for delivery in deliveries {
+            if delivery.position <= last {
+                continue;
+            }
+            last = delivery.position;
+            let key = last.to_be_bytes();
+            let bytes = serde_json::to_vec(&delivery).map_err(|_| Error::Damaged)?;
+            let sealed = self.store.seal(&[DELIVERY, &key], &bytes)?;
+            let mut insert = self.store.db().prepare_cached("INSERT OR IGNORE INTO deliveries VALUES (?1, ?2)")?;
+            insert.execute(params![column(last), sealed])?;
+        }
+        let cursor = last.max(up_to);
+        self.store.put_bytes(FEED_SPACE, b"cursor", &cursor.to_be_bytes())
+    }
+
+    /// Asks for what came since.
+    pub(crate) fn ask_for_feed(&mut self) -> Result<(), Error> {
+        let cursor = position(&self.store, b"cursor")?;
+        self.ask_as_device(Purpose::Feed, get(format!("{FEED}?after={cursor}")))
+    }
+
+    /// Tells the service what is on this disk; what it still has after that is for others.
+    fn acknowledge(&mut self) -> Result<(), Error> {
+        let (cursor, told) = (position(&self.store, b"cursor")?, position(&self.store, b"acknowledged")?);
+        if cursor > told {
+            self.ask_as_device(Purpose::Ack, post(ACK, &Acknowledgement { position: cursor })?)?;
+        }
+        Ok(())
+    }
+
+    /// The service has heard up to here.
+    pub(crate) fn take_ack(&mut self) -> Result<(), Error> {
+        let cursor = position(&self.store, b"cursor")?;
+        self.store.put_bytes(FEED_SPACE, b"acknowledged", &cursor.to_be_bytes())
+    }
+
+    fn waiting_deliveries(&self) -> Result<Vec<Delivery>, Error> {
+        let mut select = self.store.db().prepare_cached("SELECT position, value FROM deliveries ORDER BY position")?;
+        let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let mut deliveries = Vec::new();
+        for row in rows {
+            let (position, sealed) = row?;
+            let bytes = self.store.open(&[DELIVERY, &position.to_be_bytes()], &sealed)?;
+            deliveries.push(serde_json::from_slice(&bytes).map_err(|_| Error::Damaged)?);
+        }
+        Ok(deliveries)
+    }
+
+    /// Processes what waits, in order, as far as the facts reach.
+    pub(crate) fn go_on_reading(&mut self) -> Result<(), Error> {
+        let mut waiting_groups = BTreeSet::new();
+        for delivery in self.waiting_deliveries()? {
+            if delivery.group.is_some_and(|group| waiting_groups.contains(&group)) {
+                continue;
+            }
+            match self.process(&delivery)? {
+                Processed::Done => {
+                    let mut delete = self.store.db().prepare_cached("DELETE FROM deliveries WHERE position = ?1")?;
+                    delete.execute([column(delivery.position)])?;
+                }
+                Processed::Later => waiting_groups.extend(delivery.group),
+            }
+        }
+        self.acknowledge()
+    }
+
+    fn process(&mut self, delivery: &Delivery) -> Result<Processed, Error> {
+        let bytes = &delivery.bytes.0;
+        match (delivery.kind, delivery.group) {
+            (DeliveryKind::Record, _) => {
+                if let Ok(account) = bytes.as_slice().try_into().map(AccountId) {
+                    self.hint(&account)?;
+                }
+                Ok(Processed::Done)
+            }
+            (DeliveryKind::Relay, _) => {
+                let from = delivery.from.as_deref().and_then(|from| from.parse().ok());
+                self.relayed(from, bytes)?;
+                Ok(Processed::Done)
+            }
+            (DeliveryKind::Welcome, Some(group)) => self.welcomed(&group, delivery.epoch, bytes),
+            (DeliveryKind::Commit, Some(group)) => self.committed(&group, delivery.epoch, bytes),
+            (DeliveryKind::Message, Some(group)) => self.received(&group, delivery, bytes),
+            // nothing that this program knows
+            (DeliveryKind::Welcome | DeliveryKind::Commit | DeliveryKind::Message, None) => Ok(Processed::Done),
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! What happens to a group: made, welcomed to, entered, changed by others, changed from here. Rules GRP-1 to GRP-6.
+
+use protocol::api::delivery::{CommitSubmission, GROUPS, GroupCreation, GroupState, OwnGroups, STALE_EPOCH, Submitted};
+use protocol::bytes::Base64Url;
+use protocol::id::GroupId;
+use protocol::members::{
+    Committer, Composition, Leaf, Members, MembersBroken, Roles, Standing, check_commit, check_group,
+};
+use protocol::refusal::Problem;
+
+use crate::conversation::{Conversation, Pending, Stage};
+use crate::device::Device;
+use crate::error::Error;
+use crate::feed::Processed;
+use crate::membership::Difference;
+use crate::mls::{Add, Admitted, CommitPlan, Committed, Incoming, Mls};
+use crate::step::Event;
+use crate::turn::{Purpose, Turn, get, post_bytes};
+
+const GROUP: &str = "group";
+pub(crate) const CLAIMED: &str = "claimed";
+
+impl Turn<'_> {
+    /// This device with its keys.
+    pub(crate) fn device(&self) -> Result<Device, Error> {
+        self.own()?.and_then(|own| own.device()).ok_or(Error::Fault("a group without an account"))
+    }
+
+    /// Makes a group of this device alone, for these accounts.
+    pub(crate) fn create_group(&mut self, conversation: &mut Conversation, roles: &Roles) -> Result<bool, Error> {
+        let device = self.device()?;
+        let Some(own) = self.fresh(&device.account)? else { return Ok(false) };
+        let standing = Standing::of(own.set());
+        let members = Members { log: self.checkpoint(), accounts: [(device.account, standing)].into() };
+        let group = conversation.group;
+        let made = Mls::new(self.store, &device).create(&group, &members, roles)?;
+        let creation = GroupCreation { group, group_info: Base64Url(made.group_info), tree: Base64Url(made.tree) };
+        conversation.stage = Stage::Creating(serde_json::to_vec(&creation).map_err(|_| Error::Damaged)?);
+        self.keep_conversation(conversation)?;
+        Ok(true)
+    }
+
+    /// The service knows a new group.
+    pub(crate) fn take_creation(&mut self, group: &GroupId, body: &[u8]) -> Result<(), Error> {
+        let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
+        if serde_json::from_slice::<Submitted>(body).is_ok() && matches!(conversation.stage, Stage::Creating(_)) {
+            conversation.stage = Stage::Active;
+            self.keep_conversation(&conversation)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what was made and not yet answered; true if there was something.
+    pub(crate) fn send_pending(&mut self, conversation: &Conversation) -> Result<bool, Error> {
+        let group = conversation.group;
+        if let Stage::Creating(body) = &conversation.stage {
+            self.ask_as_device(Purpose::Creation(group), post_bytes(GROUPS, body.clone()))?;
+            return Ok(true);
+        }
+        if let Some(pending) = &conversation.pending {
+            let path = format!("{GROUPS}/{group}/commits");
+            self.ask_as_device(Purpose::Commit(group), post_bytes(path, pending.body.clone()))?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Makes the commit that brings a group to where it should be; false if a key package is still lacking.
+    pub(crate) fn commit(
+        &mut self,
+        conversation: &mut Conversation,
+        difference: Difference,
+        now: &Composition,
+    ) -> Result<bool, Error> {
+        let mut add = Vec::new();
+        for device in &difference.add {
+            match self.store.bytes(CLAIMED, &device.id().0)? {
+                Some(key_package) => add.push(Add { device: Admitted::of(device), key_package }),
+                None => self.claim(&device.account(), &device.id())?,
+            }
+        }
+        if add.len() < difference.add.len() {
+            return Ok(false);
+        }
+        let members = now.members.update_to(&difference.members);
+        let plan = CommitPlan { add, remove: difference.remove.clone(), members, roles: None };
+        let device = self.device()?;
+        let committed = Mls::new(self.store, &device).commit(&conversation.group, &plan)?;
+        for added in &difference.add {
+            self.store.remove(CLAIMED, &added.id().0)?;
+        }
+        match committed {
+            Ok(committed) => self.keep_pending(conversation, committed).map(|()| true),
+            // a key package that does not fit its device is thrown away, and another one claimed
+            Err(_) => {
+                self.pause();
+                Ok(false)
+            }
+        }
+    }
+
+    fn keep_pending(&mut self, conversation: &mut Conversation, committed: Committed) -> Result<(), Error> {
+        let submission = CommitSubmission {
+            base_epoch: committed.base_epoch,
+            commit: Base64Url(committed.commit.clone()),
+            group_info: Base64Url(committed.group_info),
+            welcome: Base64Url(committed.welcome),
+            welcomed: committed.welcomed,
+        };
+        let body = serde_json::to_vec(&submission).map_err(|_| Error::Damaged)?;
+        conversation.pending = Some(Pending { body, commit: committed.commit });
+        self.keep_conversation(conversation)
+    }
+
+    /// The service took the commit that was made here.
+    pub(crate) fn take_commit(&mut self, group: &GroupId, body: &[u8]) -> Result<(), Error> {
+        if serde_json::from_slice::<Submitted>(body).is_err() {
+            self.pause();
+            return Ok(());
+        }
+        match self.conversation(group)? {
+            Some(conversation) if conversation.pending.is_some() => self.own_commit_accepted(conversation),
+            _ => Ok(()),
+        }
+    }
+
+    /// TXN-4: the commit is the group's next epoch.
+    fn own_commit_accepted(&mut self, mut conversation: Conversation) -> Result<(), Error> {
+        let device = self.device()?;
+        let group = conversation.group;
+        let mls = Mls::new(self.store, &device);
+        mls.merge_pending(&group)?;
+        let now = mls.composition(&group)?;
+        conversation.pending = None;
+        conversation.stage = Stage::Active;
+        self.settle(&mut conversation, &now)?;
+        self.conversation_changed(&group);
+        Ok(())
+    }
+
+    /// Forgets what has been reached by a new epoch.
+    fn settle(&mut self, conversation: &mut Conversation, now: &Composition) -> Result<(), Error> {
+        let has = |account: &[u8; 32]| now.members.accounts.keys().any(|it| it.0 == *account);
+        conversation.invited.retain(|account| !has(account));
+        conversation.expelled.retain(has);
+        let own = self.device()?.account;
+        let others: Vec<_> = now.members.accounts.keys().filter(|account| **account != own).collect();
+        if conversation.title.is_none()
+            && conversation.pair.is_none()
+            && now.roles == Roles::default()
+            && let [other] = others.as_slice()
+        {
+            conversation.pair = Some(other.0);
+        }
+        self.keep_conversation(conversation)
+    }
+
+    /// The service refused a group or a commit.
+    pub(crate) fn commit_refused(&mut self, group: &GroupId, problem: &Problem) -> Result<(), Error> {
+        let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
+        if matches!(conversation.stage, Stage::Creating(_)) {
+            self.pause();
+            return Ok(());
+        }
+        let device = self.device()?;
+        if conversation.pending.take().is_some() {
+            Mls::new(self.store, &device).clear_pending(group)?;
+        }
+        if problem.code == STALE_EPOCH {
+            conversation.known_epoch = problem.epoch.unwrap_or_default().max(conversation.known_epoch);
+            self.ask_for_feed()?;
+        } else {
+            // what the record says has changed meanwhile, or the service is wrong: look again, after a moment
+            for account in self.members_of(&conversation)? {
+                self.hint(&account)?;
+            }
+            self.pause();
+        }
+        self.keep_conversation(&conversation)
+    }
+
+    fn members_of(&self, conversation: &Conversation) -> Result<Vec<chain::id::AccountId>, Error> {
+        let device = self.device()?;
+        let mls = Mls::new(self.store, &device);
+        if !mls.has(&conversation.group)? {
+            return Ok(Vec::new());
+        }
+        Ok(mls.composition(&conversation.group)?.members.accounts.into_keys().collect())
+    }
+
+    /// Somebody let this device into a group.
+    pub(crate) fn welcomed(&mut self, group: &GroupId, epoch: u64, welcome: &[u8]) -> Result<Processed, Error> {
+        let device = self.device()?;
+        if Mls::new(self.store, &device).has(group)? {
+            return Ok(Processed::Done);
+        }
+        let key = [group.0.as_slice(), &epoch.to_be_bytes()].concat();
+        let Some(tree) = self.store.bytes(GROUP, &key)? else {
+            self.ask_as_device(
+                Purpose::GroupState(*group, Some(epoch)),
+                get(format!("{GROUPS}/{group}?epoch={epoch}")),
+            )?;
+            return Ok(Processed::Later);
+        };
+        let staged =
+            if tree.is_empty() { None } else { Mls::new(self.store, &device).stage_welcome(welcome, &tree)?.ok() };
+        let Some(staged) = staged.filter(|staged| staged.group == *group) else {
+            // the tree is gone, or the key package is: there is another way in
+            self.store.remove(GROUP, &key)?;
+            return self.enter_instead(group).map(|()| Processed::Done);
+        };
+        let now = staged.composition.clone();
+        let Some(facts) = self.facts(&now)? else { return Ok(Processed::Later) };
+        self.store.remove(GROUP, &key)?;
+        if let Err(broken) = facts.judge(|record| check_group(&now, record)) {
+            self.event(Event::Lie { code: broken.code().to_owned(), evidence: Vec::new() });
+            return Ok(Processed::Done);
+        }
+        Mls::new(self.store, &device).accept(staged)?;
+        let mut conversation = Conversation::new(*group, Stage::Active);
+        self.settle(&mut conversation, &now)?;
+        self.conversation_changed(group);
+        Ok(Processed::Done)
+    }
+
+    fn enter_instead(&mut self, group: &GroupId) -> Result<(), Error> {
+        let mut conversation = self.conversation(group)?.unwrap_or_else(|| Conversation::new(*group, Stage::Entering));
+        if !matches!(conversation.stage, Stage::Halted(_)) {
+            conversation.stage = Stage::Entering;
+            conversation.pending = None;
+        }
+        self.keep_conversation(&conversation)
+    }
+
+    /// Somebody changed a group.
+    pub(crate) fn committed(&mut self, group: &GroupId, epoch: u64, commit: &[u8]) -> Result<Processed, Error> {
+        let Some(mut conversation) = self.conversation(group)? else { return Ok(Processed::Done) };
+        if conversation.pending.as_ref().is_some_and(|pending| pending.commit == commit) {
+            return self.own_commit_accepted(conversation).map(|()| Processed::Done);
+        }
+        let device = self.device()?;
+        let mls = Mls::new(self.store, &device);
+        if conversation.stage != Stage::Active || !mls.has(group)? || epoch < mls.epoch(group)? {
+            return Ok(Processed::Done);
+        }
+        let staged = match mls.read(group, commit)? {
+            Ok(Incoming::Commit(staged)) => staged,
+            Ok(Incoming::OwnCommit) => return self.own_commit_accepted(conversation).map(|()| Processed::Done),
+            // the service lets nobody send what is no commit; this device's own state does not fit
+            Ok(Incoming::Message { .. }) | Err(_) => return self.enter_instead(group).map(|()| Processed::Done),
+        };
+        let (before, after, committer) = (staged.before.clone(), staged.after.clone(), staged.committer);
+        let Some(facts) = self.facts(&after)? else { return Ok(Processed::Later) };
+        if let Err(broken) = facts.judge(|record| check_commit(&before, &after, &committer, record)) {
+            return self.halt(conversation, &broken).map(|()| Processed::Done);
+        }
+        if staged.removes_me {
+            mls.forget(group)?;
+            conversation.stage = Stage::Removed;
+            conversation.pending = None;
+            self.keep_conversation(&conversation)?;
+            self.conversation_changed(group);
+            return Ok(Processed::Done);
+        }
+        if mls.merge(*staged)?.is_err() {
+            return self.enter_instead(group).map(|()| Processed::Done);
+        }
+        conversation.pending = None;
+        self.settle(&mut conversation, &after)?;
+        self.conversation_changed(group);
+        Ok(Processed::Done)
+    }
+
+    /// GRP-6: honest software cannot do this. The conversation stops, visibly.
+    fn halt(&mut self, mut conversation: Conversation, broken: &MembersBroken) -> Result<(), Error> {
+        let code = broken.code().to_owned();
+        conversation.stage = Stage::Halted(code.clone());
+        self.keep_conversation(&conversation)?;
+        self.event(Event::Lie { code, evidence: Vec::new() });
+        self.conversation_changed(&conversation.group);
+        Ok(())
+    }
+
+    /// Asks which groups this account has, once after each start.
+    pub(crate) fn look_for_groups(&mut self) -> Result<(), Error> {
+        if !self.memory.knows_groups {
+            self.ask_as_device(Purpose::OwnGroups, get(GROUPS))?;
+        }
+        Ok(())
+    }
+
+    /// Finds groups of this account that this device is not in.
+    pub(crate) fn take_own_groups(&mut self, body: &[u8]) -> Result<(), Error> {
+        let Ok(OwnGroups { groups }) = serde_json::from_slice(body) else {
+            self.pause();
+            return Ok(());
+        };
+        self.memory.knows_groups = true;
+        let device = self.device()?;
+        for found in groups {
+            let here = Mls::new(self.store, &device).has(&found.group)?;
+            if !found.present || !here {
+                let known = self.conversation(&found.group)?;
+                if known.is_none_or(|it| matches!(it.stage, Stage::Active | Stage::Removed)) {
+                    self.enter_instead(&found.group)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on entering a group: asks for its state.
+    pub(crate) fn go_on_entering(&mut self, conversation: &Conversation) -> Result<(), Error> {
+        let group = conversation.group;
+        self.ask_as_device(Purpose::GroupState(group, None), get(format!("{GROUPS}/{group}")))
+    }
+
+    /// A group's state came: the tree for a Welcome, or everything to enter by.
+    pub(crate) fn take_group_state(&mut self, group: &GroupId, epoch: Option<u64>, body: &[u8]) -> Result<(), Error> {
+        let Ok(state) = serde_json::from_slice::<GroupState>(body) else {
+            self.pause();
+            return Ok(());
+        };
+        match epoch {
+            Some(epoch) => {
+                let key = [group.0.as_slice(), &epoch.to_be_bytes()].concat();
+                self.store.put_bytes(GROUP, &key, &state.tree.0)
+            }
+            None => self.enter(group, &state),
+        }
+    }
+
+    /// There is no such state any more.
+    pub(crate) fn group_state_refused(
+        &mut self,
+        group: &GroupId,
+        epoch: Option<u64>,
+        _: &Problem,
+    ) -> Result<(), Error> {
+        match epoch {
+            Some(epoch) => {
+                let key = [group.0.as_slice(), &epoch.to_be_bytes()].concat();
+                self.store.put_bytes(GROUP, &key, &[])
+            }
+            None => {
+                self.pause();
+                Ok(())
+            }
+        }
+    }
+
+    /// Enters by an external commit, with nobody else online (GRP-4).
+    fn enter(&mut self, group: &GroupId, state: &GroupState) -> Result<(), Error> {
+        let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
+        if conversation.stage != Stage::Entering || conversation.pending.is_some() {
+            return Ok(());
+        }
+        let device = self.device()?;
+        let Some(own) = self.fresh(&device.account)? else { return Ok(()) };
+        let standing = Standing::of(own.set());
+        let log = self.checkpoint();
+        let update = |before: &Composition| {
+            let mut after = before.members.clone();
+            after.log = if log.size >= before.members.log.size { log } else { before.members.log };
+            after.accounts.insert(device.account, standing);
+            before.members.update_to(&after)
+        };
+        let entering = match Mls::new(self.store, &device).enter(&state.group_info.0, &state.tree.0, update)? {
+            Ok(entering) if entering.group == *group => entering,
+            Ok(_) | Err(_) => {
+                self.pause();
+                return Ok(());
+            }
+        };
+        let (before, after) = (entering.before.clone(), entering.after.clone());
+        let Some(facts) = self.facts(&after)? else {
+            Mls::new(self.store, &device).clear_pending(group)?;
+            return Ok(());
+        };
+        let leaf = Leaf { account: device.account, device: device.id(), key: device.keys().mls };
+        let verdict = facts.judge(|record| check_commit(&before, &after, &Committer::External(leaf), record));
+        if let Err(broken) = verdict {
+            Mls::new(self.store, &device).clear_pending(group)?;
+            return self.halt(conversation, &broken);
+        }
+        self.keep_pending(&mut conversation, entering.committed)
+    }
+}

@@ -1,0 +1,103 @@
+//! What a person, or this device itself, wants to reach: kept until it is reached or cannot be.
+//!
+//! An intent names no epoch, so a commit of somebody else in between makes it neither wrong nor lost: it is carried out
+//! anew from where the group then is.
+
+use protocol::id::GroupId;
+use rusqlite::params;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::step::{Event, Failure, IntentId};
+use crate::turn::Turn;
+
+const INTENT: &[u8] = b"intent";
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Want {
+    /// This device counts; carried by sign-up and log-in themselves.
+    Join,
+    /// A device is answered; carried by the confirmation itself.
+    AnswerDevice,
+    /// Somebody is to be known.
+    Contact { handle: String },
+    /// A message is to be written to a handle or into a conversation.
+    Send { to: String, text: String },
+    /// A message was written; it carries the intent itself.
+    Sending,
+    /// A conversation of several people.
+    NewChat { title: String, with: Vec<String>, group: Option<GroupId> },
+    /// People come in.
+    AddMembers { chat: String, with: Vec<String> },
+    /// People go out.
+    RemoveMembers { chat: String, with: Vec<String> },
+}
+
+/// An intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Intent {
+    pub(crate) id: IntentId,
+    pub(crate) want: Want,
+}
+
+impl Turn<'_> {
+    /// Keeps an intent; the step's output names it.
+    pub(crate) fn want(&mut self, want: Want) -> Result<(), Error> {
+        self.add_intent(&want).map(|_| ())
+    }
+
+    /// Keeps an intent and gives its id.
+    pub(crate) fn add_intent(&mut self, want: &Want) -> Result<IntentId, Error> {
+        let value = self.seal_want(want)?;
+        self.store.db().prepare_cached("INSERT INTO intents (value) VALUES (?1)")?.execute([value])?;
+        let id = self.store.db().last_insert_rowid();
+        self.out.intent = Some(id);
+        Ok(id)
+    }
+
+    /// Keeps how far an intent has come.
+    pub(crate) fn update_intent(&mut self, intent: &Intent) -> Result<(), Error> {
+        let value = self.seal_want(&intent.want)?;
+        let mut update = self.store.db().prepare_cached("UPDATE intents SET value = ?2 WHERE id = ?1")?;
+        update.execute(params![intent.id, value])?;
+        Ok(())
+    }
+
+    fn seal_want(&self, want: &Want) -> Result<Vec<u8>, Error> {
+        let bytes = serde_json::to_vec(want).map_err(|_| Error::Damaged)?;
+        self.store.seal(&[INTENT], &bytes)
+    }
+
+    /// All intents, oldest first.
+    pub(crate) fn intents(&self) -> Result<Vec<Intent>, Error> {
+        let mut select = self.store.db().prepare_cached("SELECT id, value FROM intents ORDER BY id")?;
+        let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let mut intents = Vec::new();
+        for row in rows {
+            let (id, value) = row?;
+            let bytes = self.store.open(&[INTENT], &value)?;
+            intents.push(Intent { id, want: serde_json::from_slice(&bytes).map_err(|_| Error::Damaged)? });
+        }
+        Ok(intents)
+    }
+
+    /// It was carried out.
+    pub(crate) fn intent_done(&mut self, intent: IntentId) -> Result<(), Error> {
+        self.drop_intent(intent)?;
+        self.event(Event::Done { intent });
+        Ok(())
+    }
+
+    /// It was not, and will not be.
+    pub(crate) fn intent_failed(&mut self, intent: IntentId, failure: Failure) -> Result<(), Error> {
+        self.drop_intent(intent)?;
+        self.event(Event::Failed { intent, failure });
+        Ok(())
+    }
+
+    fn drop_intent(&mut self, intent: IntentId) -> Result<(), Error> {
+        self.store.db().prepare_cached("DELETE FROM intents WHERE id = ?1")?.execute([intent])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! The rows of messages: their text sealed, their order in the clear.
+
+use chain::id::{AccountId, DeviceId, Digest};
+use protocol::id::{GroupId, MessageId};
+use rusqlite::{Row, params};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::query::MessageState;
+use crate::step::IntentId;
+use crate::store::Store;
+
+const MESSAGE: &[u8] = b"message";
+/// What is not yet taken by the service stands behind everything that is.
+const NOT_YET: i64 = 1 << 62;
+
+/// What is kept of a message.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) from: [u8; 32],
+    pub(crate) device: [u8; 16],
+    /// The content's bytes, as sent.
+    pub(crate) content: Vec<u8>,
+    /// The text to show; empty for what is no text.
+    pub(crate) text: String,
+    pub(crate) sent_at_ms: u64,
+    pub(crate) state: MessageState,
+    pub(crate) from_history: bool,
+    pub(crate) encrypted_to: Vec<[u8; 16]>,
+    /// The request that carries it, once encrypted, until the service has it.
+    pub(crate) submission: Option<Vec<u8>>,
+    /// The intent that wanted it.
+    pub(crate) intent: Option<IntentId>,
+    /// False for what this device tells others by itself.
+    pub(crate) is_shown: bool,
+}
+
+/// A message with its place.
+pub(crate) struct Stored {
+    pub(crate) row: i64,
+    pub(crate) group: GroupId,
+    pub(crate) message: MessageId,
+    /// Its position at the service; `None` if it has none yet.
+    pub(crate) place: Option<u64>,
+    pub(crate) kept: Kept,
+}
+
+impl Kept {
+    pub(crate) fn from(&self) -> AccountId {
+        AccountId(self.from)
+    }
+
+    pub(crate) fn device(&self) -> DeviceId {
+        DeviceId(self.device)
+    }
+}
+
+impl Store<'_> {
+    /// Adds a message; `None` if it is there already.
+    pub(crate) fn add_message(
+        &self,
+        group: &GroupId,
+        message: &MessageId,
+        place: Option<u64>,
+        kept: &Kept,
+    ) -> Result<Option<i64>, Error> {
+        let sealed = self.seal_message(group, message, kept)?;
+        let place = place.map_or(NOT_YET, column);
+        let mut insert = self.db().prepare_cached(
+            "INSERT OR IGNORE INTO messages (conversation, message, place, shown, value) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        let added = insert.execute(params![group.0, message.0, place, kept.is_shown, sealed])?;
+        Ok((added > 0).then(|| self.db().last_insert_rowid()))
+    }
+
+    /// Replaces what is kept of a message, and its place.
+    pub(crate) fn update_message(&self, stored: &Stored) -> Result<(), Error> {
+        let sealed = self.seal_message(&stored.group, &stored.message, &stored.kept)?;
+        let place = stored.place.map_or(NOT_YET, column);
+        self.db()
+            .prepare_cached("UPDATE messages SET place = ?2, value = ?3 WHERE id = ?1")?
+            .execute(params![stored.row, place, sealed])?;
+        Ok(())
+    }
+
+    /// A message by its row.
+    pub(crate) fn message(&self, row: i64) -> Result<Option<Stored>, Error> {
+        let found = self.select_messages("WHERE id = ?1", params![row])?;
+        Ok(found.into_iter().next())
+    }
+
+    /// A message by its id.
+    pub(crate) fn message_by_id(&self, group: &GroupId, message: &MessageId) -> Result<Option<Stored>, Error> {
+        let found = self.select_messages("WHERE conversation = ?1 AND message = ?2", params![group.0, message.0])?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Takes a row away.
+    pub(crate) fn remove_message(&self, row: i64) -> Result<(), Error> {
+        self.db().prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([row])?;
+        Ok(())
+    }
+
+    /// The oldest message of a group that the service does not have yet.
+    pub(crate) fn first_waiting(&self, group: &GroupId) -> Result<Option<Stored>, Error> {
+        let which = "WHERE conversation = ?1 AND place = ?2 ORDER BY id LIMIT 1";
+        Ok(self.select_messages(which, params![group.0, NOT_YET])?.into_iter().next())
+    }
+
+    /// The messages of a group that the service does not have yet, oldest first.
+    pub(crate) fn all_waiting(&self, group: &GroupId) -> Result<Vec<Stored>, Error> {
+        let which = "WHERE conversation = ?1 AND place = ?2 ORDER BY id";
+        self.select_messages(which, params![group.0, NOT_YET])
+    }
+
+    /// The newest messages that are shown, oldest of them first: of some groups, or of all.
+    pub(crate) fn newest_messages(&self, groups: Option<&[GroupId]>, count: u32) -> Result<Vec<Stored>, Error> {
+        let mut newest = Vec::new();
+        match groups {
+            None => newest = self.select_messages("WHERE shown ORDER BY place DESC, id DESC LIMIT ?1", [count])?,
+            Some(groups) => {
+                let which = "WHERE conversation = ?1 AND shown ORDER BY place DESC, id DESC LIMIT ?2";
+                for group in groups {
+                    newest.extend(self.select_messages(which, params![group.0, count])?);
+                }
+                newest.sort_by_key(|stored| std::cmp::Reverse((stored.place.unwrap_or(u64::MAX), stored.row)));
+                newest.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+            }
+        }
+        newest.reverse();
+        Ok(newest)
+    }
+
+    /// How many messages of a group are shown, and how many of all groups wait.
+    pub(crate) fn count_messages(&self, group: &GroupId) -> Result<u64, Error> {
+        let mut count = self.db().prepare_cached("SELECT count(*) FROM messages WHERE conversation = ?1 AND shown")?;
+        Ok(count.query_row([group.0], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// How many messages wait to be sent.
+    pub(crate) fn count_waiting(&self) -> Result<u64, Error> {
+        let mut count = self.db().prepare_cached("SELECT count(*) FROM messages WHERE place = ?1 AND shown")?;
+        Ok(count.query_row([NOT_YET], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// A message that is never to be sent: it goes to the end of what was sent.
+    pub(crate) fn give_up_message(&self, stored: &mut Stored) -> Result<(), Error> {
+        stored.kept.state = MessageState::Failed;
+        stored.kept.submission = None;
+        let newest = "SELECT coalesce(max(place), 0) FROM messages WHERE conversation = ?1 AND place < ?2";
+        let newest: i64 =
+            self.db().prepare_cached(newest)?.query_row(params![stored.group.0, NOT_YET], |row| row.get(0))?;
+        stored.place = Some(newest.unsigned_abs());
+        self.update_message(stored)
+    }
+
+    fn select_messages(&self, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<Stored>, Error> {
+        let sql = format!("SELECT id, conversation, message, place, value FROM messages {which}");
+        let mut select = self.db().prepare_cached(&sql)?;
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
+        let rows = select.query_map(parameters, read)?;
+        let mut messages = Vec::new();
+        for row in rows {
+            let (row, group, message, place, sealed): (i64, [u8; 32], [u8; 32], i64, Vec<u8>) = row?;
+            let bytes = self.open(&[MESSAGE, &group, &message], &sealed)?;
+            messages.push(Stored {
+                row,
+                group: GroupId(group),
+                message: Digest(message),
+                place: (place < NOT_YET).then_some(place.unsigned_abs()),
+                kept: serde_json::from_slice(&bytes).map_err(|_| Error::Damaged)?,
+            });
+        }
+        Ok(messages)
+    }
+
+    fn seal_message(&self, group: &GroupId, message: &MessageId, kept: &Kept) -> Result<Vec<u8>, Error> {
+        let bytes = serde_json::to_vec(kept).map_err(|_| Error::Damaged)?;
+        self.seal(&[MESSAGE, &group.0, &message.0], &bytes)
+    }
+}
+
+impl Stored {
+    /// True if the oldest thing that is known of it is that it waits.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.place.is_none()
+    }
+}
+
+/// Positions are far below 2^62.
+pub(crate) fn column(place: u64) -> i64 {
+    i64::try_from(place).unwrap_or(NOT_YET - 1).min(NOT_YET - 1)
+}

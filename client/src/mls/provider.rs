@@ -1,0 +1,123 @@
+//! What OpenMLS is given: cryptography, randomness, storage, the signing key, and the settings of every group.
+
+use ed25519_dalek::Signer as _;
+use openmls::prelude::{
+    BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, ExtensionType, Lifetime,
+    MlsGroupJoinConfig, OpenMlsProvider, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProposalType, ProtocolVersion,
+    RequiredCapabilitiesExtension, SenderRatchetConfiguration, WireFormatPolicy,
+};
+use openmls_rust_crypto::RustCrypto;
+use openmls_traits::signatures::{Signer, SignerError};
+use openmls_traits::types::SignatureScheme;
+use protocol::members::Leaf;
+
+use super::storage::{Room, Storage};
+use crate::device::Device;
+use crate::store::Store;
+
+/// ML-KEM-768 with X25519, AES-256-GCM, SHA-384, Ed25519 (draft-ietf-mls-pq-ciphersuites).
+pub(super) const SUITE: Ciphersuite = Ciphersuite::MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519;
+/// How far back in a sender's ratchet a message may be.
+const OUT_OF_ORDER: u32 = 32;
+/// How far ahead: messages that never came must not end a ratchet.
+const FORWARD: u32 = 2_000;
+
+/// Past epochs that OpenMLS keeps; see `storage`, which keeps them instead.
+pub(super) const PAST_EPOCHS: usize = 0;
+
+const EXTENSIONS: [ExtensionType; 2] = [ExtensionType::AppDataDictionary, ExtensionType::LastResort];
+const PROPOSALS: [ProposalType; 1] = [ProposalType::AppDataUpdate];
+const CREDENTIALS: [CredentialType; 1] = [CredentialType::Basic];
+
+/// The provider of OpenMLS over one room of the store.
+pub(super) struct Provider<'a> {
+    crypto: RustCrypto,
+    storage: Storage<'a>,
+}
+
+impl<'a> Provider<'a> {
+    pub(super) fn new(store: Store<'a>, room: Room) -> Self {
+        Self { crypto: RustCrypto::default(), storage: Storage::new(store, room) }
+    }
+}
+
+impl<'a> OpenMlsProvider for Provider<'a> {
+    type CryptoProvider = RustCrypto;
+    type RandProvider = RustCrypto;
+    type StorageProvider = Storage<'a>;
+
+    fn storage(&self) -> &Storage<'a> {
+        &self.storage
+    }
+
+    fn crypto(&self) -> &RustCrypto {
+        &self.crypto
+    }
+
+    fn rand(&self) -> &RustCrypto {
+        &self.crypto
+    }
+}
+
+impl Signer for Device {
+    fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, SignerError> {
+        Ok(self.mls.sign(payload).to_bytes().to_vec())
+    }
+
+    fn signature_scheme(&self) -> SignatureScheme {
+        SignatureScheme::ED25519
+    }
+}
+
+/// The credential of a device's leaf, with its signature key.
+pub(super) fn credential(device: &Device) -> CredentialWithKey {
+    let identity = Leaf::identity(&device.account, &device.id());
+    CredentialWithKey {
+        credential: BasicCredential::new(identity).into(),
+        signature_key: device.mls.verifying_key().to_bytes().as_slice().into(),
+    }
+}
+
+/// What every leaf can do.
+pub(super) fn capabilities() -> Capabilities {
+    Capabilities::new(
+        Some(&[ProtocolVersion::Mls10]),
+        Some(&[SUITE]),
+        Some(&EXTENSIONS),
+        Some(&PROPOSALS),
+        Some(&CREDENTIALS),
+    )
+}
+
+/// What every group requires.
+pub(super) fn required() -> RequiredCapabilitiesExtension {
+    RequiredCapabilitiesExtension::new(&[ExtensionType::AppDataDictionary], &PROPOSALS, &CREDENTIALS)
+}
+
+/// No limit. Whether a leaf counts is what the record says (GRP-1); OpenMLS would compare a lifetime with the clock of
+/// the machine, and a device whose clock is off could neither be added nor add anybody.
+pub(super) fn lifetime() -> Lifetime {
+    Lifetime::init(0, u64::MAX)
+}
+
+/// The settings of a group that is joined.
+pub(super) fn join_config() -> MlsGroupJoinConfig {
+    MlsGroupJoinConfig::builder()
+        .wire_format_policy(wire_format())
+        .max_past_epochs(PAST_EPOCHS)
+        .sender_ratchet_configuration(ratchet())
+        .use_ratchet_tree_extension(false)
+        .padding_size(0)
+        .number_of_resumption_psks(0)
+        .build()
+}
+
+/// Commits are PublicMessages: the service checks them.
+pub(super) fn wire_format() -> WireFormatPolicy {
+    PURE_PLAINTEXT_WIRE_FORMAT_POLICY
+}
+
+/// The bounds of a sender's ratchet.
+pub(super) fn ratchet() -> SenderRatchetConfiguration {
+    SenderRatchetConfiguration::new(OUT_OF_ORDER, FORWARD)
+}

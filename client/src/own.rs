@@ -1,0 +1,121 @@
+//! This device itself: its account, its keys, and how far it has come.
+
+use chain::id::{AccountId, DeviceId, DeviceKeys, PublicKey};
+use ed25519_dalek::SigningKey;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::device::Device;
+use crate::error::Error;
+use crate::log_in::LogIn;
+use crate::sign_up::SignUp;
+use crate::store::Store;
+use crate::turn::Turn;
+
+const OWN: &str = "own";
+
+/// What this device keeps of itself.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Own {
+    /// The service's address, for the shell.
+    pub(crate) service: String,
+    /// The handle, as the person typed it and the record has it.
+    pub(crate) handle: String,
+    /// How the device is called, for its own account only.
+    pub(crate) device_name: String,
+    /// Known once the record was asked.
+    pub(crate) account: Option<[u8; 32]>,
+    chain: Zeroizing<[u8; 32]>,
+    mls: Zeroizing<[u8; 32]>,
+    pub(crate) phase: Phase,
+}
+
+/// How far it has come.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// On its way to a new account.
+    SigningUp(Box<SignUp>),
+    /// On its way into the record as a waiting device.
+    LoggingIn(Box<LogIn>),
+    /// In the record, waits to be confirmed.
+    Pending(Box<LogIn>),
+    /// Counts.
+    Confirmed,
+    /// Was refused, removed, or nobody answered; the code says which.
+    Ended(String),
+}
+
+impl Own {
+    /// A device that is about to join, with new keys.
+    pub(crate) fn new(service: String, handle: String, device_name: String, phase: Phase) -> Result<Self, Error> {
+        let (chain, mls) = (Zeroizing::new(random()?), Zeroizing::new(random()?));
+        Ok(Self { service, handle, device_name, account: None, chain, mls, phase })
+    }
+
+    /// Its account, once that is known.
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        self.account.map(AccountId)
+    }
+
+    /// Its public keys.
+    pub(crate) fn keys(&self) -> DeviceKeys {
+        DeviceKeys {
+            chain: PublicKey::from(&self.chain_key()),
+            mls: PublicKey::from(&SigningKey::from_bytes(&self.mls)),
+        }
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> DeviceId {
+        self.keys().id()
+    }
+
+    /// The key that signs entries and requests.
+    pub(crate) fn chain_key(&self) -> SigningKey {
+        SigningKey::from_bytes(&self.chain)
+    }
+
+    /// The key of its leaves.
+    pub(crate) fn mls_key(&self) -> SigningKey {
+        SigningKey::from_bytes(&self.mls)
+    }
+
+    /// Its keys with its account, once that is known.
+    pub(crate) fn device(&self) -> Option<Device> {
+        Some(Device { account: self.account()?, chain: self.chain_key(), mls: self.mls_key() })
+    }
+
+    /// True if the record confirmed it, as far as this device knows.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        matches!(self.phase, Phase::Confirmed)
+    }
+}
+
+impl Turn<'_> {
+    /// This device, if it has begun to join.
+    pub(crate) fn own(&self) -> Result<Option<Own>, Error> {
+        read(&self.store)
+    }
+
+    /// Keeps a change of this device.
+    pub(crate) fn keep_own(&self, own: &Own) -> Result<(), Error> {
+        self.store.put(OWN, b"device", own)
+    }
+
+    /// Forgets this device, keys and all.
+    pub(crate) fn forget_own(&self) -> Result<(), Error> {
+        self.store.remove(OWN, b"device")
+    }
+}
+
+/// This device as a store has it.
+pub(crate) fn read(store: &Store<'_>) -> Result<Option<Own>, Error> {
+    store.get(OWN, b"device")
+}
+
+/// Random bytes of the system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| Error::Randomness)?;
+    Ok(bytes)
+}

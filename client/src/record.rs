@@ -1,0 +1,434 @@
+//! What this device has seen of the public record: one view of the log, and the accounts that matter to it, each with
+//! all its entries. Rules CHK-1 to CHK-8; everything is checked by `chain::view`, nothing here decides what is valid.
+//!
+//! An account is asked for again when the last look is an hour old, when the service hints at a change, and when a
+//! group names a newer place of its sigchain (CHK-8).
+
+use chain::account::ProvenAccount;
+use chain::encoding::{Reader, Writer};
+use chain::handle::{Handle, HandleState, VrfProof};
+use chain::id::{AccountId, Digest, HandleLabel};
+use chain::log::merkle;
+use chain::log::policy::Policy;
+use chain::proven::{ProvenGenesis, ProvenHeader, ProvenRecord};
+use chain::sigchain::device_set::DeviceSet;
+use chain::sigchain::entry::SeenCheckpoint;
+use chain::stamped::{StampedEntry, fold_stamped};
+use chain::view::{AccountEvidence, Freshness, HandleEvidence, LogEvidence, REFRESH_AFTER_S, View, ViewError};
+use protocol::api::{
+    ACCOUNTS, AccountAnswer, CONSISTENCY, ConsistencyAnswer, GENESIS, GenesisAnswer, HANDLE_LOOKUP, HandleAnswer,
+    HandleQuestion, Head,
+};
+use protocol::members::Standing;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::step::{Blame, Event, Failure};
+use crate::store::Store;
+use crate::turn::{Flight, Purpose, Turn, get, post};
+
+const RECORD: &str = "record";
+const ACCOUNT: &str = "account";
+const HANDLE: &str = "handle";
+const ROOT: &str = "root";
+const CLAIM: &str = "claimed root";
+/// How long what is known of a handle is good, milliseconds.
+const HANDLE_MS: u64 = 60_000;
+
+/// An account that matters here.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    /// Its newest proven state.
+    pub(crate) account: ProvenAccount,
+    /// All its entries.
+    pub(crate) entries: Vec<StampedEntry>,
+    /// The state after each of them.
+    sets: Vec<DeviceSet>,
+    /// When it was last proven, by this device's clock, milliseconds.
+    checked_ms: u64,
+    /// The service said since then that something is new.
+    hinted: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredKnown {
+    proven: Vec<u8>,
+    entries: Vec<(u64, u64, Vec<u8>)>,
+    checked_ms: u64,
+    hinted: bool,
+}
+
+/// Who holds a handle, as last proven.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Holder {
+    pub(crate) account: Option<[u8; 32]>,
+    pub(crate) label: [u8; 32],
+    checked_ms: u64,
+}
+
+impl Known {
+    /// The state after the entry that a standing names, if it is that.
+    pub(crate) fn set_at(&self, standing: &Standing) -> Option<&DeviceSet> {
+        self.sets.iter().find(|set| Standing::of(set) == *standing)
+    }
+
+    /// The newest state.
+    pub(crate) fn set(&self) -> &DeviceSet {
+        self.account.set()
+    }
+}
+
+/// A trouble with the record that lasts: nothing new is believed meanwhile.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Trouble {
+    pub(crate) code: String,
+    /// True for a lie: sending stops for good.
+    pub(crate) is_lie: bool,
+    pub(crate) since_ms: u64,
+}
+
+impl Turn<'_> {
+    /// The view; asks for the first look if there is none yet.
+    pub(crate) fn view(&mut self) -> Result<Option<&View>, Error> {
+        if self.memory.view.is_none()
+            && let Some(bytes) = self.store.bytes(RECORD, b"view")?
+        {
+            self.memory.view = Some(View::decode(&bytes).map_err(|_| Error::Damaged)?);
+        }
+        if self.memory.view.is_none() {
+            self.ask(Purpose::Genesis, get(GENESIS));
+        }
+        Ok(self.memory.view.as_ref())
+    }
+
+    /// What is known of an account, from memory or from the store; asks nobody.
+    pub(crate) fn known(&mut self, account: &AccountId) -> Result<Option<&Known>, Error> {
+        if !self.memory.accounts.contains_key(account)
+            && let Some(stored) = self.store.get::<StoredKnown>(ACCOUNT, &account.0)?
+            && self.view()?.is_some()
+        {
+            let known = self.restore(stored)?;
+            self.memory.accounts.insert(*account, known);
+        }
+        Ok(self.memory.accounts.get(account))
+    }
+
+    fn restore(&mut self, stored: StoredKnown) -> Result<Known, Error> {
+        let view = self.memory.view.as_ref().ok_or(Error::Fault("an account without a view"))?;
+        let mut reader = Reader::new(&stored.proven);
+        let proven = ProvenRecord::decode(&mut reader).map_err(|_| Error::Damaged)?;
+        let account = ProvenAccount::restore(view.policy(), proven).map_err(|_| Error::Damaged)?;
+        let entries = stored.entries.into_iter();
+        let entries: Vec<_> = entries.map(|(block, time_s, entry)| StampedEntry { block, time_s, entry }).collect();
+        let sets = states(view, Vec::new(), &entries).ok_or(Error::Damaged)?;
+        Ok(Known { account, entries, sets, checked_ms: stored.checked_ms, hinted: stored.hinted })
+    }
+
+    fn keep_account(&self, id: &AccountId, known: &Known) -> Result<(), Error> {
+        let mut w = Writer::new();
+        known.account.proven().encode(&mut w);
+        let entries = known.entries.iter().map(|it| (it.block, it.time_s, it.entry.clone())).collect();
+        let (checked_ms, hinted) = (known.checked_ms, known.hinted);
+        self.store.put(ACCOUNT, &id.0, &StoredKnown { proven: w.finish(), entries, checked_ms, hinted })
+    }
+
+    /// An account as fresh as sending demands it (CHK-5, SND-1); asks if it is not. `None`: not now.
+    pub(crate) fn fresh(&mut self, account: &AccountId) -> Result<Option<&Known>, Error> {
+        if self.is_fresh(account)? {
+            return Ok(self.memory.accounts.get(account));
+        }
+        self.refresh(account)?;
+        Ok(None)
+    }
+
+    fn is_fresh(&mut self, account: &AccountId) -> Result<bool, Error> {
+        let now_ms = self.now_ms;
+        let fresh = self.known(account)?.is_some_and(|known| {
+            let age_ms = now_ms.saturating_sub(known.checked_ms);
+            !known.hinted && age_ms <= REFRESH_AFTER_S.saturating_mul(1_000)
+        });
+        Ok(fresh)
+    }
+
+    /// The last resort of CHK-5: an account that cannot be looked at again now, known for less than the bound.
+    pub(crate) fn usable(&mut self, account: &AccountId) -> Result<Option<&Known>, Error> {
+        let now_s = self.now_s();
+        let stale = self.view()?.is_none_or(|view| view.freshness(now_s) == Freshness::Stale);
+        if stale { Ok(None) } else { self.known(account) }
+    }
+
+    /// Looks at an account again.
+    pub(crate) fn refresh(&mut self, account: &AccountId) -> Result<(), Error> {
+        if self.view()?.is_none() {
+            return Ok(());
+        }
+        let since = self.known(account)?.map_or(0, |known| known.entries.len());
+        let from = self.memory.view.as_ref().map_or(0, View::size);
+        self.ask(Purpose::Account(*account), get(format!("{ACCOUNTS}{account}?since={since}&from={from}")));
+        Ok(())
+    }
+
+    /// The service says that an account has changed (CHK-8).
+    pub(crate) fn hint(&mut self, account: &AccountId) -> Result<(), Error> {
+        let known = self.known(account)?.is_some();
+        if known && let Some(mut known) = self.memory.accounts.remove(account) {
+            known.hinted = true;
+            self.keep_account(account, &known)?;
+            self.memory.accounts.insert(*account, known);
+        }
+        self.refresh(account)
+    }
+
+    /// Who holds a handle, proven within the last minute; asks if that is not known. The inner `None`: nobody.
+    pub(crate) fn holder(&mut self, handle: &Handle) -> Result<Option<Holder>, Error> {
+        let held: Option<Holder> = self.store.get(HANDLE, handle.as_str().as_bytes())?;
+        if let Some(held) = held.filter(|held| self.now_ms.saturating_sub(held.checked_ms) <= HANDLE_MS) {
+            return Ok(Some(held));
+        }
+        if let Some(from) = self.view()?.map(View::size) {
+            let name = handle.as_str().to_owned();
+            let question = HandleQuestion { handle: name.clone(), from: Some(from) };
+            self.ask(Purpose::Handle(name), post(HANDLE_LOOKUP, &question)?);
+        }
+        Ok(None)
+    }
+
+    /// Forgets a look at a handle, so that the next one is asked for.
+    pub(crate) fn forget_holder(&mut self, handle: &Handle) -> Result<(), Error> {
+        self.store.remove(HANDLE, handle.as_str().as_bytes())
+    }
+
+    /// The root that the log is proven to have at the size of a checkpoint that somebody names (GRP-2); asks for the proof
+    /// if there is none yet. `account`: whose record is looked at to move on to a larger size.
+    pub(crate) fn root_at(&mut self, log: &SeenCheckpoint, account: &AccountId) -> Result<Option<Digest>, Error> {
+        let Some(view) = self.view()? else { return Ok(None) };
+        let (size, newest) = (log.size, view.size());
+        if let Some(root) = view.seen_root(size) {
+            return Ok(Some(root));
+        }
+        if let Some(bytes) = self.store.bytes(ROOT, &size.to_be_bytes())? {
+            return Ok(bytes.try_into().ok().map(Digest));
+        }
+        if size > newest {
+            // the view moves on with any look at an account
+            self.refresh(account)?;
+        } else {
+            self.store.put_bytes(CLAIM, &size.to_be_bytes(), &log.root.0)?;
+            self.ask(Purpose::Root(size), get(format!("{CONSISTENCY}?from={size}&to={newest}")));
+        }
+        Ok(None)
+    }
+
+    /// What stops the record from being believed now.
+    pub(crate) fn trouble(&self) -> Result<Option<Trouble>, Error> {
+        self.store.get(RECORD, b"trouble")
+    }
+
+    /// The service was caught in a lie that another part found.
+    pub(crate) fn stop_believing(&mut self, code: &str) -> Result<(), Error> {
+        let trouble = Trouble { code: code.to_owned(), is_lie: true, since_ms: self.now_ms };
+        self.store.put(RECORD, b"trouble", &trouble)
+    }
+
+    fn begin_trouble(&mut self, error: &ViewError) -> Result<(), Error> {
+        let (code, is_lie) = (error.code().to_owned(), matches!(error, ViewError::Lie { .. }));
+        let before = self.trouble()?;
+        if let ViewError::Lie { evidence, .. } = error {
+            self.event(Event::Lie { code: code.clone(), evidence: evidence.encode() });
+        }
+        if before.is_none_or(|before| !before.is_lie) {
+            self.store.put(RECORD, b"trouble", &Trouble { code, is_lie, since_ms: self.now_ms })?;
+        }
+        Ok(())
+    }
+
+    fn end_trouble(&mut self) -> Result<(), Error> {
+        match self.trouble()? {
+            Some(trouble) if !trouble.is_lie => self.store.remove(RECORD, b"trouble"),
+            _ => Ok(()),
+        }
+    }
+
+    fn keep_view(&mut self, view: View) -> Result<(), Error> {
+        if self.memory.view.as_ref() != Some(&view) {
+            self.store.put_bytes(RECORD, b"view", &view.encode())?;
+            self.memory.view = Some(view);
+        }
+        Ok(())
+    }
+
+    /// Takes in the first look (CHK-1, CHK-2). `policy` is the one to pin, or else that of block 0.
+    pub(crate) fn take_genesis(&mut self, body: &[u8], policy: Option<Policy>) -> Result<Result<(), Failure>, Error> {
+        let Ok(answer) = serde_json::from_slice::<GenesisAnswer>(body) else { return Ok(Err(unreadable())) };
+        let in_block = || chain::block::Parameters::decode(&answer.parameters.0).map(|it| it.policy);
+        let policy = match policy {
+            Some(policy) => policy,
+            None => match in_block() {
+                Ok(policy) => policy,
+                Err(_) => return Ok(Err(unreadable())),
+            },
+        };
+        let newest = newest(&answer.head);
+        let genesis = ProvenGenesis {
+            header: answer.genesis.0,
+            inclusion: answer.genesis_inclusion.0,
+            parameters: answer.parameters.0,
+        };
+        match View::begin(policy, genesis, newest, self.now_s()) {
+            Ok(view) => self.keep_view(view).map(Ok),
+            Err(error) => Ok(Err(failure(&error))),
+        }
+    }
+
+    /// Moves the view on to an answer's head. `Ok(false)`: the view has moved meanwhile, ask again.
+    fn take_head(&mut self, head: &Head, flight: Flight) -> Result<Result<bool, ViewError>, Error> {
+        let Some(view) = self.memory.view.as_ref() else { return Ok(Ok(false)) };
+        if flight.view_size != view.size() {
+            return Ok(Ok(false));
+        }
+        let mut consistency = head.consistency.clone().unwrap_or_default().0;
+        if view.size().is_power_of_two() && consistency.first() == Some(&view.root()) {
+            consistency.remove(0);
+        }
+        match view.advance(&LogEvidence { newest: newest(head), consistency }, self.now_s()) {
+            Ok(view) => self.keep_view(view).map(|()| Ok(true)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Takes in what the service says of an account.
+    pub(crate) fn take_account(&mut self, id: &AccountId, body: &[u8], flight: Flight) -> Result<(), Error> {
+        let Ok(answer) = serde_json::from_slice::<AccountAnswer>(body) else {
+            return self.begin_trouble(&ViewError::Proof(chain::proven::Unproven::Map));
+        };
+        match self.take_head(&answer.head, flight)? {
+            Ok(true) => {}
+            Ok(false) => return self.refresh(id),
+            Err(error) => return self.begin_trouble(&error),
+        }
+        if let Err(error) = self.prove_account(id, answer)? {
+            return self.begin_trouble(&error);
+        }
+        self.end_trouble()
+    }
+
+    fn prove_account(&mut self, id: &AccountId, answer: AccountAnswer) -> Result<Result<(), ViewError>, Error> {
+        let before = self.known(id)?.cloned();
+        let new = answer.entries.into_iter();
+        let new: Vec<_> =
+            new.map(|it| StampedEntry { block: it.block, time_s: it.time_s, entry: it.entry.0 }).collect();
+        let Some(view) = self.memory.view.as_ref() else { return Ok(Ok(())) };
+        if answer.record.0.is_empty() {
+            return Ok(view.absent(*id, &answer.map_proof.0));
+        }
+        if answer.more {
+            // more entries than one answer takes: nobody needs that many devices
+            return Ok(Err(ViewError::Proof(chain::proven::Unproven::Map)));
+        }
+        let evidence = AccountEvidence { proof: answer.map_proof.0, record: answer.record.0, entries: new.clone() };
+        let account = match view.account(*id, before.as_ref().map(|known| &known.account), &evidence) {
+            Ok(account) => account,
+            Err(error) => return Ok(Err(error)),
+        };
+        let (mut entries, sets) = before.map_or_else(Default::default, |known| (known.entries, known.sets));
+        let Some(sets) = states(view, sets, &new) else {
+            return Ok(Err(ViewError::Proof(chain::proven::Unproven::Map)));
+        };
+        entries.extend(new);
+        let known = Known { account, entries, sets, checked_ms: self.now_ms, hinted: false };
+        self.keep_account(id, &known)?;
+        self.memory.accounts.insert(*id, known);
+        Ok(Ok(()))
+    }
+
+    /// Takes in what the service says of a handle (CHK-4).
+    pub(crate) fn take_handle(&mut self, name: &str, body: &[u8], flight: Flight) -> Result<(), Error> {
+        let Ok(handle) = Handle::parse(name) else { return Ok(()) };
+        let malformed = ViewError::Proof(chain::proven::Unproven::Map);
+        let Ok(answer) = serde_json::from_slice::<HandleAnswer>(body) else { return self.begin_trouble(&malformed) };
+        match self.take_head(&answer.head, flight)? {
+            Ok(true) => {}
+            Ok(false) => return self.holder(&handle).map(|_| ()),
+            Err(error) => return self.begin_trouble(&error),
+        }
+        let Ok(vrf) = <[u8; VrfProof::LEN]>::try_from(answer.vrf_proof.0) else {
+            return self.begin_trouble(&malformed);
+        };
+        let evidence = HandleEvidence { vrf, proof: answer.map_proof.0, head: answer.handle_head.0 };
+        let Some(view) = self.memory.view.as_ref() else { return Ok(()) };
+        match view.handle(&handle, &evidence) {
+            Ok((HandleLabel(label), head)) => {
+                let bound = head.filter(|head| head.state == HandleState::Bound);
+                let account = bound.map(|head| head.account.0);
+                let holder = Holder { account, label, checked_ms: self.now_ms };
+                self.store.put(HANDLE, handle.as_str().as_bytes(), &holder)?;
+                self.end_trouble()
+            }
+            Err(error) => self.begin_trouble(&error),
+        }
+    }
+
+    /// Takes in the proof that the log had, or had not, the claimed root at an earlier size.
+    pub(crate) fn take_root(&mut self, size: u64, body: &[u8]) -> Result<(), Error> {
+        let key = size.to_be_bytes();
+        let Ok(answer) = serde_json::from_slice::<ConsistencyAnswer>(body) else { return Ok(()) };
+        let claimed = self.store.bytes(CLAIM, &key)?.and_then(|bytes| bytes.try_into().ok()).map(Digest);
+        let (Some(view), Some(claimed)) = (self.memory.view.as_ref(), claimed) else { return Ok(()) };
+        if answer.from != size || answer.to != view.size() {
+            // the view has moved meanwhile: whoever needs it asks again
+            return Ok(());
+        }
+        let proof = &answer.proof.0;
+        let holds = merkle::verify_consistency(size, view.size(), proof, &claimed, &view.root()).is_ok();
+        // no log has this root, so the rule that compares it says no
+        let root = if holds { claimed } else { Digest::ZERO };
+        self.store.remove(CLAIM, &key)?;
+        self.store.put_bytes(ROOT, &key, &root.0)
+    }
+
+    /// The newest checkpoint seen, as entries and messages name it.
+    pub(crate) fn checkpoint(&self) -> SeenCheckpoint {
+        let view = self.memory.view.as_ref();
+        view.map_or(SeenCheckpoint { size: 0, root: merkle::empty_root() }, |view| SeenCheckpoint {
+            size: view.size(),
+            root: view.root(),
+        })
+    }
+}
+
+/// An account's newest state as it was proven and kept, for showing.
+pub(crate) fn kept_set(store: &Store<'_>, account: &AccountId) -> Result<Option<DeviceSet>, Error> {
+    let Some(stored) = store.get::<StoredKnown>(ACCOUNT, &account.0)? else { return Ok(None) };
+    let mut reader = Reader::new(&stored.proven);
+    let proven = ProvenRecord::decode(&mut reader).map_err(|_| Error::Damaged)?;
+    DeviceSet::decode(&proven.record).map(Some).map_err(|_| Error::Damaged)
+}
+
+/// The states after each entry: those that are there and those that new entries give.
+fn states(view: &View, mut sets: Vec<DeviceSet>, new: &[StampedEntry]) -> Option<Vec<DeviceSet>> {
+    for entry in new {
+        let before = sets.last().cloned();
+        let root_at = |size| view.seen_root(size);
+        let set = fold_stamped(before, std::slice::from_ref(entry), view.parameters(), &root_at).ok()?;
+        sets.push(set);
+    }
+    Some(sets)
+}
+
+fn newest(head: &Head) -> ProvenHeader {
+    ProvenHeader {
+        checkpoint: head.checkpoint.clone().into_bytes(),
+        header: head.header.0.clone(),
+        inclusion: head.inclusion.0.clone(),
+    }
+}
+
+fn unreadable() -> Failure {
+    let message = "the service's answer is not one".to_owned();
+    Failure { code: "chain.proof_invalid".to_owned(), blame: Blame::Lie, message }
+}
+
+/// What a verifier found, as a failure.
+pub(crate) fn failure(error: &ViewError) -> Failure {
+    Failure { code: error.code().to_owned(), blame: Blame::Lie, message: error.to_string() }
+}

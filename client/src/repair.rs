@@ -1,0 +1,88 @@
+//! A message that cannot be read here is asked for again: the device that wrote it recognises it by the hash of what it
+//! sent, and sends the content once more, in keys that this device has. Nobody has to press anything.
+//!
+//! Both are messages of the group like any other, which nobody is shown: a request holds the hash (32 bytes) of the
+//! MLSMessage, an answer that hash and the content. Each is asked for and answered once.
+
+use chain::id::Digest;
+use protocol::content::{Content, Part, message_id};
+use protocol::id::GroupId;
+use protocol::members::Leaf;
+
+use crate::error::Error;
+use crate::message::Kept;
+use crate::query::MessageState;
+use crate::step::Event;
+use crate::turn::Turn;
+
+/// Content type of a request to send something again.
+pub(crate) const AGAIN: &str = "application/vnd.trefoil.again";
+/// Content type of something sent again.
+pub(crate) const RESENT: &str = "application/vnd.trefoil.resent";
+/// By hash of the MLSMessage: the row of an own message.
+const SENT: &str = "sent";
+/// Hashes that were answered, or asked for, by group.
+const ASKED: &str = "asked again";
+const ANSWERED: &str = "sent again";
+
+impl Turn<'_> {
+    /// Remembers what a message was sent as.
+    pub(crate) fn remember_sent(&mut self, message: &[u8], row: i64) -> Result<(), Error> {
+        self.store.put_bytes(SENT, &Digest::sha256(message).0, &row.to_be_bytes())
+    }
+
+    /// Asks whoever wrote it to send it again.
+    pub(crate) fn ask_again(&mut self, group: &GroupId, hash: &Digest) -> Result<(), Error> {
+        if self.store.bytes(ASKED, &hash.0)?.is_some() {
+            return Ok(());
+        }
+        self.store.put_bytes(ASKED, &hash.0, &[])?;
+        let part = Part::Unknown { disposition: 0, content_type: AGAIN.to_owned(), bytes: hash.0.to_vec() };
+        self.write(group, part, None).map(|_| ())
+    }
+
+    /// Somebody could not read a message; this device answers if it wrote it.
+    pub(crate) fn asked_again(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8]) -> Result<(), Error> {
+        let Ok(hash) = <[u8; 32]>::try_from(bytes) else { return Ok(()) };
+        let key = [hash.as_slice(), &from.device.0].concat();
+        let row = self.store.bytes(SENT, &hash)?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
+        let Some(row) = row else { return Ok(()) };
+        if self.store.bytes(ANSWERED, &key)?.is_some() {
+            return Ok(());
+        }
+        let Some(stored) = self.store.message(row)?.filter(|stored| stored.group == *group) else { return Ok(()) };
+        self.store.put_bytes(ANSWERED, &key, &[])?;
+        let bytes = [hash.as_slice(), &stored.kept.content].concat();
+        let part = Part::Unknown { disposition: 0, content_type: RESENT.to_owned(), bytes };
+        self.write(group, part, None).map(|_| ())
+    }
+
+    /// A message came again. It takes the place where it could not be read.
+    pub(crate) fn resent(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8], at_ms: u64) -> Result<(), Error> {
+        let Some((hash, content)) = bytes.split_first_chunk::<32>() else { return Ok(()) };
+        let unread = self.store.message_by_id(group, &Digest(*hash))?;
+        let Some(unread) = unread.filter(|it| it.kept.state == MessageState::Unreadable) else { return Ok(()) };
+        let Ok(Content { part: Part::Text(text), .. }) = Content::decode(content) else {
+            return self.store.remove_message(unread.row);
+        };
+        let kept = Kept {
+            from: from.account.0,
+            device: from.device.0,
+            content: content.to_vec(),
+            text,
+            sent_at_ms: unread.kept.sent_at_ms.min(at_ms),
+            state: MessageState::Received,
+            from_history: false,
+            encrypted_to: Vec::new(),
+            submission: None,
+            intent: None,
+            is_shown: true,
+        };
+        self.store.remove_message(unread.row)?;
+        let message = message_id(content);
+        if let Some(row) = self.store.add_message(group, &message, unread.place, &kept)? {
+            self.event(Event::Message { row, message, group: *group, incoming: true });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,279 @@
+//! Messages out: from a person's words to what the service has on its disk (SND-1, TXN-1).
+
+use chain::id::AccountId;
+use protocol::api::delivery::{GROUPS, MessageSubmission, REMOVED_LEAF, STALE_EPOCH, Submitted};
+use protocol::bytes::Base64Url;
+use protocol::content::{Content, Part, message_id, pad};
+use protocol::gossip::Gossip;
+use protocol::id::{GroupId, MessageId};
+use protocol::members::Composition;
+use protocol::refusal::{Kind, Problem};
+
+use crate::conversation::{Conversation, Stage};
+use crate::error::Error;
+use crate::intent::Want;
+use crate::membership::Standpoint;
+use crate::message::{Kept, Stored};
+use crate::mls::Mls;
+use crate::own::random;
+use crate::query::MessageState;
+use crate::step::{Blame, Event, Failure};
+use crate::turn::{Purpose, Turn, post_bytes};
+
+/// Content type of what a device says of itself in a conversation, once: the handle of its account.
+pub(crate) const INTRODUCTION: &str = "application/vnd.trefoil.introduction";
+/// Most bytes of a text.
+pub(crate) const MAX_TEXT: usize = 60_000;
+/// True if a message's request carries these bytes.
+pub(crate) fn carries(submission: &[u8], message: &[u8]) -> bool {
+    serde_json::from_slice::<MessageSubmission>(submission).is_ok_and(|it| it.message.0 == message)
+}
+
+/// How long after a refusal the next try is, milliseconds.
+const AGAIN_MS: u64 = 200;
+
+impl Turn<'_> {
+    /// A person writes.
+    pub(crate) fn want_to_send(&mut self, to: String, text: String) -> Result<(), Error> {
+        let intent = self.add_intent(&Want::Send { to, text: text.clone() })?;
+        let fault = |code: &str, message: &str| Failure {
+            code: code.to_owned(),
+            blame: Blame::Misuse,
+            message: message.to_owned(),
+        };
+        if text.is_empty() {
+            return self.intent_failed(intent, fault("message.empty", "there is nothing to send"));
+        }
+        if text.len() > MAX_TEXT {
+            return self.intent_failed(intent, fault("message.too_long", "a message has at most 60,000 bytes"));
+        }
+        Ok(())
+    }
+
+    /// Writes a message into a conversation, to be sent when it can be.
+    pub(crate) fn write(
+        &mut self,
+        group: &GroupId,
+        part: Part,
+        intent: Option<i64>,
+    ) -> Result<(i64, MessageId), Error> {
+        let device = self.device()?;
+        let is_shown = matches!(part, Part::Text(_));
+        let text = if let Part::Text(text) = &part { text.clone() } else { String::new() };
+        let content = Content { salt: random()?, replaces: None, in_reply_to: None, previous: None, part };
+        let bytes = content.encode();
+        let message = message_id(&bytes);
+        let kept = Kept {
+            from: device.account.0,
+            device: device.id().0,
+            content: bytes,
+            text,
+            sent_at_ms: self.now_ms,
+            state: MessageState::Waiting,
+            from_history: false,
+            encrypted_to: Vec::new(),
+            submission: None,
+            intent,
+            is_shown,
+        };
+        let row = self.store.add_message(group, &message, None, &kept)?.ok_or(Error::Fault("a message twice"))?;
+        if is_shown {
+            self.event(Event::Message { row, message, group: *group, incoming: false });
+        }
+        Ok((row, message))
+    }
+
+    /// Brings every conversation as far as it goes.
+    pub(crate) fn go_on_with_conversations(&mut self) -> Result<(), Error> {
+        if !self.own()?.is_some_and(|own| own.is_confirmed()) {
+            return Ok(());
+        }
+        self.keep_key_packages()?;
+        self.look_for_groups()?;
+        self.go_on_with_intents()?;
+        for conversation in self.conversations()? {
+            self.go_on_with(conversation)?;
+        }
+        Ok(())
+    }
+
+    fn go_on_with(&mut self, conversation: Conversation) -> Result<(), Error> {
+        if self.send_pending(&conversation)? {
+            return Ok(());
+        }
+        match conversation.stage {
+            Stage::Entering => self.go_on_entering(&conversation),
+            Stage::Active => self.go_on_in(conversation),
+            Stage::Creating(_) | Stage::Removed | Stage::Halted(_) => Ok(()),
+        }
+    }
+
+    /// An active conversation: its members are brought up to date when somebody wants to write there, somebody is to come
+    /// or go, or an own device was removed; then the oldest waiting message goes.
+    fn go_on_in(&mut self, mut conversation: Conversation) -> Result<(), Error> {
+        let group = conversation.group;
+        let device = self.device()?;
+        let mls = Mls::new(self.store, &device);
+        let now = mls.composition(&group)?;
+        if now.epoch < conversation.known_epoch {
+            return self.ask_for_feed();
+        }
+        let waiting = self.store.first_waiting(&group)?;
+        let wants_change = !conversation.invited.is_empty() || !conversation.expelled.is_empty();
+        if waiting.is_none() && !wants_change && !self.own_devices_differ(&now, &device.account)? {
+            return Ok(());
+        }
+        match self.standpoint(&conversation, &now)? {
+            Standpoint::Later => Ok(()),
+            Standpoint::Held(failure) => self.hold(waiting, failure),
+            Standpoint::Known(difference) if difference.is_empty() => match waiting {
+                Some(waiting) => self.send(&mut conversation, waiting, &now),
+                None => Ok(()),
+            },
+            Standpoint::Known(difference) => {
+                if self.commit(&mut conversation, difference, &now)? {
+                    self.send_pending(&conversation)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// True if an own device was removed from the account and still has a leaf: it is taken out at once.
+    fn own_devices_differ(&mut self, now: &Composition, account: &AccountId) -> Result<bool, Error> {
+        let Some(known) = self.known(account)? else { return Ok(false) };
+        let confirmed = known.set().confirmed();
+        Ok(now.leaves.iter().any(|leaf| leaf.account == *account && !confirmed.contains_key(&leaf.device)))
+    }
+
+    fn hold(&mut self, waiting: Option<Stored>, failure: Failure) -> Result<(), Error> {
+        if let Some(intent) = waiting.and_then(|waiting| waiting.kept.intent) {
+            self.event(Event::Held { intent, failure });
+        }
+        self.wake(self.now_ms.saturating_add(60_000));
+        Ok(())
+    }
+
+    /// Encrypts the oldest waiting message and hands it over; what was encrypted is sent again as it is (TXN-1).
+    fn send(&mut self, conversation: &mut Conversation, mut waiting: Stored, now: &Composition) -> Result<(), Error> {
+        let group = conversation.group;
+        if !conversation.introduced {
+            return self.introduce(conversation);
+        }
+        if waiting.kept.submission.is_none() {
+            let device = self.device()?;
+            let padded = pad(&waiting.kept.content).map_err(|_| Error::Fault("a message that is too long"))?;
+            let aad = self.gossip(conversation).encode();
+            let message = Mls::new(self.store, &device).encrypt(&group, &aad, &padded)?;
+            self.remember_sent(&message, waiting.row)?;
+            let submission = MessageSubmission { epoch: now.epoch, message: Base64Url(message) };
+            waiting.kept.submission = Some(serde_json::to_vec(&submission).map_err(|_| Error::Damaged)?);
+            let others = now.leaves.iter().filter(|leaf| leaf.device != device.id());
+            waiting.kept.encrypted_to = others.map(|leaf| leaf.device.0).collect();
+            self.store.update_message(&waiting)?;
+            self.keep_conversation(conversation)?;
+        }
+        let body = waiting.kept.submission.unwrap_or_default();
+        self.ask_as_device(Purpose::Message(waiting.row), post_bytes(format!("{GROUPS}/{group}/messages"), body))
+    }
+
+    /// Says once in each conversation whose device this is; others check it against the record.
+    fn introduce(&mut self, conversation: &mut Conversation) -> Result<(), Error> {
+        conversation.introduced = true;
+        self.keep_conversation(conversation)?;
+        let Some(own) = self.own()? else { return Ok(()) };
+        let bytes = own.handle.into_bytes();
+        let part = Part::Unknown { disposition: 1, content_type: INTRODUCTION.to_owned(), bytes };
+        let (row, _) = self.write(&conversation.group, part, None)?;
+        // it goes first: what waits was written before it
+        let Some(mut introduction) = self.store.message(row)? else { return Ok(()) };
+        let device = self.device()?;
+        let now = Mls::new(self.store, &device).composition(&conversation.group)?;
+        introduction.kept.sent_at_ms = self.now_ms;
+        self.send(conversation, introduction, &now)
+    }
+
+    /// CHK-7: what this device has seen of the record, with the signed checkpoint when it was not sent here before.
+    fn gossip(&mut self, conversation: &mut Conversation) -> Gossip {
+        let log = self.checkpoint();
+        let note = match self.memory.view.as_ref() {
+            Some(view) if conversation.told_size < log.size => view.newest().checkpoint.clone(),
+            _ => Vec::new(),
+        };
+        conversation.told_size = conversation.told_size.max(log.size);
+        Gossip { log, note }
+    }
+
+    /// The service has a message on its disk.
+    pub(crate) fn take_sent(&mut self, row: i64, body: &[u8]) -> Result<(), Error> {
+        let (Ok(submitted), Some(stored)) = (serde_json::from_slice::<Submitted>(body), self.store.message(row)?)
+        else {
+            self.pause();
+            return Ok(());
+        };
+        self.sent(stored, submitted.position)
+    }
+
+    /// A message of this device has its place.
+    pub(crate) fn sent(&mut self, mut stored: Stored, position: u64) -> Result<(), Error> {
+        if !stored.is_waiting() {
+            return Ok(());
+        }
+        stored.place = Some(position);
+        stored.kept.state = MessageState::Sent;
+        stored.kept.submission = None;
+        let intent = stored.kept.intent.take();
+        self.store.update_message(&stored)?;
+        if stored.kept.is_shown {
+            let (row, message, group) = (stored.row, stored.message, stored.group);
+            self.event(Event::Message { row, message, group, incoming: false });
+        }
+        intent.map_or(Ok(()), |intent| self.intent_done(intent))
+    }
+
+    /// The service did not take a message.
+    pub(crate) fn message_refused(&mut self, row: i64, problem: &Problem) -> Result<(), Error> {
+        let Some(mut stored) = self.store.message(row)?.filter(Stored::is_waiting) else { return Ok(()) };
+        let Some(mut conversation) = self.conversation(&stored.group)? else { return Ok(()) };
+        match problem.code.as_str() {
+            STALE_EPOCH => {
+                // only after this definite answer is it encrypted anew (TXN-1)
+                stored.kept.submission = None;
+                conversation.known_epoch = problem.epoch.unwrap_or_default().max(conversation.known_epoch);
+                self.store.update_message(&stored)?;
+                self.keep_conversation(&conversation)?;
+                self.ask_for_feed()
+            }
+            REMOVED_LEAF => {
+                stored.kept.submission = None;
+                self.store.update_message(&stored)?;
+                let device = self.device()?;
+                let now = Mls::new(self.store, &device).composition(&stored.group)?;
+                for account in now.members.accounts.keys() {
+                    self.hint(account)?;
+                }
+                self.wake(self.now_ms.saturating_add(AGAIN_MS));
+                Ok(())
+            }
+            _ if problem.kind == Kind::Misuse => {
+                let intent = stored.kept.intent.take();
+                self.store.give_up_message(&mut stored)?;
+                let failure = crate::sign_up::failure_of(problem);
+                intent.map_or(Ok(()), |intent| self.intent_failed(intent, failure))
+            }
+            _ => {
+                self.pause();
+                Ok(())
+            }
+        }
+    }
+
+    /// A person accepts that the record cannot be checked, for one conversation.
+    pub(crate) fn send_unchecked(&mut self, to: &str) -> Result<(), Error> {
+        for mut conversation in self.conversations_meant(to)? {
+            conversation.unchecked = true;
+            self.keep_conversation(&conversation)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,366 @@
+//! The step contract: what goes into a step and what comes out of it.
+//!
+//! The shell opens a transaction, calls [`crate::Client::step`], **commits, and only then** sends and shows. So no lost
+//! power plug loses, doubles or re-keys a message. A request that was sent and whose answer was lost is asked for again
+//! by the next step that needs it, with the same bytes where it changes something.
+
+use std::fmt;
+
+use chain::id::{AccountId, DeviceId};
+use protocol::api::delivery::Delivery;
+use protocol::id::{GroupId, MessageId};
+use protocol::refusal::Problem;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// What comes in.
+#[derive(Debug)]
+pub enum Input {
+    /// A person wants something.
+    Command(Command),
+    /// The service answered a request, or nobody did.
+    Answer {
+        /// Which request.
+        id: RequestId,
+        /// What came.
+        answer: Answer,
+    },
+    /// The push connection brought something.
+    Delivered(Delivery),
+    /// Time has passed: the shell's start, the time that [`Output::wake_at_ms`] named, or a new network.
+    Tick,
+}
+
+/// A secret that a person typed.
+#[derive(Clone)]
+pub struct Secret(pub Zeroizing<String>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// What a person wants. Names, texts and titles are as typed.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A new account; this is its first device.
+    SignUp(Joining),
+    /// This becomes another device of an account.
+    LogIn(Joining),
+    /// Forget an attempt to sign up or log in that has not ended well, and everything kept of it.
+    StartOver,
+    /// A person looks at a device's request: offers to confirm it, so that it shows its digits (CNF-2).
+    OpenRequest {
+        /// The waiting device.
+        device: DeviceId,
+    },
+    /// A person typed the digits that the waiting device shows (CNF-5).
+    Confirm {
+        /// The waiting device.
+        device: DeviceId,
+        /// What was typed.
+        code: String,
+        /// True to hand it the old messages.
+        history: bool,
+    },
+    /// "This is not me."
+    Refuse {
+        /// The waiting device.
+        device: DeviceId,
+    },
+    /// Takes a device out of the account for good.
+    Remove {
+        /// A confirmed device.
+        device: DeviceId,
+    },
+    /// Remembers somebody by handle, after a look at the record.
+    AddContact {
+        /// The handle.
+        handle: String,
+    },
+    /// Writes.
+    Send {
+        /// A handle, a conversation's title, or the beginning of its id.
+        to: String,
+        /// The text.
+        text: String,
+    },
+    /// Opens a conversation of several people.
+    NewChat {
+        /// Its title, for this account only.
+        title: String,
+        /// Handles.
+        with: Vec<String>,
+    },
+    /// Lets people into a conversation.
+    AddMembers {
+        /// Title or beginning of the id.
+        chat: String,
+        /// Handles.
+        with: Vec<String>,
+    },
+    /// Takes people out of a conversation.
+    RemoveMembers {
+        /// Title or beginning of the id.
+        chat: String,
+        /// Handles.
+        with: Vec<String>,
+    },
+    /// Sends in this conversation although the record cannot be checked, until it can (decision in words: CHK-5).
+    SendUnchecked {
+        /// A handle, title, or beginning of an id.
+        to: String,
+    },
+    /// A person has seen the notices up to this one.
+    NoticesRead {
+        /// Number of the newest that was seen.
+        up_to: u64,
+    },
+}
+
+/// What both ways into an account need.
+#[derive(Debug, Clone)]
+pub struct Joining {
+    /// The service's address, kept for the shell; `http://` or `https://`.
+    pub service: String,
+    /// The handle, as typed; a part from `@` on is cut off.
+    pub handle: String,
+    /// The password.
+    pub password: Secret,
+    /// How this device is called, for its own account only.
+    pub device_name: String,
+    /// The witness policy to pin (C2SP tlog-policy); without one, that of block 0 is pinned.
+    pub policy: Option<String>,
+}
+
+/// Names an intent: what a command became.
+pub type IntentId = i64;
+
+/// Names a request for as long as this client lives.
+pub type RequestId = u64;
+
+/// A request to the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// To be named in the answer.
+    pub id: RequestId,
+    /// The request.
+    pub call: Call,
+}
+
+/// An HTTP request, but for the service's address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Call {
+    /// With a body it is a POST, without one a GET.
+    pub body: Option<Vec<u8>>,
+    /// Path and query.
+    pub path: String,
+    /// `Authorization: Bearer …`.
+    pub bearer: Option<String>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let route = self.path.split('?').next().unwrap_or_default();
+        f.debug_struct("Call").field("route", &route.len()).finish_non_exhaustive()
+    }
+}
+
+/// What came of a request.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Status 200, with this body.
+    Ok(Vec<u8>),
+    /// A refusal of the service.
+    Refused(Problem),
+    /// No answer, or none that is HTTP: the request may or may not have arrived.
+    Unreachable,
+}
+
+/// What comes out.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// To be sent after the commit, in any order.
+    pub requests: Vec<Request>,
+    /// To be shown after the commit, in this order.
+    pub events: Vec<Event>,
+    /// When to come back with [`Input::Tick`], milliseconds since 1970, if nothing comes in before.
+    pub wake_at_ms: Option<u64>,
+    /// The intent that the command became.
+    pub intent: Option<IntentId>,
+}
+
+/// Where to listen for deliveries: `GET path` as a WebSocket.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Listening {
+    /// Path and query.
+    pub path: String,
+    /// `Authorization: Bearer …`.
+    pub bearer: String,
+}
+
+impl fmt::Debug for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listening(..)")
+    }
+}
+
+/// Whose fault it is that something did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Blame {
+    /// A rule was broken that honest software cannot break, or a record cannot be verified.
+    Lie,
+    /// Somebody said no.
+    Refused,
+    /// Nobody answers.
+    Unreachable,
+    /// The caller asked for something that makes no sense.
+    Misuse,
+    /// This program or its disk.
+    Broken,
+    /// It waits for something: a confirmation, a contact's reset to be accepted, a record that can be checked.
+    Waiting,
+}
+
+/// Why something did not happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The stable code.
+    pub code: String,
+    /// Whose fault it is.
+    pub blame: Blame,
+    /// One sentence for people.
+    pub message: String,
+}
+
+/// What a person, or a program for him, may need to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// An intent was carried out.
+    Done {
+        /// Which.
+        intent: IntentId,
+    },
+    /// An intent was not carried out, and will not be.
+    Failed {
+        /// Which.
+        intent: IntentId,
+        /// Why.
+        failure: Failure,
+    },
+    /// An intent waits for a person or for better times; it stays.
+    Held {
+        /// Which.
+        intent: IntentId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The message that an intent wants to send has a row of its own now; it waits to be sent.
+    Written {
+        /// The intent.
+        intent: IntentId,
+        /// Number of its row.
+        row: i64,
+        /// Its id.
+        message: MessageId,
+        /// Where.
+        group: GroupId,
+    },
+    /// The account is open, in the record under a quorum.
+    SignedUp {
+        /// The account.
+        account: AccountId,
+        /// Its handle.
+        handle: String,
+        /// This device.
+        device: DeviceId,
+        /// Block of the entry.
+        block: u64,
+    },
+    /// This device is in the record and waits to be confirmed.
+    Pending {
+        /// This device.
+        device: DeviceId,
+    },
+    /// An older device offered to confirm this one; the digits to show (CNF-5).
+    Code {
+        /// Six digits.
+        code: String,
+        /// The older device.
+        by_device: DeviceId,
+    },
+    /// This device is confirmed, in the record under a quorum.
+    Confirmed {
+        /// This device.
+        device: DeviceId,
+        /// Who confirmed it; `None` for the recovery key.
+        by_device: Option<DeviceId>,
+        /// Block of the confirmation.
+        block: u64,
+    },
+    /// This device was refused, or its request lapsed.
+    NotConfirmed {
+        /// True if nobody answered in time.
+        expired: bool,
+    },
+    /// This device was removed from its account; its keys are gone.
+    Removed,
+    /// Another device asks to join this account.
+    RequestSeen {
+        /// The device.
+        device: DeviceId,
+    },
+    /// A request was answered: no popup any more.
+    RequestAnswered {
+        /// The device that asked.
+        device: DeviceId,
+        /// True if it was confirmed.
+        confirmed: bool,
+        /// The device that answered, if one did.
+        by_device: Option<DeviceId>,
+    },
+    /// The new device has shown its digits: the popup may take them.
+    CodeShown {
+        /// The device that asked.
+        device: DeviceId,
+    },
+    /// A message is new here, or its state changed.
+    Message {
+        /// Number of its row ([`crate::query`]).
+        row: i64,
+        /// Its id.
+        message: MessageId,
+        /// Where.
+        group: GroupId,
+        /// True if it is from another account or another device.
+        incoming: bool,
+    },
+    /// A conversation is new here or changed its members.
+    Conversation {
+        /// Which.
+        group: GroupId,
+    },
+    /// Old messages came from another device of the account.
+    History {
+        /// How many so far.
+        messages: u64,
+        /// True when it was all.
+        complete: bool,
+    },
+    /// Something about the account or a contact that stays until it was read.
+    Notice {
+        /// Its number.
+        number: u64,
+    },
+    /// A lie of the service, with the evidence to keep (chain::evidence); empty if nobody else can be shown it.
+    Lie {
+        /// The stable code.
+        code: String,
+        /// The file.
+        evidence: Vec<u8>,
+    },
+    /// Whether the service answers has changed.
+    Reachable(bool),
+}

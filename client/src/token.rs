@@ -1,0 +1,84 @@
+//! The token that opens the service for this device: got for a signature, kept for a day, never on the wire in the clear
+//! of TLS.
+
+use chain::view::View;
+use protocol::api::accounts::{Challenge, TOKEN_CHALLENGE, TOKENS, Token, TokenRequest, token_request};
+use protocol::bytes::Base64Url;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::step::Call;
+use crate::store::Store;
+use crate::turn::{Purpose, Turn, post, post_bytes};
+
+const TOKEN: &str = "token";
+/// A token is replaced this long before it ends, milliseconds.
+const EARLY_MS: u64 = 600_000;
+
+#[derive(Serialize, Deserialize)]
+struct Held {
+    bearer: String,
+    until_ms: u64,
+}
+
+/// The token that a store holds, as the header wants it.
+pub(crate) fn held(store: &Store<'_>) -> Result<Option<String>, Error> {
+    Ok(store.get::<Held>(TOKEN, b"held")?.map(|held| held.bearer))
+}
+
+impl Turn<'_> {
+    /// The token, as the header wants it; asks for one if there is none. `None`: not yet.
+    pub(crate) fn bearer(&mut self) -> Result<Option<String>, Error> {
+        let held: Option<Held> = self.store.get(TOKEN, b"held")?;
+        if let Some(held) = held
+            && self.now_ms.saturating_add(EARLY_MS) < held.until_ms
+        {
+            return Ok(Some(held.bearer));
+        }
+        if self.own()?.is_some_and(|own| own.account.is_some()) && !self.memory.in_flight.contains_key(&Purpose::Token)
+        {
+            self.ask(Purpose::Challenge, post_bytes(TOKEN_CHALLENGE, Vec::new()));
+        }
+        Ok(None)
+    }
+
+    /// Asks with the token, or for the token first.
+    pub(crate) fn ask_as_device(&mut self, purpose: Purpose, call: Call) -> Result<(), Error> {
+        if let Some(bearer) = self.bearer()? {
+            self.ask(purpose, Call { bearer: Some(bearer), ..call });
+        }
+        Ok(())
+    }
+
+    /// The service says that the token has ended.
+    pub(crate) fn drop_token(&mut self) -> Result<(), Error> {
+        self.store.remove(TOKEN, b"held")
+    }
+
+    /// Signs the challenge.
+    pub(crate) fn take_challenge(&mut self, body: &[u8]) -> Result<(), Error> {
+        let Ok(Challenge { challenge }) = serde_json::from_slice(body) else { return Ok(()) };
+        let Some(device) = self.own()?.and_then(|own| own.device()) else { return Ok(()) };
+        let Some(origin) = self.view()?.map(View::parameters).map(|parameters| parameters.origin.clone()) else {
+            return Ok(());
+        };
+        let message = token_request(&origin, &device.account, &device.id(), &challenge.0);
+        let signature = ed25519_dalek::Signer::sign(&device.chain, &message).to_bytes();
+        let request = TokenRequest {
+            account: device.account,
+            device: device.id(),
+            challenge,
+            signature: Base64Url(signature.to_vec()),
+        };
+        self.ask(Purpose::Token, post(TOKENS, &request)?);
+        Ok(())
+    }
+
+    /// Keeps the token.
+    pub(crate) fn take_token(&mut self, body: &[u8]) -> Result<(), Error> {
+        let Ok(Token { token, expires_in_s }) = serde_json::from_slice(body) else { return Ok(()) };
+        let Ok(serde_json::Value::String(bearer)) = serde_json::to_value(&token) else { return Ok(()) };
+        let until_ms = self.now_ms.saturating_add(expires_in_s.saturating_mul(1_000));
+        self.store.put(TOKEN, b"held", &Held { bearer, until_ms })
+    }
+}

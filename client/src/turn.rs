@@ -1,0 +1,204 @@
+//! One step while it runs: the store, the time, what is remembered between steps, and what comes out.
+//!
+//! Nothing here waits. A part of the client that lacks something asks for it ([`Turn::ask`]) and gives up; when the
+//! answer has been taken in, every part looks again at what is stored and goes as far as it can. So a killed process
+//! needs no special care: after a start everything is asked for again.
+
+use std::collections::BTreeMap;
+
+use chain::id::{AccountId, DeviceId, Digest};
+use chain::view::View;
+use protocol::id::GroupId;
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::record::Known;
+use crate::step::{Answer, Call, Event, Output, Request, RequestId};
+use crate::store::Store;
+
+/// What an answer is for. Of each there is at most one under way.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Purpose {
+    /// The first look at the log.
+    Genesis,
+    /// What the record says of an account.
+    Account(AccountId),
+    /// Who holds a handle.
+    Handle(String),
+    /// A root of the log at an earlier size.
+    Root(u64),
+    /// A challenge, then the token for it.
+    Challenge,
+    /// The token.
+    Token,
+    /// First message of a registration.
+    SignupStart,
+    /// The account with its password.
+    Signup,
+    /// First message of a log-in.
+    LoginStart,
+    /// Last message of a log-in.
+    LoginFinish,
+    /// An entry of the own account; by the device that it is about.
+    Entry(DeviceId),
+    /// New key packages.
+    KeyPackages,
+    /// A key package of somebody's device.
+    Claim(AccountId, DeviceId),
+    /// Which groups this account has.
+    OwnGroups,
+    /// A group as the service has it; of an earlier epoch for a Welcome.
+    GroupState(GroupId, Option<u64>),
+    /// A new group.
+    Creation(GroupId),
+    /// A commit.
+    Commit(GroupId),
+    /// A message; by its row.
+    Message(i64),
+    /// Something for another own device; by the hash of its bytes.
+    Relay(Digest),
+    /// What came for this device.
+    Feed,
+    /// What this device has.
+    Ack,
+}
+
+/// What is remembered between steps, all of it made again from the store when it is lost.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) view: Option<View>,
+    pub(crate) accounts: BTreeMap<AccountId, Known>,
+    pub(crate) in_flight: BTreeMap<Purpose, Flight>,
+    purposes: BTreeMap<RequestId, Purpose>,
+    next_request: RequestId,
+    /// The service was asked since the start which groups this account has.
+    pub(crate) knows_groups: bool,
+    /// Only here, never on disk.
+    pub(crate) password: Option<Zeroizing<String>>,
+    pub(crate) reachability: Reachability,
+}
+
+/// A request that is under way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flight {
+    /// Size of the view when it was sent.
+    pub(crate) view_size: u64,
+}
+
+/// Whether the service answers, and when it is asked again if not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reachability {
+    pub(crate) is_reachable: bool,
+    retry_at_ms: u64,
+    pause_ms: u64,
+}
+
+const FIRST_PAUSE_MS: u64 = 500;
+const LONGEST_PAUSE_MS: u64 = 30_000;
+
+impl Default for Reachability {
+    fn default() -> Self {
+        Self { is_reachable: true, retry_at_ms: 0, pause_ms: FIRST_PAUSE_MS }
+    }
+}
+
+/// One step while it runs.
+pub(crate) struct Turn<'a> {
+    pub(crate) store: Store<'a>,
+    pub(crate) now_ms: u64,
+    pub(crate) memory: &'a mut Memory,
+    pub(crate) out: &'a mut Output,
+}
+
+impl Turn<'_> {
+    /// The time in seconds.
+    pub(crate) fn now_s(&self) -> u64 {
+        self.now_ms / 1_000
+    }
+
+    /// Asks, unless the same is under way already or the service is not to be asked yet.
+    pub(crate) fn ask(&mut self, purpose: Purpose, call: Call) {
+        if self.memory.in_flight.contains_key(&purpose) || self.is_pausing() {
+            return;
+        }
+        let id = self.memory.next_request;
+        self.memory.next_request = id.wrapping_add(1);
+        let view_size = self.memory.view.as_ref().map_or(0, View::size);
+        self.memory.in_flight.insert(purpose.clone(), Flight { view_size });
+        self.memory.purposes.insert(id, purpose);
+        self.out.requests.push(Request { id, call });
+    }
+
+    /// True while the service is left alone after it did not answer; the turn then comes back by itself.
+    fn is_pausing(&mut self) -> bool {
+        let retry_at_ms = self.memory.reachability.retry_at_ms;
+        let is_pausing = retry_at_ms > self.now_ms && retry_at_ms <= self.now_ms.saturating_add(LONGEST_PAUSE_MS);
+        if is_pausing {
+            self.wake(retry_at_ms);
+        }
+        is_pausing
+    }
+
+    /// What an answer is for, and how it was sent; `None` for answers to a client before a restart.
+    pub(crate) fn take_flight(&mut self, id: RequestId) -> Option<(Purpose, Flight)> {
+        let purpose = self.memory.purposes.remove(&id)?;
+        let flight = self.memory.in_flight.remove(&purpose)?;
+        Some((purpose, flight))
+    }
+
+    /// Notes whether the service answers.
+    pub(crate) fn note_reachability(&mut self, answer: &Answer) {
+        let now_reachable = !matches!(answer, Answer::Unreachable);
+        let it = &mut self.memory.reachability;
+        if matches!(answer, Answer::Ok(_)) {
+            it.pause_ms = FIRST_PAUSE_MS;
+            it.retry_at_ms = 0;
+        } else if !now_reachable {
+            it.retry_at_ms = self.now_ms.saturating_add(it.pause_ms);
+            it.pause_ms = it.pause_ms.saturating_mul(2).min(LONGEST_PAUSE_MS);
+        }
+        if it.is_reachable != now_reachable {
+            it.is_reachable = now_reachable;
+            self.event(Event::Reachable(now_reachable));
+        }
+    }
+
+    /// Leaves the service alone for a moment.
+    pub(crate) fn pause(&mut self) {
+        let it = &mut self.memory.reachability;
+        it.retry_at_ms = self.now_ms.saturating_add(it.pause_ms);
+        it.pause_ms = it.pause_ms.saturating_mul(2).min(LONGEST_PAUSE_MS);
+    }
+
+    /// A person pressed a key, or the network is new: the service is asked again at once.
+    pub(crate) fn stop_pausing(&mut self) {
+        self.memory.reachability.retry_at_ms = 0;
+    }
+
+    /// Shows something after the commit.
+    pub(crate) fn event(&mut self, event: Event) {
+        self.out.events.push(event);
+    }
+
+    /// Comes back at this time, or before.
+    pub(crate) fn wake(&mut self, at_ms: u64) {
+        let earliest = self.out.wake_at_ms.map_or(at_ms, |earlier| earlier.min(at_ms));
+        self.out.wake_at_ms = Some(earliest);
+    }
+}
+
+/// A GET.
+pub(crate) fn get(path: impl Into<String>) -> Call {
+    Call { path: path.into(), body: None, bearer: None }
+}
+
+/// A POST of JSON.
+pub(crate) fn post<T: serde::Serialize>(path: impl Into<String>, body: &T) -> Result<Call, Error> {
+    let body = serde_json::to_vec(body).map_err(|_| Error::Fault("a body that is no JSON"))?;
+    Ok(Call { path: path.into(), body: Some(body), bearer: None })
+}
+
+/// A POST of raw bytes.
+pub(crate) fn post_bytes(path: impl Into<String>, body: Vec<u8>) -> Call {
+    Call { path: path.into(), body: Some(body), bearer: None }
+}

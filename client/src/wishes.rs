@@ -1,0 +1,230 @@
+//! What people want of conversations, carried out one after the other: contacts, new conversations, people in and out.
+
+use std::collections::BTreeSet;
+
+use chain::handle::Handle;
+use chain::id::AccountId;
+use protocol::content::Part;
+use protocol::members::Roles;
+
+use crate::conversation::{Conversation, Stage};
+use crate::error::Error;
+use crate::intent::{Intent, Want};
+use crate::membership::refused;
+use crate::mls::Mls;
+use crate::step::{Blame, Event, Failure};
+use crate::turn::Turn;
+
+/// How far the search for people has come.
+enum Found {
+    Everybody(Vec<AccountId>),
+    Later,
+    Nobody(Failure),
+}
+
+impl Turn<'_> {
+    /// Goes on with everything that is wanted, oldest first.
+    pub(crate) fn go_on_with_intents(&mut self) -> Result<(), Error> {
+        for intent in self.intents()? {
+            match intent.want.clone() {
+                // carried elsewhere
+                Want::Join | Want::AnswerDevice | Want::Sending => {}
+                Want::Contact { handle } => self.go_on_with_contact(&intent, &handle)?,
+                Want::Send { to, text } => self.go_on_with_send(intent, &to, text)?,
+                Want::NewChat { title, with, group } => self.go_on_with_chat(intent, title, &with, group)?,
+                Want::AddMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, true)?,
+                Want::RemoveMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, false)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn go_on_with_contact(&mut self, intent: &Intent, handle: &str) -> Result<(), Error> {
+        match self.find_people(std::slice::from_ref(&handle.to_owned()))? {
+            Found::Everybody(_) => self.intent_done(intent.id),
+            Found::Later => Ok(()),
+            Found::Nobody(failure) => self.intent_failed(intent.id, failure),
+        }
+    }
+
+    /// Who holds these handles, each proven by the record, and each account looked at.
+    fn find_people(&mut self, handles: &[String]) -> Result<Found, Error> {
+        let mut people = Vec::new();
+        let mut complete = true;
+        for text in handles {
+            let handle = match Handle::parse(text.split('@').next().unwrap_or_default()) {
+                Ok(handle) => handle,
+                Err(error) => return Ok(Found::Nobody(misuse(error.code(), &error.to_string()))),
+            };
+            match self.find(&handle)? {
+                Ok(Some(account)) => people.push(account),
+                Ok(None) => complete = false,
+                Err(failure) => return Ok(Found::Nobody(failure)),
+            }
+        }
+        Ok(if complete { Found::Everybody(people) } else { Found::Later })
+    }
+
+    fn find(&mut self, handle: &Handle) -> Result<Result<Option<AccountId>, Failure>, Error> {
+        let Some(holder) = self.holder(handle)? else { return self.reason_to_give_up() };
+        let Some(account) = holder.account.map(AccountId) else {
+            let message = format!("nobody here is called {handle}");
+            return Ok(Err(refused("handle.unknown", &message)));
+        };
+        if self.fresh(&account)?.is_none() {
+            return self.reason_to_give_up();
+        }
+        self.keep_contact(&account, handle.as_str())?;
+        Ok(Ok(Some(account)))
+    }
+
+    /// Nobody new is accepted while the record cannot be believed (decision 15).
+    fn reason_to_give_up(&self) -> Result<Result<Option<AccountId>, Failure>, Error> {
+        match self.trouble()? {
+            Some(trouble) => {
+                let message = "the public record cannot be verified, so nobody new is believed".to_owned();
+                Ok(Err(Failure { code: trouble.code, blame: Blame::Lie, message }))
+            }
+            None => Ok(Ok(None)),
+        }
+    }
+
+    /// Conversations that a person means: by title or id, or with whoever has this handle.
+    pub(crate) fn conversations_meant(&mut self, to: &str) -> Result<Vec<Conversation>, Error> {
+        let named = self.conversations_named(to)?;
+        if !named.is_empty() {
+            return Ok(named);
+        }
+        let Ok(handle) = Handle::parse(to.split('@').next().unwrap_or_default()) else { return Ok(Vec::new()) };
+        for conversation in self.conversations()? {
+            let Some(pair) = conversation.pair.map(AccountId) else { continue };
+            if self.contact(&pair)?.is_some_and(|contact| contact.handle == handle.as_str()) {
+                return Ok(self.pair_with(&pair)?.into_iter().collect());
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn go_on_with_send(&mut self, mut intent: Intent, to: &str, text: String) -> Result<(), Error> {
+        let group = match self.conversations_meant(to)?.as_slice() {
+            [conversation] => match &conversation.stage {
+                Stage::Removed => {
+                    let failure = refused("group.removed", "this account is not in that conversation any more");
+                    return self.intent_failed(intent.id, failure);
+                }
+                Stage::Halted(code) => {
+                    let message = "this conversation is stopped: the service let in what the record does not allow";
+                    let failure = Failure { code: code.clone(), blame: Blame::Lie, message: message.to_owned() };
+                    return self.intent_failed(intent.id, failure);
+                }
+                Stage::Creating(_) | Stage::Active | Stage::Entering => conversation.group,
+            },
+            [] => match self.find_people(std::slice::from_ref(&to.to_owned()))? {
+                Found::Later => return Ok(()),
+                Found::Nobody(failure) => return self.intent_failed(intent.id, failure),
+                Found::Everybody(people) => match self.open_pair(&people)? {
+                    Some(group) => group,
+                    None => return Ok(()),
+                },
+            },
+            _ => {
+                let message = "more than one conversation is called that; use the beginning of its id";
+                return self.intent_failed(intent.id, misuse("chat.ambiguous", message));
+            }
+        };
+        let (row, message) = self.write(&group, Part::Text(text), Some(intent.id))?;
+        intent.want = Want::Sending;
+        self.update_intent(&intent)?;
+        self.event(Event::Written { intent: intent.id, row, message, group });
+        Ok(())
+    }
+
+    /// The conversation with one person, new if there is none. `None`: not yet.
+    fn open_pair(&mut self, people: &[AccountId]) -> Result<Option<protocol::id::GroupId>, Error> {
+        let Some(other) = people.first() else { return Ok(None) };
+        if let Some(conversation) = self.pair_with(other)? {
+            return Ok(Some(conversation.group));
+        }
+        let mut conversation = Conversation::new(self.new_group_id()?, Stage::Active);
+        if *other != self.device()?.account {
+            conversation.pair = Some(other.0);
+            conversation.invited.push(other.0);
+        }
+        let made = self.create_group(&mut conversation, &Roles::default())?;
+        Ok(made.then_some(conversation.group))
+    }
+
+    fn go_on_with_chat(
+        &mut self,
+        mut intent: Intent,
+        title: String,
+        with: &[String],
+        group: Option<protocol::id::GroupId>,
+    ) -> Result<(), Error> {
+        if let Some(group) = group {
+            let ready = self.conversation(&group)?.is_some_and(|it| it.stage == Stage::Active && it.invited.is_empty());
+            return if ready { self.intent_done(intent.id) } else { Ok(()) };
+        }
+        let people = match self.find_people(with)? {
+            Found::Everybody(people) => people,
+            Found::Later => return Ok(()),
+            Found::Nobody(failure) => return self.intent_failed(intent.id, failure),
+        };
+        let own = self.device()?.account;
+        let mut conversation = Conversation::new(self.new_group_id()?, Stage::Active);
+        conversation.title = Some(title.clone());
+        let people: BTreeSet<_> = people.into_iter().filter(|account| *account != own).collect();
+        conversation.invited = people.into_iter().map(|account| account.0).collect();
+        let roles = Roles { admins: [own].into(), open: false };
+        if self.create_group(&mut conversation, &roles)? {
+            intent.want = Want::NewChat { title, with: with.to_vec(), group: Some(conversation.group) };
+            self.update_intent(&intent)?;
+            self.conversation_changed(&conversation.group);
+        }
+        Ok(())
+    }
+
+    fn go_on_with_members(&mut self, intent: &Intent, chat: &str, with: &[String], add: bool) -> Result<(), Error> {
+        let conversations = self.conversations_named(chat)?;
+        let [conversation] = conversations.as_slice() else {
+            let failure = misuse("chat.unknown", "there is no one conversation that is called that");
+            return self.intent_failed(intent.id, failure);
+        };
+        let mut conversation = conversation.clone();
+        let people = match self.find_people(with)? {
+            Found::Everybody(people) => people,
+            Found::Later => return Ok(()),
+            Found::Nobody(failure) => return self.intent_failed(intent.id, failure),
+        };
+        if conversation.stage != Stage::Active {
+            return Ok(());
+        }
+        let device = self.device()?;
+        let now = Mls::new(self.store, &device).composition(&conversation.group)?;
+        let may = now.roles.admins.contains(&device.account) || (add && now.roles.open);
+        if !may {
+            let failure = refused("chat.not_admin", "only whoever opened this conversation lets people in and out");
+            return self.intent_failed(intent.id, failure);
+        }
+        let is_in = |account: &AccountId| now.members.accounts.contains_key(account);
+        if people.iter().all(|account| is_in(account) == add) {
+            return self.intent_done(intent.id);
+        }
+        let (list, other) = if add {
+            (&mut conversation.invited, &mut conversation.expelled)
+        } else {
+            (&mut conversation.expelled, &mut conversation.invited)
+        };
+        for account in people.iter().filter(|account| is_in(account) != add) {
+            other.retain(|it| *it != account.0);
+            if !list.contains(&account.0) {
+                list.push(account.0);
+            }
+        }
+        self.keep_conversation(&conversation)
+    }
+}
+
+fn misuse(code: &str, message: &str) -> Failure {
+    Failure { code: code.to_owned(), blame: Blame::Misuse, message: message.to_owned() }
+}

@@ -1,0 +1,380 @@
+//! The whole product in one process: the real service, called without sockets, and real clients over databases of their
+//! own, with a made-up clock. Who speaks when is decided here, one step after the other.
+//!
+//! Not in scope: the agent, the push connection, processes ([`crate::world`]). What a push connection would bring is
+//! fetched between the steps; what a network loses, doubles or holds back is up to the test ([`Weather`]).
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request as HttpRequest, StatusCode, header};
+use chain::id::DeviceId;
+use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, Secret};
+use client::{Client, Store, StoreKey};
+use http_body_util::BodyExt as _;
+use protocol::api::delivery::{Feed, PUSH};
+use protocol::limits::Limits;
+use protocol::opaque::Stretching;
+use protocol::refusal::Problem;
+use rusqlite::Connection;
+use service::{Options, Service};
+use tower::ServiceExt as _;
+
+/// A moment in November 2026, milliseconds since 1970.
+const MORNING_MS: u64 = 1_795_000_000_000;
+/// Passwords cost nothing here.
+const CHEAP: Stretching = Stretching { memory_kib: 8, passes: 1, lanes: 1 };
+
+/// A service and everybody who uses it.
+pub struct Town {
+    folder: tempfile::TempDir,
+    clock_ms: Arc<AtomicU64>,
+    service: Option<Service>,
+    router: Router,
+    runtime: tokio::runtime::Runtime,
+    devices: Vec<Device>,
+    /// What is done to requests on their way.
+    pub weather: Weather,
+}
+
+/// What happens to requests on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Weather {
+    /// They arrive, and the answers too.
+    #[default]
+    Fine,
+    /// Nothing arrives.
+    Down,
+    /// They arrive; the answers are lost.
+    AnswersLost,
+}
+
+/// Names a device of the town.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Who(usize);
+
+struct Device {
+    path: PathBuf,
+    db: Connection,
+    client: Client,
+    requests: VecDeque<Request>,
+    events: Vec<Event>,
+    online: bool,
+    skew_ms: i64,
+    wake_at_ms: Option<u64>,
+}
+
+const KEY: [u8; 32] = [42; 32];
+
+impl Default for Town {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Town {
+    /// A service without witnesses, and nobody yet.
+    pub fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("trefoil-town-").tempdir().unwrap();
+        let clock_ms = Arc::new(AtomicU64::new(MORNING_MS));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let service = open(&folder.path().join("service"), &clock_ms);
+        let router = service.router();
+        let town = Self {
+            folder,
+            clock_ms,
+            service: Some(service),
+            router,
+            runtime,
+            devices: Vec::new(),
+            weather: Weather::Fine,
+        };
+        // block 0 is sealed by another thread
+        while town
+            .ask(&Call { path: "/v1/genesis".to_owned(), body: None, bearer: None })
+            .is_none_or(|(code, _)| code != 200)
+        {
+            std::thread::yield_now();
+        }
+        town
+    }
+
+    /// The folder of everything.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Ends the service as a kill would, and starts it again.
+    pub fn restart_service(&mut self) {
+        self.service.take();
+        let service = open(&self.path("service"), &self.clock_ms);
+        self.router = service.router();
+        self.service = Some(service);
+    }
+
+    /// The time, milliseconds since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.clock_ms.load(Ordering::SeqCst)
+    }
+
+    /// A new, empty device.
+    pub fn device(&mut self) -> Who {
+        let path = self.path(&format!("device-{}.sqlite", self.devices.len()));
+        let db = database(&path);
+        self.devices.push(Device {
+            path,
+            db,
+            client: fresh_client(),
+            requests: VecDeque::new(),
+            events: Vec::new(),
+            online: true,
+            skew_ms: 0,
+            wake_at_ms: None,
+        });
+        Who(self.devices.len() - 1)
+    }
+
+    /// Kills a device's process and starts it again: what was not in the database is gone.
+    pub fn restart(&mut self, who: Who) {
+        let device = &mut self.devices[who.0];
+        device.db = database(&device.path);
+        device.client = fresh_client();
+        device.requests.clear();
+        self.step(who, Input::Tick);
+    }
+
+    /// Takes a device off the network, or puts it back.
+    pub fn set_online(&mut self, who: Who, online: bool) {
+        self.devices[who.0].online = online;
+        if online {
+            self.step(who, Input::Tick);
+        }
+    }
+
+    /// Sets a device's clock wrong.
+    pub fn set_skew_ms(&mut self, who: Who, skew_ms: i64) {
+        self.devices[who.0].skew_ms = skew_ms;
+    }
+
+    /// Somebody wants something; the intent.
+    pub fn command(&mut self, who: Who, command: Command) -> Option<IntentId> {
+        self.step(who, Input::Command(command))
+    }
+
+    /// Somebody wants something, and everything that follows happens. What became of it.
+    pub fn wish(&mut self, who: Who, command: Command) -> Vec<Event> {
+        let before = self.devices[who.0].events.len();
+        self.command(who, command);
+        self.settle();
+        self.devices[who.0].events[before..].to_vec()
+    }
+
+    /// Opens an account with its first device.
+    pub fn sign_up(&mut self, handle: &str) -> Who {
+        let who = self.device();
+        let events = self.wish(who, Command::SignUp(joining(handle)));
+        assert!(events.iter().any(|event| matches!(event, Event::SignedUp { .. })), "{events:?}");
+        who
+    }
+
+    /// Logs in on a new device and has it confirmed by an older one, with old messages or without.
+    pub fn add_device(&mut self, handle: &str, older: Who, history: bool) -> Who {
+        let who = self.device();
+        let events = self.wish(who, Command::LogIn(joining(handle)));
+        let device = self.id(who);
+        let code = events.iter().rev().find_map(|event| match event {
+            Event::Code { code, .. } => Some(code.clone()),
+            _ => None,
+        });
+        let code = code.unwrap_or_else(|| panic!("no digits to show: {events:?}"));
+        let events = self.wish(older, Command::Confirm { device, code, history });
+        assert!(events.iter().any(|event| matches!(event, Event::Done { .. })), "{events:?}");
+        who
+    }
+
+    /// The id of a device.
+    pub fn id(&self, who: Who) -> DeviceId {
+        self.read(who, |store| client::query::status(store, self.now_ms())).device.unwrap()
+    }
+
+    /// Sends, and lets everything that follows happen.
+    pub fn send(&mut self, who: Who, to: &str, text: &str) -> Vec<Event> {
+        self.wish(who, Command::Send { to: to.to_owned(), text: text.to_owned() })
+    }
+
+    /// The texts that a device shows, of a conversation or of all.
+    pub fn texts(&self, who: Who, with: Option<&str>) -> Vec<String> {
+        let rows = self.read(who, |store| client::query::messages(store, with, 10_000));
+        rows.into_iter().map(|row| row.text).collect()
+    }
+
+    /// Reads what a device has.
+    pub fn read<T>(&self, who: Who, read: impl FnOnce(&Store<'_>) -> Result<T, client::Error>) -> T {
+        read(&Store::reading(&self.devices[who.0].db, &StoreKey::new(KEY))).unwrap()
+    }
+
+    /// All events of a device so far.
+    pub fn events(&self, who: Who) -> &[Event] {
+        &self.devices[who.0].events
+    }
+
+    /// Time passes, and what falls due happens.
+    pub fn pass_ms(&mut self, ms: u64) {
+        let until = self.now_ms() + ms;
+        loop {
+            let due = self.devices.iter().filter(|it| it.online).filter_map(|it| it.wake_at_ms).min();
+            match due.filter(|due| *due <= until) {
+                Some(due) => {
+                    self.clock_ms.fetch_max(due, Ordering::SeqCst);
+                    self.wake_those_due();
+                    self.settle();
+                }
+                None => break,
+            }
+        }
+        self.clock_ms.fetch_max(until, Ordering::SeqCst);
+        self.settle();
+    }
+
+    /// Everything under way arrives, and what follows from it, until nothing is left to do at this moment; short pauses
+    /// pass.
+    pub fn settle(&mut self) {
+        for _ in 0..10_000 {
+            if self.exchange() {
+                continue;
+            }
+            let soon = self.now_ms() + 3_000;
+            let due = self.devices.iter().filter(|it| it.online).filter_map(|it| it.wake_at_ms).min();
+            match due.filter(|due| *due <= soon && self.weather == Weather::Fine) {
+                Some(due) => {
+                    self.clock_ms.fetch_max(due, Ordering::SeqCst);
+                    self.wake_those_due();
+                }
+                None => return,
+            }
+        }
+        panic!("the town does not come to rest");
+    }
+
+    fn wake_those_due(&mut self) {
+        let now = self.now_ms();
+        for index in 0..self.devices.len() {
+            let device = &self.devices[index];
+            if device.online && device.wake_at_ms.is_some_and(|at| at <= now) {
+                self.step(Who(index), Input::Tick);
+            }
+        }
+    }
+
+    /// One round: every device's oldest request, then what came for it. True if there was anything.
+    pub fn exchange(&mut self) -> bool {
+        let mut any = false;
+        for index in 0..self.devices.len() {
+            let who = Who(index);
+            if let Some(request) = self.devices[index].requests.pop_front() {
+                any = true;
+                let answer = self.deliver(who, &request.call);
+                self.step(who, Input::Answer { id: request.id, answer });
+            }
+            any |= self.fetch_feed(who);
+        }
+        any
+    }
+
+    fn deliver(&self, who: Who, call: &Call) -> Answer {
+        if !self.devices[who.0].online || self.weather == Weather::Down {
+            return Answer::Unreachable;
+        }
+        match self.ask(call) {
+            _ if self.weather == Weather::AnswersLost => Answer::Unreachable,
+            Some((200, body)) => Answer::Ok(body),
+            Some((_, body)) => serde_json::from_slice::<Problem>(&body).map_or(Answer::Unreachable, Answer::Refused),
+            None => Answer::Unreachable,
+        }
+    }
+
+    /// What the push connection would bring.
+    fn fetch_feed(&mut self, who: Who) -> bool {
+        if !self.devices[who.0].online || self.weather != Weather::Fine {
+            return false;
+        }
+        let device = &self.devices[who.0];
+        let listening = device.client.listening(&Store::reading(&device.db, &StoreKey::new(KEY))).unwrap();
+        let Some(listening) = listening else { return false };
+        let path = listening.path.replace(PUSH, "/v1/feed");
+        let Some((200, body)) = self.ask(&Call { path, body: None, bearer: Some(listening.bearer) }) else {
+            return false;
+        };
+        let feed: Feed = serde_json::from_slice(&body).unwrap();
+        let any = !feed.deliveries.is_empty();
+        for delivery in feed.deliveries {
+            self.step(who, Input::Delivered(delivery));
+        }
+        any
+    }
+
+    /// Asks the service as a network would: status and body.
+    pub fn ask(&self, call: &Call) -> Option<(u16, Vec<u8>)> {
+        let mut request = HttpRequest::builder().uri(&call.path).header(header::CONTENT_TYPE, "application/json");
+        if let Some(bearer) = &call.bearer {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
+        }
+        let method = if call.body.is_some() { "POST" } else { "GET" };
+        let request = request.method(method).body(Body::from(call.body.clone().unwrap_or_default())).unwrap();
+        let router = self.router.clone();
+        self.runtime.block_on(async move {
+            let answer = router.oneshot(request).await.unwrap();
+            let status: StatusCode = answer.status();
+            let body = answer.into_body().collect().await.ok()?.to_bytes().to_vec();
+            Some((status.as_u16(), body))
+        })
+    }
+
+    fn step(&mut self, who: Who, input: Input) -> Option<IntentId> {
+        let now_ms = self.now_ms();
+        let device = &mut self.devices[who.0];
+        let transaction = device.db.transaction().unwrap();
+        let now_ms = now_ms.saturating_add_signed(device.skew_ms);
+        let output = device.client.step(&transaction, now_ms, input).unwrap();
+        transaction.commit().unwrap();
+        device.requests.extend(output.requests);
+        device.events.extend(output.events);
+        device.wake_at_ms = output.wake_at_ms.map(|at| at.saturating_add_signed(-device.skew_ms));
+        output.intent
+    }
+}
+
+fn joining(handle: &str) -> Joining {
+    Joining {
+        service: "http://town".to_owned(),
+        handle: handle.to_owned(),
+        password: Secret("correct horse battery".to_owned().into()),
+        device_name: format!("{handle}'s device"),
+        policy: None,
+    }
+}
+
+fn fresh_client() -> Client {
+    Client::with_stretching(StoreKey::new(KEY), CHEAP)
+}
+
+fn database(path: &std::path::Path) -> Connection {
+    let db = Connection::open(path).unwrap();
+    client::prepare(&db).unwrap();
+    // a killed process loses nothing that the system was given
+    db.pragma_update(None, "synchronous", "OFF").unwrap();
+    db
+}
+
+fn open(data: &std::path::Path, clock_ms: &Arc<AtomicU64>) -> Service {
+    let clock_ms = Arc::clone(clock_ms);
+    let mut options = Options::new(data);
+    options.origin = Some("town.example/log".to_owned());
+    options.limits = Limits::NONE;
+    options.clock = Arc::new(move || clock_ms.load(Ordering::SeqCst) / 1_000);
+    Service::open(options).unwrap()
+}

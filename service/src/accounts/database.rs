@@ -1,0 +1,167 @@
+//! What is kept of log-ins: password records, permits, tokens, in a database of their own.
+//!
+//! Apart from the public record, so that no reader of that ever opens this; apart from the setup's key file, without
+//! which a stolen record cannot even be guessed at (attack 65). Permits and tokens are kept as hashes, names not at all;
+//! what is deleted is overwritten. Times are seconds since 1970.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chain::id::{AccountId, DeviceId, Digest};
+use protocol::opaque::Credential;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use crate::accounts::secret::Secret;
+use crate::disk::store::Readers;
+
+/// Tokens that one device has at a time; the one that ends first makes room. More than one, so that connections of one
+/// device do not end each other's.
+const TOKENS_A_DEVICE: u32 = 4;
+
+/// How long a reader waits while the file is being set up.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// The database: one connection that writes, one for each thread that reads.
+#[derive(Debug)]
+pub(crate) struct Database {
+    writer: Mutex<Connection>,
+    readers: Readers<Connection>,
+}
+
+/// Whose token it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TokenRow {
+    pub(crate) account: AccountId,
+    pub(crate) device: DeviceId,
+    pub(crate) ends_s: u64,
+}
+
+fn column(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    db.busy_timeout(WAIT)?;
+    Ok(db)
+}
+
+impl Database {
+    /// Opens the database, and makes the tables if they are missing.
+    pub(crate) fn open(path: PathBuf) -> Result<Self, rusqlite::Error> {
+        let db = Connection::open(&path)?;
+        db.busy_timeout(WAIT)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update(None, "secure_delete", "ON")?;
+        db.execute_batch(include_str!("schema.sql"))?;
+        Ok(Self { writer: Mutex::new(db), readers: Readers::new(path, open_reader) })
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves all that is in the write-ahead log into the database file, so that nothing deleted stays in it.
+    pub(crate) fn settle(&self) -> Result<(), rusqlite::Error> {
+        self.writer().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
+    /// The public key of the setup that the records were made with.
+    pub(crate) fn setup_key(&self) -> Result<Option<Vec<u8>>, rusqlite::Error> {
+        self.writer().query_row("SELECT value FROM meta WHERE name = 'setup'", [], |row| row.get(0)).optional()
+    }
+
+    /// Keeps the public key of the setup.
+    pub(crate) fn keep_setup_key(&self, key: &[u8]) -> Result<(), rusqlite::Error> {
+        self.writer().execute("INSERT OR REPLACE INTO meta VALUES ('setup', ?1)", [key]).map(|_| ())
+    }
+
+    /// Stores the password record of an account that is not open yet.
+    pub(crate) fn put_password(&self, account: &AccountId, record: &[u8]) -> Result<(), rusqlite::Error> {
+        let db = self.writer();
+        let mut put = db.prepare_cached("INSERT OR REPLACE INTO passwords VALUES (?1, ?2)")?;
+        put.execute(params![account.as_bytes(), record]).map(|_| ())
+    }
+
+    /// Forgets the password record of an account that was not opened.
+    pub(crate) fn remove_password(&self, account: &AccountId) -> Result<(), rusqlite::Error> {
+        let db = self.writer();
+        let mut delete = db.prepare_cached("DELETE FROM passwords WHERE account = ?1")?;
+        delete.execute([account.as_bytes()]).map(|_| ())
+    }
+
+    /// A password record.
+    pub(crate) fn password(&self, credential: &Credential) -> Result<Option<Vec<u8>>, rusqlite::Error> {
+        self.readers.with(|db| {
+            let mut select = db.prepare_cached("SELECT record FROM passwords WHERE account = ?1")?;
+            select.query_row([credential.as_bytes()], |row| row.get(0)).optional()
+        })
+    }
+
+    /// Keeps a permit of an account.
+    pub(crate) fn put_permit(&self, permit: &Secret, account: &AccountId, now_s: u64, ends_s: u64) -> Written {
+        let db = self.writer();
+        let tx = db.unchecked_transaction()?;
+        tx.prepare_cached("DELETE FROM permits WHERE ends_s <= ?1")?.execute([column(now_s)])?;
+        let mut insert = tx.prepare_cached("INSERT INTO permits VALUES (?1, ?2, ?3, NULL)")?;
+        insert.execute(params![permit.hash().as_bytes(), account.as_bytes(), column(ends_s)])?;
+        drop(insert);
+        tx.commit()
+    }
+
+    /// Spends a permit of an account on a device. False if there is none, it has ended, or it was spent on another. For
+    /// the same device again it is good, so that a lost answer or a conflict needs no second log-in.
+    pub(crate) fn spend_permit(
+        &self,
+        permit: &Secret,
+        account: &AccountId,
+        device: &DeviceId,
+        now_s: u64,
+    ) -> Result<bool, rusqlite::Error> {
+        let db = self.writer();
+        let mut update = db.prepare_cached(
+            "UPDATE permits SET device = ?1 WHERE hash = ?2 AND account = ?3 AND ends_s > ?4 \
+             AND (device IS NULL OR device = ?1)",
+        )?;
+        let hash = permit.hash();
+        let found = update.execute(params![device.as_bytes(), hash.as_bytes(), account.as_bytes(), column(now_s)])?;
+        Ok(found == 1)
+    }
+
+    /// Keeps a token of a device.
+    pub(crate) fn put_token(&self, token: &Secret, row: &TokenRow, now_s: u64) -> Written {
+        let db = self.writer();
+        let tx = db.unchecked_transaction()?;
+        tx.prepare_cached("DELETE FROM tokens WHERE ends_s <= ?1")?.execute([column(now_s)])?;
+        let (account, device) = (row.account.as_bytes(), row.device.as_bytes());
+        let mut trim = tx.prepare_cached(
+            "DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE account = ?1 AND device = ?2 \
+             ORDER BY ends_s DESC LIMIT -1 OFFSET ?3)",
+        )?;
+        trim.execute(params![account, device, TOKENS_A_DEVICE.saturating_sub(1)])?;
+        drop(trim);
+        let mut insert = tx.prepare_cached("INSERT INTO tokens VALUES (?1, ?2, ?3, ?4)")?;
+        insert.execute(params![token.hash().as_bytes(), account, device, column(row.ends_s)])?;
+        drop(insert);
+        tx.commit()
+    }
+
+    /// Whose token this is.
+    pub(crate) fn token(&self, token: &Secret) -> Result<Option<TokenRow>, rusqlite::Error> {
+        let Digest(hash) = token.hash();
+        self.readers.with(|db| {
+            let mut select = db.prepare_cached("SELECT account, device, ends_s FROM tokens WHERE hash = ?1")?;
+            let row = |row: &rusqlite::Row<'_>| {
+                let ends_s: i64 = row.get(2)?;
+                let (account, device) = (AccountId(row.get(0)?), DeviceId(row.get(1)?));
+                Ok(TokenRow { account, device, ends_s: ends_s.unsigned_abs() })
+            };
+            select.query_row([hash], row).optional()
+        })
+    }
+}
+
+/// Done and on disk.
+pub(crate) type Written = Result<(), rusqlite::Error>;
