@@ -9,6 +9,7 @@ use crate::step::{Answer, Command, Input, Listening, Output};
 use crate::store::Store;
 use crate::turn::{Flight, Memory, Purpose, Turn};
 use protocol::api::accounts::TOKEN_INVALID;
+use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
 
 /// One device.
@@ -27,6 +28,14 @@ impl Client {
     /// A device over a store of this key. Nothing is read yet.
     pub fn new(key: StoreKey) -> Self {
         Self { key, memory: Memory::default() }
+    }
+
+    /// The same with another stretching of passwords than the recommended one: for tests. An account's devices have to
+    /// use the same.
+    pub fn with_stretching(key: StoreKey, stretching: Stretching) -> Self {
+        let mut client = Self::new(key);
+        client.memory.joining.stretching = stretching;
+        client
     }
 
     /// Takes in one thing and goes as far as it can. `now_ms`: milliseconds since 1970.
@@ -65,7 +74,7 @@ impl Turn<'_> {
     /// Every part goes as far as it can.
     fn go_on(&mut self) -> Result<(), Error> {
         self.go_on_joining()?;
-        if self.own()?.is_some_and(|own| own.account.is_some()) {
+        if self.own()?.is_some_and(|own| own.is_listed()) {
             self.go_on_reading()?;
             self.go_on_with_own_account()?;
             self.go_on_with_conversations()?;
@@ -113,18 +122,21 @@ impl Turn<'_> {
 
     fn refused(&mut self, purpose: Purpose, problem: &Problem) -> Result<(), Error> {
         match purpose {
-            Purpose::Genesis | Purpose::SignupStart | Purpose::Signup => self.sign_up_or_log_in_refused(problem),
-            Purpose::LoginStart | Purpose::LoginFinish => self.sign_up_or_log_in_refused(problem),
+            Purpose::Genesis | Purpose::SignupStart | Purpose::Signup | Purpose::LoginStart | Purpose::LoginFinish => {
+                self.joining_refused(&purpose, problem)
+            }
             Purpose::Entry(device) => self.entry_refused(&device, problem),
             Purpose::Relay(hash) => self.relay_refused(&hash, problem),
             Purpose::Claim(account, device) => self.claim_refused(&account, &device, problem),
             Purpose::Creation(group) | Purpose::Commit(group) => self.commit_refused(&group, problem),
             Purpose::Message(row) => self.message_refused(row, problem),
             Purpose::GroupState(group, epoch) => self.group_state_refused(&group, epoch, problem),
+            Purpose::Account(_) | Purpose::Handle(_) => {
+                self.pause();
+                self.joining_refused(&purpose, problem)
+            }
             // asked again when it is needed again; the service is left alone for a while first
-            Purpose::Account(_)
-            | Purpose::Handle(_)
-            | Purpose::Root(_)
+            Purpose::Root(_)
             | Purpose::Challenge
             | Purpose::Token
             | Purpose::KeyPackages

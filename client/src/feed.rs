@@ -31,7 +31,7 @@ pub(crate) enum Processed {
 
 /// Where to listen; `None` while there is nothing to listen to.
 pub(crate) fn listening(store: &Store<'_>) -> Result<Option<Listening>, Error> {
-    let own: Option<Own> = crate::own::read(store)?;
+    let own: Option<Own> = crate::own::stored(store)?;
     let listens = own.is_some_and(|own| matches!(own.phase, Phase::Pending(_) | Phase::Confirmed));
     let Some(bearer) = token::held(store)?.filter(|_| listens) else { return Ok(None) };
     let cursor = position(store, b"cursor")?;

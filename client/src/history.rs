@@ -11,6 +11,7 @@ use protocol::relay::RelayBody;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::confirm::HISTORY_GRANTED;
 use crate::error::Error;
 use crate::message::Kept;
 use crate::mls::{Mls, Sealed};
@@ -19,8 +20,6 @@ use crate::step::Event;
 use crate::turn::Turn;
 
 const HISTORY: &str = "history";
-/// By device: whether its person agreed to hand it the old messages.
-pub(crate) const GRANTED: &str = "history granted";
 const ANSWERED: &str = "history answered";
 /// Most messages of one conversation.
 const NEWEST: u32 = 1_000;
@@ -59,7 +58,7 @@ impl Turn<'_> {
         let asked = Asked { request: hash.0, private: key.private, parts: Default::default(), messages: 0 };
         self.store.put(HISTORY, b"asked", &asked)?;
         for other in others {
-            self.queue_relay(&other, &RelayBody::HistoryRequest(bytes.clone()))?;
+            self.relay(other, &RelayBody::HistoryRequest(bytes.clone()))?;
         }
         Ok(())
     }
@@ -73,7 +72,7 @@ impl Turn<'_> {
         let generation = known.set().generation();
         let is_ours = request.account == device.account && request.generation == generation;
         let Some(_) = confirmed.filter(|key| is_ours && HistoryRequest::is_signed(bytes, key)) else { return Ok(()) };
-        let granted: Option<bool> = self.store.get(GRANTED, &request.device.0)?;
+        let granted: Option<bool> = self.store.get(HISTORY_GRANTED, &request.device.0)?;
         let hash = HistoryRequest::hash(bytes);
         if granted != Some(true) || self.store.bytes(ANSWERED, &hash.0)?.is_some() {
             return Ok(());
@@ -90,7 +89,7 @@ impl Turn<'_> {
             };
             let (kem_output, ciphertext) = (sealed.kem_output, sealed.ciphertext);
             let part = HistoryPart { request: hash, index, count, kem_output, ciphertext };
-            self.queue_relay(&request.device, &RelayBody::HistoryPart(part.sign(&device.chain)))?;
+            self.relay(request.device, &RelayBody::HistoryPart(part.sign(&device.chain)))?;
         }
         Ok(())
     }

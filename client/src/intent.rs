@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::step::{Event, Failure, IntentId};
+use crate::store::Store;
 use crate::turn::Turn;
 
 const INTENT: &[u8] = b"intent";
@@ -41,6 +42,26 @@ pub(crate) struct Intent {
     pub(crate) want: Want,
 }
 
+/// How many messages wait to be sent.
+pub(crate) fn waiting_to_be_sent(store: &Store<'_>) -> Result<u64, Error> {
+    let intents = stored(store)?;
+    let waiting = intents.iter().filter(|intent| matches!(intent.want, Want::Send { .. })).count();
+    Ok(u64::try_from(waiting).unwrap_or(u64::MAX).saturating_add(store.count_waiting()?))
+}
+
+/// All intents, oldest first.
+fn stored(store: &Store<'_>) -> Result<Vec<Intent>, Error> {
+    let mut select = store.db().prepare_cached("SELECT id, value FROM intents ORDER BY id")?;
+    let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    let mut intents = Vec::new();
+    for row in rows {
+        let (id, value) = row?;
+        let bytes = store.open(&[INTENT], &value)?;
+        intents.push(Intent { id, want: serde_json::from_slice(&bytes).map_err(|_| Error::Damaged)? });
+    }
+    Ok(intents)
+}
+
 impl Turn<'_> {
     /// Keeps an intent; the step's output names it.
     pub(crate) fn want(&mut self, want: Want) -> Result<(), Error> {
@@ -71,15 +92,7 @@ impl Turn<'_> {
 
     /// All intents, oldest first.
     pub(crate) fn intents(&self) -> Result<Vec<Intent>, Error> {
-        let mut select = self.store.db().prepare_cached("SELECT id, value FROM intents ORDER BY id")?;
-        let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
-        let mut intents = Vec::new();
-        for row in rows {
-            let (id, value) = row?;
-            let bytes = self.store.open(&[INTENT], &value)?;
-            intents.push(Intent { id, want: serde_json::from_slice(&bytes).map_err(|_| Error::Damaged)? });
-        }
-        Ok(intents)
+        stored(&self.store)
     }
 
     /// It was carried out.

@@ -23,8 +23,9 @@ pub(crate) struct Own {
     pub(crate) handle: String,
     /// How the device is called, for its own account only.
     pub(crate) device_name: String,
-    /// Known once the record was asked.
+    /// Known once this device is in the record.
     pub(crate) account: Option<[u8; 32]>,
+    id: [u8; 16],
     chain: Zeroizing<[u8; 32]>,
     mls: Zeroizing<[u8; 32]>,
     pub(crate) phase: Phase,
@@ -49,7 +50,9 @@ impl Own {
     /// A device that is about to join, with new keys.
     pub(crate) fn new(service: String, handle: String, device_name: String, phase: Phase) -> Result<Self, Error> {
         let (chain, mls) = (Zeroizing::new(random()?), Zeroizing::new(random()?));
-        Ok(Self { service, handle, device_name, account: None, chain, mls, phase })
+        let mut own = Self { service, handle, device_name, account: None, id: [0; 16], chain, mls, phase };
+        own.id = own.keys().id().0;
+        Ok(own)
     }
 
     /// Its account, once that is known.
@@ -67,7 +70,7 @@ impl Own {
 
     /// Its id.
     pub(crate) fn id(&self) -> DeviceId {
-        self.keys().id()
+        DeviceId(self.id)
     }
 
     /// The key that signs entries and requests.
@@ -80,8 +83,11 @@ impl Own {
         SigningKey::from_bytes(&self.mls)
     }
 
-    /// Its keys with its account, once that is known.
+    /// Its keys with its account, while it is in the record.
     pub(crate) fn device(&self) -> Option<Device> {
+        if !self.is_listed() {
+            return None;
+        }
         Some(Device { account: self.account()?, chain: self.chain_key(), mls: self.mls_key() })
     }
 
@@ -89,27 +95,34 @@ impl Own {
     pub(crate) fn is_confirmed(&self) -> bool {
         matches!(self.phase, Phase::Confirmed)
     }
+
+    /// True while the record has it, waiting or confirmed, as far as this device knows.
+    pub(crate) fn is_listed(&self) -> bool {
+        matches!(self.phase, Phase::Pending(_) | Phase::Confirmed)
+    }
+
+    /// Ends: keys and what was on its way are gone, the account's name stays for whoever reads here.
+    pub(crate) fn end(&mut self, code: &str) {
+        self.chain = Zeroizing::default();
+        self.mls = Zeroizing::default();
+        self.phase = Phase::Ended(code.to_owned());
+    }
 }
 
 impl Turn<'_> {
     /// This device, if it has begun to join.
     pub(crate) fn own(&self) -> Result<Option<Own>, Error> {
-        read(&self.store)
+        stored(&self.store)
     }
 
     /// Keeps a change of this device.
     pub(crate) fn keep_own(&self, own: &Own) -> Result<(), Error> {
         self.store.put(OWN, b"device", own)
     }
-
-    /// Forgets this device, keys and all.
-    pub(crate) fn forget_own(&self) -> Result<(), Error> {
-        self.store.remove(OWN, b"device")
-    }
 }
 
-/// This device as a store has it.
-pub(crate) fn read(store: &Store<'_>) -> Result<Option<Own>, Error> {
+/// This device as the store has it.
+pub(crate) fn stored(store: &Store<'_>) -> Result<Option<Own>, Error> {
     store.get(OWN, b"device")
 }
 
@@ -118,4 +131,9 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| Error::Randomness)?;
     Ok(bytes)
+}
+
+/// The system's randomness, as `protocol::opaque` takes it.
+pub(crate) fn fill(bytes: &mut [u8]) -> bool {
+    getrandom::fill(bytes).is_ok()
 }

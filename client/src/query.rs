@@ -1,19 +1,22 @@
 //! What a person may ask of his device: reads the store, changes nothing, asks nobody.
 
-use chain::handle::Handle;
+use std::collections::BTreeMap;
+
 use chain::id::{AccountId, DeviceId};
-use chain::sigchain::body::Confirmer;
+use chain::sigchain::body::{Body, Confirmer};
+use chain::sigchain::entry::Entry;
+use chain::stamped::StampedEntry;
+use chain::view::Freshness;
 use protocol::id::{GroupId, MessageId};
 use serde::{Deserialize, Serialize};
 
-use crate::conversation::{self, CONTACT, Contact, Conversation, Stage};
-use crate::device::Device;
 use crate::error::Error;
-use crate::message::Stored;
-use crate::mls::Mls;
-use crate::own;
-use crate::record;
 use crate::store::Store;
+use crate::{notices as kept_notices, own, record, requests};
+
+mod talk;
+
+pub use talk::{contacts, conversations, knows, message, messages};
 
 /// How far this device has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +82,7 @@ pub struct DeviceRow {
     pub confirmed_by: Option<DeviceId>,
     /// True for this device.
     pub this: bool,
-    /// For a pending one: the try whose digits it shows now, if any.
+    /// For a pending one: true if it shows digits for an offer of this device.
     pub code_shown: bool,
 }
 
@@ -185,149 +188,142 @@ pub struct NoticeRow {
     pub at_s: u64,
 }
 
-/// The newest messages, oldest of them first: of all conversations, or of those that a handle, a title or the beginning of
-/// an id names.
-///
-/// # Errors
-/// [`Error`].
-pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec<MessageRow>, Error> {
-    let groups = match with {
-        None => None,
-        Some(with) => Some(meant(store, with)?.into_iter().map(|it| it.group).collect::<Vec<_>>()),
-    };
-    let newest = store.newest_messages(groups.as_deref(), limit)?;
-    newest.into_iter().map(|stored| message_row(store, stored)).collect()
-}
-
-/// One message by its row.
-///
-/// # Errors
-/// [`Error`].
-pub fn message(store: &Store<'_>, row: i64) -> Result<Option<MessageRow>, Error> {
-    store.message(row)?.map(|stored| message_row(store, stored)).transpose()
-}
-
-/// All conversations, the one with the newest message first.
-///
-/// # Errors
-/// [`Error`].
-pub fn conversations(store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
-    let device = own::read(store)?.and_then(|own| own.device());
-    let mut rows = Vec::new();
-    for conversation in conversation::all(store)? {
-        rows.push(conversation_row(store, device.as_ref(), &conversation)?);
-    }
-    rows.sort_by_key(|row| std::cmp::Reverse(row.newest_ms));
-    Ok(rows)
-}
-
-/// Everybody whom this device knows by name, in the order of their handles.
-///
-/// # Errors
-/// [`Error`].
-pub fn contacts(store: &Store<'_>) -> Result<Vec<ContactRow>, Error> {
-    let mut rows = Vec::new();
-    for key in store.keys(CONTACT)? {
-        let Ok(account) = <[u8; 32]>::try_from(key.as_slice()).map(AccountId) else { continue };
-        let Some(contact) = store.get::<Contact>(CONTACT, &key)? else { continue };
-        let set = record::kept_set(store, &account)?;
-        let newest = set.iter().flat_map(|set| set.confirmed().values()).max_by_key(|device| device.sequence);
-        rows.push(ContactRow {
-            account,
-            handle: contact.handle,
-            devices: set.as_ref().map_or(0, |set| set.confirmed().len()),
-            newest_s: newest.map_or(0, |device| device.at_s),
-            newest_by: newest.and_then(|device| match device.by {
-                Some(Confirmer::Device(device)) => Some(device),
-                Some(Confirmer::RecoveryKey) | None => None,
-            }),
-        });
-    }
-    rows.sort_by(|a, b| a.handle.cmp(&b.handle));
-    Ok(rows)
-}
-
-/// True if a handle, a title or the beginning of an id names a conversation that is there.
-///
-/// # Errors
-/// [`Error`].
-pub fn knows(store: &Store<'_>, with: &str) -> Result<bool, Error> {
-    Ok(!meant(store, with)?.is_empty())
-}
-
-fn meant(store: &Store<'_>, with: &str) -> Result<Vec<Conversation>, Error> {
-    let named = conversation::named(store, with)?;
-    let Ok(handle) = Handle::parse(with.split('@').next().unwrap_or_default()) else { return Ok(named) };
-    if !named.is_empty() {
-        return Ok(named);
-    }
-    let mut found = Vec::new();
-    for conversation in conversation::all(store)? {
-        let Some(pair) = conversation.pair else { continue };
-        if handle_of(store, &AccountId(pair))?.as_deref() == Some(handle.as_str()) {
-            found.push(conversation);
+impl From<&own::Phase> for Phase {
+    fn from(phase: &own::Phase) -> Self {
+        match phase {
+            own::Phase::SigningUp(_) | own::Phase::LoggingIn(_) => Self::Joining,
+            own::Phase::Pending(_) => Self::Pending,
+            own::Phase::Confirmed => Self::Confirmed,
+            own::Phase::Ended(_) => Self::Ended,
         }
     }
-    Ok(found)
 }
 
-fn handle_of(store: &Store<'_>, account: &AccountId) -> Result<Option<String>, Error> {
-    let own = own::read(store)?.filter(|own| own.account() == Some(*account)).map(|own| own.handle);
-    match own {
-        Some(handle) => Ok(Some(handle)),
-        None => Ok(store.get::<Contact>(CONTACT, &account.0)?.map(|contact| contact.handle)),
-    }
-}
-
-fn message_row(store: &Store<'_>, stored: Stored) -> Result<MessageRow, Error> {
-    let kept = stored.kept;
-    let from = AccountId(kept.from);
-    Ok(MessageRow {
-        row: stored.row,
-        message: stored.message,
-        group: stored.group,
-        from,
-        from_handle: handle_of(store, &from)?,
-        device: DeviceId(kept.device),
-        text: kept.text,
-        sent_at_ms: kept.sent_at_ms,
-        state: kept.state,
-        from_history: kept.from_history,
-        encrypted_to: kept.encrypted_to.into_iter().map(DeviceId).collect(),
-    })
-}
-
-fn conversation_row(
-    store: &Store<'_>,
-    device: Option<&Device>,
-    conversation: &Conversation,
-) -> Result<ConversationRow, Error> {
-    let group = conversation.group;
-    let now = match device {
-        Some(device) if Mls::new(*store, device).has(&group)? => Some(Mls::new(*store, device).composition(&group)?),
-        _ => None,
+/// The state of this device and of what it sees of the record. `now_ms`: milliseconds since 1970.
+///
+/// # Errors
+/// [`Error`].
+pub fn status(store: &Store<'_>, now_ms: u64) -> Result<Status, Error> {
+    let own = own::stored(store)?;
+    let view = record::stored_view(store)?;
+    let freshness = match view.as_ref().map(|view| view.freshness(now_ms / 1_000)) {
+        Some(Freshness::Fresh) => "fresh",
+        Some(Freshness::Aging) => "aging",
+        Some(Freshness::Stale) | None => "stale",
     };
-    let mut members = Vec::new();
-    for account in now.iter().flat_map(|now| now.members.accounts.keys()) {
-        members.push((*account, handle_of(store, account)?));
-    }
-    let others = members.iter().filter(|(account, _)| device.is_none_or(|device| device.account != *account));
-    let names = others.map(|(account, handle)| handle.clone().unwrap_or_else(|| short(account)));
-    let title = conversation.title.clone().unwrap_or_else(|| names.collect::<Vec<_>>().join(", "));
-    let newest = store.newest_messages(Some(&[group]), 1)?;
-    Ok(ConversationRow {
-        group,
-        title,
-        members,
-        pair: conversation.pair.is_some(),
-        devices: now.as_ref().map_or(0, |now| now.leaves.len()),
-        messages: store.count_messages(&group)?,
-        newest_ms: newest.first().map(|newest| newest.kept.sent_at_ms),
-        ready: conversation.stage == Stage::Active,
+    Ok(Status {
+        phase: own.as_ref().map_or(Phase::New, |own| Phase::from(&own.phase)),
+        service: own.as_ref().map(|own| own.service.clone()),
+        account: own.as_ref().and_then(own::Own::account),
+        handle: own.as_ref().map(|own| own.handle.clone()),
+        device: own.as_ref().map(own::Own::id),
+        device_name: own.as_ref().map(|own| own.device_name.clone()),
+        origin: view.as_ref().map(|view| view.parameters().origin.clone()),
+        chain_size: view.as_ref().map_or(0, chain::view::View::size),
+        witnesses: view.as_ref().map_or(0, |view| view.policy().witnesses().len()),
+        quorum: view.as_ref().map_or(0, |view| view.policy().smallest_quorum()),
+        witnessed_s: view.as_ref().map_or(0, chain::view::View::witnessed_s),
+        freshness,
+        waiting: crate::intent::waiting_to_be_sent(store)?,
     })
 }
 
-/// The beginning of an id, for people without a name here.
-fn short(account: &AccountId) -> String {
-    account.to_string().chars().take(8).collect()
+/// The digits that this waiting device shows, and the older device that offered to confirm it.
+///
+/// # Errors
+/// [`Error`].
+pub fn code(store: &Store<'_>) -> Result<Option<(String, DeviceId)>, Error> {
+    Ok(own::stored(store)?.and_then(|own| match own.phase {
+        own::Phase::Pending(log_in) => log_in.code().map(|answered| (answered.code.clone(), answered.by())),
+        _ => None,
+    }))
+}
+
+/// All devices that the own account ever had, but for those that were refused or that nobody answered, in the order of
+/// the record.
+///
+/// # Errors
+/// [`Error`].
+pub fn devices(store: &Store<'_>) -> Result<Vec<DeviceRow>, Error> {
+    let (Some(own), Some(view)) = (own::stored(store)?, record::stored_view(store)?) else { return Ok(Vec::new()) };
+    let Some(account) = own.account() else { return Ok(Vec::new()) };
+    let Some(known) = record::stored_account(store, &view, &account)? else { return Ok(Vec::new()) };
+    let set = known.set();
+    let mut rows = Vec::new();
+    for (device, listed) in listed(&known.entries) {
+        let lapsed = |it| requests::has_lapsed(it, view.header().time_s);
+        let state = if set.confirmed().contains_key(&device) {
+            "confirmed"
+        } else if set.pending().get(&device).is_some_and(|it| !lapsed(it)) {
+            "pending"
+        } else if listed.counted {
+            "removed"
+        } else {
+            continue;
+        };
+        let this = device == own.id();
+        rows.push(DeviceRow {
+            device,
+            name: this.then(|| own.device_name.clone()),
+            state,
+            added_block: listed.block,
+            added_s: listed.at_s,
+            confirmed_by: listed.confirmed_by,
+            this,
+            code_shown: state == "pending" && requests::shows_code(store, &device)?,
+        });
+    }
+    rows.sort_by_key(|row| row.added_block);
+    Ok(rows)
+}
+
+/// What the entries say of a device.
+struct Listed {
+    block: u64,
+    at_s: u64,
+    confirmed_by: Option<DeviceId>,
+    counted: bool,
+}
+
+fn listed(entries: &[StampedEntry]) -> BTreeMap<DeviceId, Listed> {
+    let mut found = BTreeMap::new();
+    for stamped in entries {
+        let Ok(entry) = Entry::decode(&stamped.entry) else { continue };
+        let (block, at_s, confirmed_by) = (stamped.block, stamped.time_s, None);
+        match entry.statement.body {
+            Body::AccountCreated { device, .. } => {
+                found.insert(device.id(), Listed { block, at_s, confirmed_by, counted: true });
+            }
+            Body::DeviceAdded { device, .. } => {
+                found.insert(device.id(), Listed { block, at_s, confirmed_by, counted: false });
+            }
+            Body::DeviceConfirmed(answer) => {
+                if let Some(listed) = found.get_mut(&answer.device) {
+                    listed.counted = true;
+                    listed.confirmed_by = match answer.signer {
+                        Confirmer::Device(by) => Some(by),
+                        Confirmer::RecoveryKey => None,
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Notices that were not read, oldest first.
+///
+/// # Errors
+/// [`Error`].
+pub fn notices(store: &Store<'_>) -> Result<Vec<NoticeRow>, Error> {
+    let rows = kept_notices::unread(store)?.into_iter().map(|(number, notice)| NoticeRow {
+        number,
+        device: notice.device(),
+        by_device: notice.by(),
+        block: notice.block,
+        at_s: notice.at_s,
+        code: notice.code,
+    });
+    Ok(rows.collect())
 }

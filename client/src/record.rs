@@ -34,6 +34,8 @@ const ROOT: &str = "root";
 const CLAIM: &str = "claimed root";
 /// How long what is known of a handle is good, milliseconds.
 const HANDLE_MS: u64 = 60_000;
+/// How long the service is left alone after an answer that cannot be believed, milliseconds.
+const TROUBLE_MS: u64 = 5_000;
 
 /// An account that matters here.
 #[derive(Debug, Clone)]
@@ -72,6 +74,11 @@ impl Known {
         self.sets.iter().find(|set| Standing::of(set) == *standing)
     }
 
+    /// When it was last proven, by this device's clock, milliseconds.
+    pub(crate) fn checked_ms(&self) -> u64 {
+        self.checked_ms
+    }
+
     /// The newest state.
     pub(crate) fn set(&self) -> &DeviceSet {
         self.account.set()
@@ -90,10 +97,8 @@ pub(crate) struct Trouble {
 impl Turn<'_> {
     /// The view; asks for the first look if there is none yet.
     pub(crate) fn view(&mut self) -> Result<Option<&View>, Error> {
-        if self.memory.view.is_none()
-            && let Some(bytes) = self.store.bytes(RECORD, b"view")?
-        {
-            self.memory.view = Some(View::decode(&bytes).map_err(|_| Error::Damaged)?);
+        if self.memory.view.is_none() {
+            self.memory.view = stored_view(&self.store)?;
         }
         if self.memory.view.is_none() {
             self.ask(Purpose::Genesis, get(GENESIS));
@@ -107,21 +112,11 @@ impl Turn<'_> {
             && let Some(stored) = self.store.get::<StoredKnown>(ACCOUNT, &account.0)?
             && self.view()?.is_some()
         {
-            let known = self.restore(stored)?;
+            let view = self.memory.view.as_ref().ok_or(Error::Fault("an account without a view"))?;
+            let known = restore(view, stored)?;
             self.memory.accounts.insert(*account, known);
         }
         Ok(self.memory.accounts.get(account))
-    }
-
-    fn restore(&mut self, stored: StoredKnown) -> Result<Known, Error> {
-        let view = self.memory.view.as_ref().ok_or(Error::Fault("an account without a view"))?;
-        let mut reader = Reader::new(&stored.proven);
-        let proven = ProvenRecord::decode(&mut reader).map_err(|_| Error::Damaged)?;
-        let account = ProvenAccount::restore(view.policy(), proven).map_err(|_| Error::Damaged)?;
-        let entries = stored.entries.into_iter();
-        let entries: Vec<_> = entries.map(|(block, time_s, entry)| StampedEntry { block, time_s, entry }).collect();
-        let sets = states(view, Vec::new(), &entries).ok_or(Error::Damaged)?;
-        Ok(Known { account, entries, sets, checked_ms: stored.checked_ms, hinted: stored.hinted })
     }
 
     fn keep_account(&self, id: &AccountId, known: &Known) -> Result<(), Error> {
@@ -239,6 +234,8 @@ impl Turn<'_> {
         if before.is_none_or(|before| !before.is_lie) {
             self.store.put(RECORD, b"trouble", &Trouble { code, is_lie, since_ms: self.now_ms })?;
         }
+        // whoever needs the answer asks again at once, and would for ever
+        self.pause_for(TROUBLE_MS);
         Ok(())
     }
 
@@ -402,6 +399,27 @@ pub(crate) fn kept_set(store: &Store<'_>, account: &AccountId) -> Result<Option<
     let mut reader = Reader::new(&stored.proven);
     let proven = ProvenRecord::decode(&mut reader).map_err(|_| Error::Damaged)?;
     DeviceSet::decode(&proven.record).map(Some).map_err(|_| Error::Damaged)
+}
+
+/// The view as the store has it.
+pub(crate) fn stored_view(store: &Store<'_>) -> Result<Option<View>, Error> {
+    let bytes = store.bytes(RECORD, b"view")?;
+    bytes.map(|bytes| View::decode(&bytes).map_err(|_| Error::Damaged)).transpose()
+}
+
+/// An account as the store has it.
+pub(crate) fn stored_account(store: &Store<'_>, view: &View, account: &AccountId) -> Result<Option<Known>, Error> {
+    store.get::<StoredKnown>(ACCOUNT, &account.0)?.map(|stored| restore(view, stored)).transpose()
+}
+
+fn restore(view: &View, stored: StoredKnown) -> Result<Known, Error> {
+    let mut reader = Reader::new(&stored.proven);
+    let proven = ProvenRecord::decode(&mut reader).map_err(|_| Error::Damaged)?;
+    let account = ProvenAccount::restore(view.policy(), proven).map_err(|_| Error::Damaged)?;
+    let entries = stored.entries.into_iter();
+    let entries: Vec<_> = entries.map(|(block, time_s, entry)| StampedEntry { block, time_s, entry }).collect();
+    let sets = states(view, Vec::new(), &entries).ok_or(Error::Damaged)?;
+    Ok(Known { account, entries, sets, checked_ms: stored.checked_ms, hinted: stored.hinted })
 }
 
 /// The states after each entry: those that are there and those that new entries give.

@@ -125,7 +125,7 @@ impl Turn<'_> {
         }
         match self.standpoint(&conversation, &now)? {
             Standpoint::Later => Ok(()),
-            Standpoint::Held(failure) => self.hold(waiting, failure),
+            Standpoint::Held(failure) => self.hold_back(waiting, failure),
             Standpoint::Known(difference) if difference.is_empty() => match waiting {
                 Some(waiting) => self.send(&mut conversation, waiting, &now),
                 None => Ok(()),
@@ -146,9 +146,10 @@ impl Turn<'_> {
         Ok(now.leaves.iter().any(|leaf| leaf.account == *account && !confirmed.contains_key(&leaf.device)))
     }
 
-    fn hold(&mut self, waiting: Option<Stored>, failure: Failure) -> Result<(), Error> {
+    /// What waits here waits on; whoever wants it is told why, once for each reason.
+    fn hold_back(&mut self, waiting: Option<Stored>, failure: Failure) -> Result<(), Error> {
         if let Some(intent) = waiting.and_then(|waiting| waiting.kept.intent) {
-            self.event(Event::Held { intent, failure });
+            self.hold(intent, failure);
         }
         self.wake(self.now_ms.saturating_add(60_000));
         Ok(())
@@ -258,7 +259,7 @@ impl Turn<'_> {
             _ if problem.kind == Kind::Misuse => {
                 let intent = stored.kept.intent.take();
                 self.store.give_up_message(&mut stored)?;
-                let failure = crate::sign_up::failure_of(problem);
+                let failure = Failure::of(problem);
                 intent.map_or(Ok(()), |intent| self.intent_failed(intent, failure))
             }
             _ => {

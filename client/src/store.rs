@@ -91,6 +91,18 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
+    /// Removes a whole space.
+    pub(crate) fn clear(&self, space: &str) -> Result<(), Error> {
+        self.db.prepare_cached("DELETE FROM kept WHERE space = ?1")?.execute([space])?;
+        Ok(())
+    }
+
+    /// Removes all values of all spaces, and what came and was not processed.
+    pub(crate) fn clear_all(&self) -> Result<(), Error> {
+        self.db.execute_batch("DELETE FROM kept; DELETE FROM deliveries")?;
+        Ok(())
+    }
+
     /// All keys of a space, ascending.
     pub(crate) fn keys(&self, space: &str) -> Result<Vec<Vec<u8>>, Error> {
         let mut select = self.db.prepare_cached("SELECT key FROM kept WHERE space = ?1 ORDER BY key")?;

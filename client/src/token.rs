@@ -35,8 +35,7 @@ impl Turn<'_> {
         {
             return Ok(Some(held.bearer));
         }
-        if self.own()?.is_some_and(|own| own.account.is_some()) && !self.memory.in_flight.contains_key(&Purpose::Token)
-        {
+        if self.own()?.is_some_and(|own| own.is_listed()) && !self.memory.in_flight.contains_key(&Purpose::Token) {
             self.ask(Purpose::Challenge, post_bytes(TOKEN_CHALLENGE, Vec::new()));
         }
         Ok(None)

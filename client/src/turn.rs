@@ -12,6 +12,7 @@ use protocol::id::GroupId;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::joining::JoiningMemory;
 use crate::record::Known;
 use crate::step::{Answer, Call, Event, Output, Request, RequestId};
 use crate::store::Store;
@@ -63,6 +64,23 @@ pub(crate) enum Purpose {
     Ack,
 }
 
+impl Purpose {
+    /// True for what an attempt to join waits for.
+    pub(crate) fn is_joining(&self) -> bool {
+        matches!(
+            self,
+            Self::Genesis
+                | Self::Account(_)
+                | Self::Handle(_)
+                | Self::SignupStart
+                | Self::Signup
+                | Self::LoginStart
+                | Self::LoginFinish
+                | Self::Entry(_)
+        )
+    }
+}
+
 /// What is remembered between steps, all of it made again from the store when it is lost.
 #[derive(Default)]
 pub(crate) struct Memory {
@@ -75,7 +93,15 @@ pub(crate) struct Memory {
     pub(crate) knows_groups: bool,
     /// Only here, never on disk.
     pub(crate) password: Option<Zeroizing<String>>,
+    pub(crate) joining: JoiningMemory,
     pub(crate) reachability: Reachability,
+}
+
+impl Memory {
+    /// Forgets all of it but the numbers of requests: what is under way is answered to nobody.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { next_request: self.next_request, ..Self::default() };
+    }
 }
 
 /// A request that is under way.
@@ -168,6 +194,12 @@ impl Turn<'_> {
         let it = &mut self.memory.reachability;
         it.retry_at_ms = self.now_ms.saturating_add(it.pause_ms);
         it.pause_ms = it.pause_ms.saturating_mul(2).min(LONGEST_PAUSE_MS);
+    }
+
+    /// Leaves the service alone for so long, milliseconds.
+    pub(crate) fn pause_for(&mut self, pause_ms: u64) {
+        let it = &mut self.memory.reachability;
+        it.retry_at_ms = it.retry_at_ms.max(self.now_ms.saturating_add(pause_ms.min(LONGEST_PAUSE_MS)));
     }
 
     /// A person pressed a key, or the network is new: the service is asked again at once.

@@ -1,0 +1,162 @@
+//! What a person may ask of conversations, messages and people.
+
+use chain::handle::Handle;
+use chain::id::{AccountId, DeviceId};
+use chain::sigchain::body::Confirmer;
+
+use super::{ContactRow, ConversationRow, MessageRow};
+use crate::conversation::{self, CONTACT, Contact, Conversation, Stage};
+use crate::device::Device;
+use crate::error::Error;
+use crate::message::Stored;
+use crate::mls::Mls;
+use crate::own;
+use crate::record;
+use crate::store::Store;
+
+/// The newest messages, oldest of them first: of all conversations, or of those that a handle, a title or the beginning of
+/// an id names.
+///
+/// # Errors
+/// [`Error`].
+pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec<MessageRow>, Error> {
+    let groups = match with {
+        None => None,
+        Some(with) => Some(meant(store, with)?.into_iter().map(|it| it.group).collect::<Vec<_>>()),
+    };
+    let newest = store.newest_messages(groups.as_deref(), limit)?;
+    newest.into_iter().map(|stored| message_row(store, stored)).collect()
+}
+
+/// One message by its row.
+///
+/// # Errors
+/// [`Error`].
+pub fn message(store: &Store<'_>, row: i64) -> Result<Option<MessageRow>, Error> {
+    store.message(row)?.map(|stored| message_row(store, stored)).transpose()
+}
+
+/// All conversations, the one with the newest message first.
+///
+/// # Errors
+/// [`Error`].
+pub fn conversations(store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
+    let device = own::stored(store)?.and_then(|own| own.device());
+    let mut rows = Vec::new();
+    for conversation in conversation::all(store)? {
+        rows.push(conversation_row(store, device.as_ref(), &conversation)?);
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.newest_ms));
+    Ok(rows)
+}
+
+/// Everybody whom this device knows by name, in the order of their handles.
+///
+/// # Errors
+/// [`Error`].
+pub fn contacts(store: &Store<'_>) -> Result<Vec<ContactRow>, Error> {
+    let mut rows = Vec::new();
+    for key in store.keys(CONTACT)? {
+        let Ok(account) = <[u8; 32]>::try_from(key.as_slice()).map(AccountId) else { continue };
+        let Some(contact) = store.get::<Contact>(CONTACT, &key)? else { continue };
+        let set = record::kept_set(store, &account)?;
+        let newest = set.iter().flat_map(|set| set.confirmed().values()).max_by_key(|device| device.sequence);
+        rows.push(ContactRow {
+            account,
+            handle: contact.handle,
+            devices: set.as_ref().map_or(0, |set| set.confirmed().len()),
+            newest_s: newest.map_or(0, |device| device.at_s),
+            newest_by: newest.and_then(|device| match device.by {
+                Some(Confirmer::Device(device)) => Some(device),
+                Some(Confirmer::RecoveryKey) | None => None,
+            }),
+        });
+    }
+    rows.sort_by(|a, b| a.handle.cmp(&b.handle));
+    Ok(rows)
+}
+
+/// True if a handle, a title or the beginning of an id names a conversation that is there.
+///
+/// # Errors
+/// [`Error`].
+pub fn knows(store: &Store<'_>, with: &str) -> Result<bool, Error> {
+    Ok(!meant(store, with)?.is_empty())
+}
+
+fn meant(store: &Store<'_>, with: &str) -> Result<Vec<Conversation>, Error> {
+    let named = conversation::named(store, with)?;
+    let Ok(handle) = Handle::parse(with.split('@').next().unwrap_or_default()) else { return Ok(named) };
+    if !named.is_empty() {
+        return Ok(named);
+    }
+    let mut found = Vec::new();
+    for conversation in conversation::all(store)? {
+        let Some(pair) = conversation.pair else { continue };
+        if handle_of(store, &AccountId(pair))?.as_deref() == Some(handle.as_str()) {
+            found.push(conversation);
+        }
+    }
+    Ok(found)
+}
+
+fn handle_of(store: &Store<'_>, account: &AccountId) -> Result<Option<String>, Error> {
+    let own = own::stored(store)?.filter(|own| own.account() == Some(*account)).map(|own| own.handle);
+    match own {
+        Some(handle) => Ok(Some(handle)),
+        None => Ok(store.get::<Contact>(CONTACT, &account.0)?.map(|contact| contact.handle)),
+    }
+}
+
+fn message_row(store: &Store<'_>, stored: Stored) -> Result<MessageRow, Error> {
+    let kept = stored.kept;
+    let from = AccountId(kept.from);
+    Ok(MessageRow {
+        row: stored.row,
+        message: stored.message,
+        group: stored.group,
+        from,
+        from_handle: handle_of(store, &from)?,
+        device: DeviceId(kept.device),
+        text: kept.text,
+        sent_at_ms: kept.sent_at_ms,
+        state: kept.state,
+        from_history: kept.from_history,
+        encrypted_to: kept.encrypted_to.into_iter().map(DeviceId).collect(),
+    })
+}
+
+fn conversation_row(
+    store: &Store<'_>,
+    device: Option<&Device>,
+    conversation: &Conversation,
+) -> Result<ConversationRow, Error> {
+    let group = conversation.group;
+    let now = match device {
+        Some(device) if Mls::new(*store, device).has(&group)? => Some(Mls::new(*store, device).composition(&group)?),
+        _ => None,
+    };
+    let mut members = Vec::new();
+    for account in now.iter().flat_map(|now| now.members.accounts.keys()) {
+        members.push((*account, handle_of(store, account)?));
+    }
+    let others = members.iter().filter(|(account, _)| device.is_none_or(|device| device.account != *account));
+    let names = others.map(|(account, handle)| handle.clone().unwrap_or_else(|| short(account)));
+    let title = conversation.title.clone().unwrap_or_else(|| names.collect::<Vec<_>>().join(", "));
+    let newest = store.newest_messages(Some(&[group]), 1)?;
+    Ok(ConversationRow {
+        group,
+        title,
+        members,
+        pair: conversation.pair.is_some(),
+        devices: now.as_ref().map_or(0, |now| now.leaves.len()),
+        messages: store.count_messages(&group)?,
+        newest_ms: newest.first().map(|newest| newest.kept.sent_at_ms),
+        ready: conversation.stage == Stage::Active,
+    })
+}
+
+/// The beginning of an id, for people without a name here.
+fn short(account: &AccountId) -> String {
+    account.to_string().chars().take(8).collect()
+}

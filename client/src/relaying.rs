@@ -1,0 +1,91 @@
+//! What devices of one account hand each other through the service: kept until the service has it, and read.
+//!
+//! The service sees who hands something to whom and how long it is. It may lose it: whoever waits for an answer can ask
+//! again.
+
+use chain::id::{DeviceId, Digest};
+use protocol::api::delivery::{RELAY, Relay};
+use protocol::bytes::Base64Url;
+use protocol::refusal::Problem;
+use protocol::relay::RelayBody;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::failure::is_passing;
+use crate::turn::{Purpose, Turn, post_bytes};
+
+/// What is on its way to another own device; by the hash of its bytes.
+pub(crate) const OUTBOX: &str = "relay.outbox";
+/// How long it is tried, milliseconds: as long as an attempt at a code.
+const KEPT_MS: u64 = 600_000;
+/// How long old messages are tried: as long as a request.
+const HISTORY_KEPT_MS: u64 = 7 * 86_400_000;
+
+#[derive(Serialize, Deserialize)]
+struct Outgoing {
+    request: Base64Url,
+    until_ms: u64,
+}
+
+impl Turn<'_> {
+    /// Keeps something for another own device until the service has it.
+    pub(crate) fn relay(&mut self, device: DeviceId, body: &RelayBody) -> Result<(), Error> {
+        let relay = Relay { device, body: Base64Url(body.encode()) };
+        let request = serde_json::to_vec(&relay).map_err(|_| Error::Fault("a body that is no JSON"))?;
+        let hash = Digest::sha256(&request);
+        let kept_ms = match body {
+            RelayBody::Offer(_) | RelayBody::Reveal(_) | RelayBody::Closed => KEPT_MS,
+            RelayBody::HistoryRequest(_) | RelayBody::HistoryPart(_) => HISTORY_KEPT_MS,
+        };
+        let until_ms = self.now_ms.saturating_add(kept_ms);
+        self.store.put(OUTBOX, &hash.0, &Outgoing { request: Base64Url(request), until_ms })?;
+        self.send_relays()
+    }
+
+    /// Sends what is kept.
+    pub(crate) fn send_relays(&mut self) -> Result<(), Error> {
+        for key in self.store.keys(OUTBOX)? {
+            let (Ok(hash), Some(outgoing)) =
+                (<[u8; 32]>::try_from(key.as_slice()), self.store.get::<Outgoing>(OUTBOX, &key)?)
+            else {
+                continue;
+            };
+            if self.now_ms > outgoing.until_ms {
+                self.store.remove(OUTBOX, &key)?;
+                continue;
+            }
+            self.ask_as_device(Purpose::Relay(Digest(hash)), post_bytes(RELAY, outgoing.request.0))?;
+        }
+        Ok(())
+    }
+
+    /// The service has it.
+    pub(crate) fn relay_taken(&mut self, hash: &Digest) -> Result<(), Error> {
+        self.store.remove(OUTBOX, &hash.0)
+    }
+
+    /// The service does not take it.
+    pub(crate) fn relay_refused(&mut self, hash: &Digest, problem: &Problem) -> Result<(), Error> {
+        if is_passing(problem) || problem.code == protocol::refusal::RATE_LIMITED {
+            self.pause();
+            return Ok(());
+        }
+        self.store.remove(OUTBOX, &hash.0)
+    }
+
+    /// Something came from another device of the account. `from` is what the service says, so it is not used: every
+    /// body names and proves its sender itself.
+    pub(crate) fn relayed(&mut self, _from: Option<DeviceId>, body: &[u8]) -> Result<(), Error> {
+        match RelayBody::decode(body) {
+            Ok(RelayBody::Offer(bytes)) => self.take_offer(bytes),
+            Ok(RelayBody::Reveal(bytes)) => self.take_reveal(&bytes),
+            Ok(RelayBody::Closed) => {
+                let account = self.own()?.filter(|own| own.is_listed()).and_then(|own| own.account());
+                account.map_or(Ok(()), |account| self.hint(&account))
+            }
+            Ok(RelayBody::HistoryRequest(bytes)) => self.history_requested(&bytes),
+            Ok(RelayBody::HistoryPart(bytes)) => self.history_part(&bytes),
+            Err(_) => Ok(()),
+        }
+    }
+}
