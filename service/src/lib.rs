@@ -6,8 +6,9 @@
 //! Reading order: `entries` (what a proposal has to pass) → `sequencer` (what goes into a block) → `sequencer/seal` (in
 //! which order a block reaches the disk) → `witnesses` (from sealed to published) → `lookup` (answers) → `http`
 //! (routes) → `http/connections` (how long a caller may keep it waiting) → `http/tls`. `accounts` says who asks:
-//! passwords, permits, tokens. `start` and `sequencer/genesis` are how it begins, `record` and `nodes` what readers see,
-//! `disk` what is kept.
+//! passwords, permits, tokens. `delivery` takes in and hands out what devices send each other, `groups` follows their
+//! groups by MLS. `start` and `sequencer/genesis` are how it begins, `record` and `nodes` what readers see, `disk` what
+//! is kept.
 
 mod accounts;
 mod delivery;

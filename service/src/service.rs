@@ -30,7 +30,7 @@ use crate::record::Record;
 use crate::sequencer::Sequencer;
 use crate::sequencer::genesis;
 use crate::sequencer::seal::Sealer;
-use crate::shared::{Message, Shared};
+use crate::shared::{EndWithThread, Message, Shared};
 use crate::start::{Found, PublicKeys, open_log};
 use crate::witnesses::client::WitnessClient;
 use crate::witnesses::{self, Gathering, Witness};
@@ -278,15 +278,6 @@ fn work_until_stopped(
     let result = work(shared, gathering, beginning, queue);
     shared.stop(result.err());
     gathering.wake();
-}
-
-/// Ends the service when the sequencer's thread ends, however that happens.
-struct EndWithThread<'a>(&'a Shared);
-
-impl Drop for EndWithThread<'_> {
-    fn drop(&mut self) {
-        self.0.stop(None);
-    }
 }
 
 fn work(

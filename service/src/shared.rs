@@ -106,3 +106,12 @@ impl Shared {
         self.ended.send_replace(true);
     }
 }
+
+/// Ends the service when a thread that it cannot be without ends, however that happens.
+pub(crate) struct EndWithThread<'a>(pub(crate) &'a Shared);
+
+impl Drop for EndWithThread<'_> {
+    fn drop(&mut self) {
+        self.0.stop(None);
+    }
+}

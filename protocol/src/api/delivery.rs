@@ -11,7 +11,7 @@
 //! POST /v1/relay                  <- Relay                   -> Submitted
 //! GET  /v1/feed?after=P[&limit=N]                            -> Feed
 //! POST /v1/feed/ack               <- Acknowledgement         -> {}
-//! GET  /v1/push?after=P           WebSocket: text frames, each a Delivery
+//! GET  /v1/push?after=P           WebSocket: text frames out, each a Delivery; text frames in, each an Acknowledgement
 //! ```
 //!
 //! **One order.** Everything that the service takes in gets the next *position*, one counter for all. A group's commits
@@ -22,7 +22,8 @@
 //! answer).
 //!
 //! **Compare and swap.** A commit names the epoch that it starts from; one commit per epoch is taken, the others get
-//! `mls.stale_epoch` with the current one.
+//! `mls.stale_epoch` with the current one. A message may be [`PAST_EPOCHS`] back, but not from before a commit that
+//! took a leaf away: then it is encrypted anew, to those who are left.
 
 use chain::id::{AccountId, DeviceId};
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,8 @@ pub const STALE_EPOCH: &str = "mls.stale_epoch";
 pub const LEAF_NOT_IN_CHAIN: &str = "mls.leaf_not_in_chain";
 /// The commit, group info or tree is not valid MLS, or they do not fit together.
 pub const COMMIT_INVALID: &str = "mls.commit_invalid";
-/// The group has a leaf that the record has removed: commit first (SND-2).
+/// The group has a leaf that the record has removed: commit first (SND-2). By the newest *sealed* record, so it may come
+/// a moment before the removal is published: look again then.
 pub const REMOVED_LEAF: &str = "mls.removed_leaf";
 /// There is no such group for this device.
 pub const GROUP_UNKNOWN: &str = "group.unknown";
@@ -85,9 +87,10 @@ pub const KEPT_S: u64 = 60 * 86_400;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyPackages {
-    /// Each is handed out once. Added to those that are there, at most [`ONE_TIME_KEY_PACKAGES`] are kept.
+    /// Each an MLSMessage, handed out once. Added to those that are there; the newest [`ONE_TIME_KEY_PACKAGES`] are kept,
+    /// and one that was handed out before is not taken again.
     pub one_time: Vec<Base64Url>,
-    /// Handed out when the others are used up; replaces the one before.
+    /// Handed out when the others are used up; replaces the one before. Marked as such (draft-ietf-mls-extensions, last_resort).
     pub last_resort: Option<Base64Url>,
 }
 
@@ -115,7 +118,7 @@ pub struct ClaimRequest {
 /// One key package; whoever uses it checks it against the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimedKeyPackage {
-    /// MLS KeyPackage.
+    /// MLSMessage with the KeyPackage.
     pub key_package: Base64Url,
 }
 
@@ -202,7 +205,7 @@ pub struct OwnGroup {
     pub position: u64,
 }
 
-/// All groups of the asker's account, newest first.
+/// All groups of the asker's account, those with the newest position first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnGroups {
     /// The groups.

@@ -21,12 +21,13 @@ use crate::disk::folder::read_if_there;
 use crate::error::{Corrupt, Stopped};
 use crate::http::refusal::Refusal;
 use crate::record::Sizes;
-use crate::shared::Shared;
+use crate::shared::{EndWithThread, Shared};
 
 /// Starts the thread.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<JoinHandle<()>, Stopped> {
     let shared = Arc::clone(shared);
     let follow = move || {
+        let _on_panic = EndWithThread(&shared);
         if let Err(stopped) = follow(&shared) {
             shared.stop(Some(stopped));
         }

@@ -17,7 +17,7 @@ use crate::delivery::change::Change;
 use crate::delivery::rows::{Owner, Rows, column};
 use crate::error::Stopped;
 use crate::http::refusal::Refusal;
-use crate::shared::Shared;
+use crate::shared::{EndWithThread, Shared};
 
 /// Most operations in one transaction.
 const MAX_BATCH: usize = 256;
@@ -90,7 +90,12 @@ impl Writer {
 
     /// Works until it is told to end, or something fails.
     pub(super) fn run(mut self) {
-        let ended = self.work();
+        let shared = Arc::clone(&self.shared);
+        let _on_panic = EndWithThread(&shared);
+        let mut ended = self.work();
+        if ended.is_ok() {
+            ended = self.rows.sweep(&self.acked, None);
+        }
         if let Err(error) = ended {
             self.shared.stop(Some(Stopped::Store(error)));
         }

@@ -39,7 +39,7 @@ fn post<T: DeserializeOwned>(
     answer(service, Request::post(path), serde_json::to_vec(question).unwrap(), from)
 }
 
-fn bearer(request: Builder, secret: &Base64Url) -> Builder {
+pub(crate) fn bearer(request: Builder, secret: &Base64Url) -> Builder {
     let text = serde_json::to_value(secret).unwrap();
     request.header("authorization", format!("Bearer {}", text.as_str().unwrap()))
 }
@@ -90,7 +90,7 @@ fn joining(service: &Service, account: &AccountId, device: &Device) -> Proposal 
     device.joining(&proven(service, account).unwrap())
 }
 
-fn removing(service: &Service, account: &AccountId, by: &Device, other: &Device) -> Proposal {
+pub(crate) fn removing(service: &Service, account: &AccountId, by: &Device, other: &Device) -> Proposal {
     let set = proven(service, account).unwrap();
     let body = Body::DeviceRemoved { devices: vec![other.keys().id()], signer: by.keys().id() };
     by.sign(set.following(body, nothing_seen()))
@@ -103,7 +103,7 @@ fn token_request(service: &Service, account: AccountId, device: &Device) -> Toke
     TokenRequest { account, device: id, challenge, signature: Base64Url(signature.to_bytes().to_vec()) }
 }
 
-fn token(service: &Service, account: AccountId, device: &Device) -> Result<Base64Url, String> {
+pub(crate) fn token(service: &Service, account: AccountId, device: &Device) -> Result<Base64Url, String> {
     let request = token_request(service, account, device);
     post::<Token>(service, accounts::TOKENS, &request, LOOPBACK).map(|found| found.token)
 }

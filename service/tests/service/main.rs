@@ -1,6 +1,7 @@
 //! The service through its router, with a made-up clock; witnesses and one test of the listener on loopback ports.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -8,9 +9,12 @@
 )]
 
 mod accounts;
+mod delivery;
 mod entries;
 mod listener;
 mod looks;
+mod mls;
+mod push;
 mod replay;
 mod restarts;
 mod tls;
