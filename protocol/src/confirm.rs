@@ -8,6 +8,9 @@
 //!
 //! Pure: nonces and random values are arguments. Not in scope: who carries the messages (`POST /v1/relay`).
 
+#[cfg(test)]
+mod tests;
+
 use chain::encoding::{DecodeError, Reader, Writer};
 use chain::id::{AccountId, DeviceId, Digest, PublicKey, SignatureBytes};
 use chain::sigchain::entry::SeenCheckpoint;

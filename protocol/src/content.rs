@@ -7,8 +7,8 @@
 //! ```
 //!
 //! CBOR in its deterministic form (RFC 8949 §4.2.1), and nothing else: see [`deterministic`]. What this version does not
-//! know (topics, expiry, other extensions) is checked for its form and passed over; parts of other kinds are kept as
-//! they came.
+//! know (topics, languages, expiry, other extensions) is checked for its form and passed over; parts of other kinds are
+//! kept.
 //!
 //! Where it differs from the draft: the id of a message is SHA-256 of its content alone, because there are no URIs here,
 //! so it names a message only together with its group and its sender; nesting is bounded by 8 levels of the whole
@@ -115,13 +115,13 @@ pub enum Part {
         /// The content.
         bytes: Vec<u8>,
     },
-    /// Something that this version cannot show.
+    /// Anything else.
     Unknown {
         /// What it is meant for (draft-ietf-mimi-content-08 §4.4).
         disposition: u8,
-        /// Its media type; empty for a part that has none.
+        /// The media type of a single part; empty for a part that is not one, or does not say what it is.
         content_type: String,
-        /// The whole part as it came, CBOR.
+        /// The content of a single part; with an empty media type the whole part as it came, CBOR.
         bytes: Vec<u8>,
     },
 }
@@ -171,14 +171,15 @@ impl Content {
             Some(previous) => e.map(1)?.i64(PREVIOUS)?.bytes(&previous.0)?,
             None => e.map(0)?,
         };
-        match &self.part {
-            Part::Text(text) => {
-                e.array(5)?.u8(RENDER)?.str("")?.u8(SINGLE)?.str(TEXT_TYPE)?.bytes(text.as_bytes())?;
-            }
-            Part::Signal { content_type, bytes } => {
-                e.array(5)?.u8(UNSPECIFIED)?.str("")?.u8(SINGLE)?.str(content_type)?.bytes(bytes)?;
-            }
-            Part::Unknown { bytes, .. } => e.writer_mut().extend_from_slice(bytes),
+        let (disposition, content_type, content) = match &self.part {
+            Part::Text(text) => (RENDER, TEXT_TYPE, text.as_bytes()),
+            Part::Signal { content_type, bytes } => (UNSPECIFIED, content_type.as_str(), &bytes[..]),
+            Part::Unknown { disposition, content_type, bytes } => (*disposition, content_type.as_str(), &bytes[..]),
+        };
+        if content_type.is_empty() {
+            e.writer_mut().extend_from_slice(content);
+        } else {
+            e.array(5)?.u8(disposition)?.str("")?.u8(SINGLE)?.str(content_type)?.bytes(content)?;
         }
         Ok(e.into_writer())
     }
@@ -212,7 +213,6 @@ const UNSPECIFIED: u8 = 0;
 const SIGNALS: &str = "application/vnd.trefoil.";
 /// Kinds of parts (draft-ietf-mimi-content-08 §4.4, cardinality), with the number of items of each.
 const SINGLE: u8 = 1;
-const EXTERNAL: u8 = 2;
 const ITEMS: [u64; 4] = [3, 5, 15, 5];
 
 fn malformed(field: &'static str) -> impl Fn(decode::Error) -> ContentError {
@@ -298,8 +298,8 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
     name(d, "language")?;
     let kind = d.u8().map_err(malformed("cardinality"))?;
     require(ITEMS.get(usize::from(kind)).is_none_or(|expected| *expected == items), FIELD)?;
-    let content_type = if matches!(kind, SINGLE | EXTERNAL) { name(d, "content type")? } else { "" };
     if kind == SINGLE {
+        let content_type = name(d, "content type")?;
         let content = d.bytes().map_err(malformed("content"))?;
         if disposition == UNSPECIFIED && content_type.starts_with(SIGNALS) {
             return Ok(Part::Signal { content_type: content_type.to_owned(), bytes: content.to_vec() });
@@ -307,9 +307,12 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
         if disposition == RENDER && content_type == TEXT_TYPE {
             return Part::text(std::str::from_utf8(content).map_err(|_| ContentError::Malformed { field: "text" })?);
         }
+        if !content_type.is_empty() {
+            return Ok(Part::Unknown { disposition, content_type: content_type.to_owned(), bytes: content.to_vec() });
+        }
     }
     let bytes = all.get(start..).unwrap_or_default().to_vec();
-    Ok(Part::Unknown { disposition, content_type: content_type.to_owned(), bytes })
+    Ok(Part::Unknown { disposition, content_type: String::new(), bytes })
 }
 
 /// Fills a content up to the next bucket: its length in four bytes, the content, zeros.

@@ -5,8 +5,8 @@
 //! the service keeps it (crate `service`), encryption (crate `client`).
 //!
 //! Reading order: [`api`] and its parts, [`members`] (whom a group may have, the one rule), [`confirm`] (how a device is
-//! let in), [`opaque`] (passwords), [`content`] (what a message says), [`relay`], [`history`], [`verification_code`],
-//! [`tame`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
+//! let in), [`opaque`] (passwords), [`content`] (what a message says), [`gossip`], [`relay`], [`history`],
+//! [`verification_code`], [`tame`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
 
 pub mod api;
 pub mod bytes;

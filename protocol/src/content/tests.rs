@@ -44,10 +44,7 @@ impl Items {
 }
 
 fn text_part(text: &[u8]) -> Vec<u8> {
-    cbor(|e| {
-        e.array(5).unwrap().u8(1).unwrap().str("").unwrap().u8(1).unwrap();
-        e.str(TEXT_TYPE).unwrap().bytes(text).unwrap();
-    })
+    single(1, TEXT_TYPE, text)
 }
 
 fn cbor(write: impl Fn(&mut Encoder<Vec<u8>>)) -> Vec<u8> {
@@ -120,31 +117,40 @@ fn topic_expiry_and_foreign_extensions_are_passed_over() {
     assert_eq!(read, Content { previous: Some(id(3)), ..content("hi") });
 }
 
+/// A single part.
+fn single(disposition: u8, content_type: &str, content: &[u8]) -> Vec<u8> {
+    cbor(|e| {
+        e.array(5).unwrap().u8(disposition).unwrap().str("").unwrap().u8(1).unwrap();
+        e.str(content_type).unwrap().bytes(content).unwrap();
+    })
+}
+
 #[test]
-fn a_part_of_another_kind_is_kept_as_it_came() {
+fn a_single_part_of_another_type_or_purpose_is_kept() {
+    let kinds: [(u8, &str, &[u8]); 3] = [(2, TEXT_TYPE, "👍".as_bytes()), (1, "image/png", &[0x89]), (99, "x/y", &[])];
+    for (disposition, content_type, content) in kinds {
+        let items = Items::new().with(6, single(disposition, content_type, content));
+        let kept = Part::Unknown { disposition, content_type: content_type.into(), bytes: content.into() };
+        assert!(items.read().unwrap().part == kept, "{content_type}");
+        assert_eq!(Content { previous: None, part: kept, ..self::content("") }.encode(), items.bytes());
+    }
+}
+
+#[test]
+fn a_part_that_is_not_a_single_one_is_kept_whole() {
     let null = vec![0x83, 0x01, 0x60, 0x00];
-    let reaction = cbor(|e| {
-        e.array(5).unwrap().u8(2).unwrap().str("").unwrap().u8(1).unwrap();
-        e.str(TEXT_TYPE).unwrap().bytes("👍".as_bytes()).unwrap();
-    });
-    let picture = cbor(|e| {
-        e.array(5).unwrap().u8(1).unwrap().str("de").unwrap().u8(1).unwrap().str("image/png").unwrap();
-        e.bytes(&[0x89]).unwrap();
-    });
     let external = cbor(|e| {
-        e.array(15).unwrap().u8(6).unwrap().str("").unwrap().u8(2).unwrap().str("video/mp4").unwrap();
+        e.array(15).unwrap().u8(1).unwrap().str("").unwrap().u8(2).unwrap().str("video/mp4").unwrap();
         e.str("https://host.example/x").unwrap().u8(0).unwrap().u32(70_000).unwrap().u8(1).unwrap();
         e.bytes(&[1; 16]).unwrap().bytes(&[2; 12]).unwrap().bytes(&[]).unwrap().u8(1).unwrap();
         e.bytes(&[3; 32]).unwrap().str("").unwrap().str("x.mp4").unwrap();
     });
     let multi = [&[0x85, 0x01, 0x60, 0x03, 0x00, 0x82][..], &text_part(b"a"), &text_part(b"b")].concat();
-    let later = vec![0x85, 0x18, 0x63, 0x60, 0x09, 0x01, 0x02];
-    let kinds = [(null, 1, ""), (reaction, 2, TEXT_TYPE), (picture, 1, "image/png"), (external, 6, "video/mp4")];
-    for (part, disposition, content_type) in kinds.into_iter().chain([(multi, 1, ""), (later, 99, "")]) {
+    let later = vec![0x85, 0x01, 0x60, 0x09, 0x01, 0x02];
+    for part in [null, external, multi, later, single(1, "", b"what?")] {
         let items = Items::new().with(6, part.clone());
         let read = items.read().unwrap();
-        let kept = Part::Unknown { disposition, content_type: content_type.into(), bytes: part };
-        assert!(read.part == kept, "{content_type}");
+        assert!(read.part == Part::Unknown { disposition: 1, content_type: String::new(), bytes: part });
         assert_eq!(read.encode(), items.bytes());
     }
 }

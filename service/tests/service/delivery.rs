@@ -3,8 +3,8 @@
 use axum::body::Body as HttpBody;
 use axum::http::Request;
 use protocol::api::delivery::{
-    CommitSubmission, DeliveryKind, GroupState, KEPT_S, KeyPackages, MAX_MESSAGE, MAX_RELAY, MessageSubmission, OwnGroups,
-    Submitted, Welcomed,
+    CommitSubmission, DeliveryKind, GroupState, KEPT_S, KeyPackages, MAX_MESSAGE, MAX_RELAY, MessageSubmission,
+    OwnGroups, Submitted, Welcomed,
 };
 use protocol::bytes::Base64Url;
 use protocol::id::GroupId;
