@@ -150,7 +150,7 @@ impl Offer {
         signed(label::CONFIRM_OFFER, w, key)
     }
 
-    /// Reads a relayed offer; its signature is checked by [`is_signed`].
+    /// Reads a relayed offer; its signature is checked by [`Self::is_signed`].
     ///
     /// # Errors
     /// [`DecodeError`].

@@ -6,7 +6,7 @@
 //!   part: [ disposition, language, 1, content type, content ] ]
 //! ```
 //!
-//! CBOR in its deterministic form (RFC 8949 §4.2.1), and nothing else: see [`deterministic`]. What this version does not
+//! CBOR in its deterministic form (RFC 8949 §4.2.1), and nothing else: see `deterministic`. What this version does not
 //! know (topics, languages, expiry, other extensions) is checked for its form and passed over; parts of other kinds are
 //! kept.
 //!
