@@ -8,7 +8,7 @@ use crate::seal::StoreKey;
 use crate::step::{Answer, Command, Input, Listening, Output};
 use crate::store::Store;
 use crate::turn::{Flight, Memory, Purpose, Turn};
-use protocol::api::accounts::{DEVICE_REMOVED, TOKEN_INVALID};
+use protocol::api::accounts::{DEVICE_REMOVED, TOKEN_INVALID, TOKEN_REFUSED};
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
 
@@ -97,7 +97,7 @@ impl Turn<'_> {
                 if problem.code == TOKEN_INVALID {
                     return self.drop_token();
                 }
-                if problem.code == DEVICE_REMOVED {
+                if problem.code == DEVICE_REMOVED || problem.code == TOKEN_REFUSED {
                     // only the record's word ends a device
                     self.hint_own_account()?;
                 }

@@ -31,8 +31,10 @@ pub(crate) struct Conversation {
     pub(crate) known_epoch: u64,
     /// Size of the newest checkpoint that was sent here in full.
     pub(crate) told_size: u64,
-    /// This device has said here whose it is.
+    /// This device has said here how the members are called.
     pub(crate) introduced: bool,
+    /// It has let somebody in, who is to be told at once.
+    pub(crate) must_introduce: bool,
     /// A person decided to send although the record cannot be checked.
     pub(crate) unchecked: bool,
 }
@@ -86,6 +88,7 @@ impl Conversation {
             known_epoch: 0,
             told_size: 0,
             introduced: false,
+            must_introduce: false,
             unchecked: false,
         }
     }

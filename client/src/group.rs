@@ -132,6 +132,8 @@ impl Turn<'_> {
         mls.merge_pending(&group)?;
         let now = mls.composition(&group)?;
         conversation.pending = None;
+        // whoever comes in is told who is there; who writes next says it again for those who came by themselves
+        conversation.must_introduce |= conversation.stage == Stage::Active && !conversation.invited.is_empty();
         conversation.stage = Stage::Active;
         self.settle(&mut conversation, &now)?;
         self.conversation_changed(&group);

@@ -19,7 +19,7 @@ use crate::message::Kept;
 use crate::mls::{Mls, Sealed};
 use crate::own::random;
 use crate::query::MessageState;
-use crate::sending::INTRODUCTION;
+use crate::sending::{NAMES, encode_names};
 use crate::step::Event;
 use crate::turn::Turn;
 
@@ -118,25 +118,28 @@ impl Turn<'_> {
         Ok(messages)
     }
 
-    /// How others are called, as each of them has said it; the new device asks the record whether that is so.
+    /// How others are called; the new device asks the record whether that is so.
     fn names_to_hand_over(&self) -> Result<Vec<HistoryMessage>, Error> {
         let device = self.device()?;
         let mut names = Vec::new();
         for key in self.store.keys(CONTACT)? {
             let Ok(account) = <[u8; 32]>::try_from(key.as_slice()).map(AccountId) else { continue };
-            let Some(contact) = self.contact(&account)? else { continue };
-            let part = Part::Signal { content_type: INTRODUCTION.to_owned(), bytes: contact.handle.into_bytes() };
+            names.extend(self.contact(&account)?.map(|contact| (account, contact.handle)));
+        }
+        let mut messages = Vec::new();
+        for some in names.chunks(500) {
+            let part = Part::Signal { content_type: NAMES.to_owned(), bytes: encode_names(some) };
             let content = Content { salt: random()?, replaces: None, in_reply_to: None, previous: None, part };
-            names.push(HistoryMessage {
+            messages.push(HistoryMessage {
                 group: GroupId([0; 32]),
                 place: 0,
-                from: account,
+                from: device.account,
                 device: device.id(),
                 sent_at_ms: self.now_ms,
                 content: content.encode(),
             });
         }
-        Ok(names)
+        Ok(messages)
     }
 
     /// Old messages come.
@@ -170,8 +173,8 @@ impl Turn<'_> {
     fn take_over(&mut self, message: &HistoryMessage, is_own: bool) -> Result<(), Error> {
         let text = match Content::decode(&message.content).map(|content| content.part) {
             Ok(Part::Text(text)) => text,
-            Ok(Part::Signal { content_type, bytes }) if content_type == INTRODUCTION => {
-                return self.introduced(&message.from, &bytes);
+            Ok(Part::Signal { content_type, bytes }) if content_type == NAMES => {
+                return self.named(&bytes);
             }
             Ok(Part::Signal { .. } | Part::Unknown { .. }) | Err(_) => return Ok(()),
         };

@@ -1,5 +1,6 @@
 //! Messages in: read, compared with the record, kept, shown once.
 
+use chain::encoding::Reader;
 use chain::evidence::Evidence;
 use chain::handle::Handle;
 use chain::id::{AccountId, Digest};
@@ -21,7 +22,7 @@ use crate::message::Kept;
 use crate::mls::{Incoming, Mls};
 use crate::query::MessageState;
 use crate::repair::{AGAIN, RESENT};
-use crate::sending::{INTRODUCTION, carries};
+use crate::sending::{NAMES, carries};
 use crate::step::Event;
 use crate::turn::Turn;
 
@@ -82,8 +83,8 @@ impl Turn<'_> {
         };
         let (text, is_shown) = match &content.part {
             Part::Text(text) => (text.clone(), true),
-            Part::Signal { content_type, bytes } if content_type == INTRODUCTION => {
-                return self.introduced(&from.account, bytes);
+            Part::Signal { content_type, bytes } if content_type == NAMES => {
+                return self.named(bytes);
             }
             Part::Signal { content_type, bytes } if content_type == AGAIN => {
                 return self.asked_again(group, from, bytes);
@@ -142,13 +143,17 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Somebody says how he is called: believed once the record says so.
-    pub(crate) fn introduced(&mut self, account: &AccountId, name: &[u8]) -> Result<(), Error> {
-        let text = std::str::from_utf8(name).unwrap_or_default();
-        if let Ok(handle) = Handle::parse(text)
-            && self.contact(account)?.is_none()
-        {
-            self.store.put_bytes(CLAIMED_NAME, &account.0, handle.as_str().as_bytes())?;
+    /// Somebody says how people are called: believed once the record says so.
+    pub(crate) fn named(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let mut r = Reader::new(bytes);
+        while let (Ok(account), Ok(name)) = (AccountId::decode(&mut r, "account"), r.bytes8(0, 255, "handle")) {
+            let handle = std::str::from_utf8(name).ok().and_then(|text| Handle::parse(text).ok());
+            if let Some(handle) = handle
+                && self.contact(&account)?.is_none()
+                && self.own()?.is_none_or(|own| own.account() != Some(account))
+            {
+                self.store.put_bytes(CLAIMED_NAME, &account.0, handle.as_str().as_bytes())?;
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Messages out: from a person's words to what the service has on its disk (SND-1, TXN-1).
 
+use chain::encoding::Writer;
 use chain::id::AccountId;
 use protocol::api::delivery::{GROUPS, MessageSubmission, REMOVED_LEAF, STALE_EPOCH, Submitted};
 use protocol::bytes::Base64Url;
@@ -20,10 +21,20 @@ use crate::query::MessageState;
 use crate::step::{Blame, Event, Failure};
 use crate::turn::{Purpose, Turn, post_bytes};
 
-/// Content type of what a device says of itself in a conversation, once: the handle of its account.
-pub(crate) const INTRODUCTION: &str = "application/vnd.trefoil.introduction";
+/// Content type of the names of a conversation's members, which whoever lets somebody in, or writes first, tells once:
+/// account (32 bytes) and handle (behind its length, u8), one after the other. Nobody is believed: the record knows.
+pub(crate) const NAMES: &str = "application/vnd.trefoil.names";
 /// Most bytes of a text.
 pub(crate) const MAX_TEXT: usize = 60_000;
+/// The bytes of names.
+pub(crate) fn encode_names(names: &[(AccountId, String)]) -> Vec<u8> {
+    let mut w = Writer::new();
+    for (account, handle) in names {
+        w.raw(&account.0).bytes8(handle.as_bytes());
+    }
+    w.finish()
+}
+
 /// True if a message's request carries these bytes.
 pub(crate) fn carries(submission: &[u8], message: &[u8]) -> bool {
     serde_json::from_slice::<MessageSubmission>(submission).is_ok_and(|it| it.message.0 == message)
@@ -120,13 +131,18 @@ impl Turn<'_> {
         }
         let waiting = self.store.first_waiting(&group)?;
         let wants_change = !conversation.invited.is_empty() || !conversation.expelled.is_empty();
-        if waiting.is_none() && !wants_change && !self.own_devices_differ(&now, &device.account)? {
+        let is_silent = waiting.is_none() && !conversation.must_introduce;
+        if is_silent && !wants_change && !self.own_devices_differ(&now, &device.account)? {
             return Ok(());
         }
         match self.standpoint(&conversation, &now)? {
             Standpoint::Later => Ok(()),
             Standpoint::Held(failure) => self.hold_back(waiting, failure),
             Standpoint::Known(difference) if difference.is_empty() => match waiting {
+                _ if conversation.must_introduce => {
+                    conversation.must_introduce = false;
+                    self.introduce(&mut conversation, &now)
+                }
                 Some(waiting) => self.send(&mut conversation, waiting, &now),
                 None => Ok(()),
             },
@@ -159,7 +175,7 @@ impl Turn<'_> {
     fn send(&mut self, conversation: &mut Conversation, mut waiting: Stored, now: &Composition) -> Result<(), Error> {
         let group = conversation.group;
         if !conversation.introduced {
-            return self.introduce(conversation);
+            return self.introduce(conversation, now);
         }
         if waiting.kept.submission.is_none() {
             let device = self.device()?;
@@ -178,20 +194,30 @@ impl Turn<'_> {
         self.ask_as_device(Purpose::Message(waiting.row), post_bytes(format!("{GROUPS}/{group}/messages"), body))
     }
 
-    /// Says once in each conversation whose device this is; others check it against the record.
-    fn introduce(&mut self, conversation: &mut Conversation) -> Result<(), Error> {
+    /// Says once in each conversation how its members are called; others ask the record whether that is so.
+    fn introduce(&mut self, conversation: &mut Conversation, now: &Composition) -> Result<(), Error> {
         conversation.introduced = true;
         self.keep_conversation(conversation)?;
-        let Some(own) = self.own()? else { return Ok(()) };
-        let bytes = own.handle.into_bytes();
-        let part = Part::Signal { content_type: INTRODUCTION.to_owned(), bytes };
+        let mut names = Vec::new();
+        for account in now.members.accounts.keys() {
+            names.extend(self.name_of(account)?.map(|name| (*account, name)));
+        }
+        let part = Part::Signal { content_type: NAMES.to_owned(), bytes: encode_names(&names) };
         let (row, _) = self.write(&conversation.group, part, None)?;
         // it goes first: what waits was written before it
-        let Some(mut introduction) = self.store.message(row)? else { return Ok(()) };
-        let device = self.device()?;
-        let now = Mls::new(self.store, &device).composition(&conversation.group)?;
-        introduction.kept.sent_at_ms = self.now_ms;
-        self.send(conversation, introduction, &now)
+        match self.store.message(row)? {
+            Some(introduction) => self.send(conversation, introduction, now),
+            None => Ok(()),
+        }
+    }
+
+    /// The handle of an account, if it is known here.
+    fn name_of(&self, account: &AccountId) -> Result<Option<String>, Error> {
+        let own = self.own()?.filter(|own| own.account() == Some(*account)).map(|own| own.handle);
+        match own {
+            Some(handle) => Ok(Some(handle)),
+            None => Ok(self.contact(account)?.map(|contact| contact.handle)),
+        }
     }
 
     /// CHK-7: what this device has seen of the record, with the signed checkpoint when it was not sent here before.

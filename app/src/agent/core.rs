@@ -171,6 +171,8 @@ impl Core {
                 self.outside.log.note("push.connected", self.generation);
                 self.step_and_carry_out(Input::Tick);
             }
+            // the service knows why; asked over HTTP it says so
+            Incoming::Refused => self.step_and_carry_out(Input::Tick),
             Incoming::Delivered(delivery) => self.step_and_carry_out(Input::Delivered(delivery)),
         }
     }

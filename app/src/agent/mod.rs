@@ -56,6 +56,8 @@ pub(crate) enum Incoming {
     Answered { generation: u64, id: RequestId, answer: Answer },
     /// The push connection is open.
     Connected,
+    /// The service refused the push connection.
+    Refused,
     /// It brought something.
     Delivered(Delivery),
 }

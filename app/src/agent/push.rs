@@ -96,7 +96,11 @@ async fn listen(
     let connector = trusted.and_then(Trusted::for_push).map(Connector::Rustls);
     let connecting = connect_async_tls_with_config(request, Some(config), true, connector);
     let connected = timeout(CONNECT_WITHIN, connecting).await;
-    let (mut socket, _) = connected.map_err(|_| Error::ConnectionClosed)??;
+    let connected = connected.map_err(|_| Error::ConnectionClosed)?;
+    if matches!(connected, Err(Error::Http(_))) && core.send(Incoming::Refused).await.is_err() {
+        return Ok(());
+    }
+    let (mut socket, _) = connected?;
     *was_connected = true;
     if core.send(Incoming::Connected).await.is_err() {
         return Ok(());

@@ -53,7 +53,9 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
 
 /// A handle may be written with its host, as people say it.
 pub(crate) fn handle_or_title(text: &str) -> String {
-    crate::link::Contact::parse(text).map_or_else(|_| text.to_owned(), |contact| contact.handle)
+    let has_host = text.contains('@') || text.starts_with("trefoil:");
+    let contact = if has_host { crate::link::Contact::parse(text).ok() } else { None };
+    contact.map_or_else(|| text.to_owned(), |contact| contact.handle)
 }
 
 fn read_text() -> Result<String, Failure> {
