@@ -6,7 +6,7 @@
 //!   part: [ disposition, language, 1, content type, content ] ]
 //! ```
 //!
-//! CBOR in its deterministic form (RFC 8949 §4.2.1), and nothing else: see [`deterministic`]. What this version does not
+//! CBOR in its deterministic form (RFC 8949 §4.2.1), and nothing else: see `deterministic`. What this version does not
 //! know (topics, languages, expiry, other extensions) is checked for its form and passed over; parts of other kinds are
 //! kept.
 //!
@@ -17,8 +17,6 @@
 //! Not in scope: how it is encrypted (`mls` in crate `client`), how it is shown ([`crate::tame`]).
 
 mod deterministic;
-#[cfg(test)]
-mod tests;
 
 use std::convert::Infallible;
 
@@ -330,3 +328,6 @@ pub fn unpad(padded: &[u8]) -> Result<&[u8], ContentError> {
 fn bucket_of(length: usize) -> Option<usize> {
     BUCKETS.into_iter().find(|bucket| length <= bucket.saturating_sub(LENGTH_BYTES))
 }
+
+#[cfg(test)]
+mod tests;
