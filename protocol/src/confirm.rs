@@ -8,9 +8,6 @@
 //!
 //! Pure: nonces and random values are arguments. Not in scope: who carries the messages (`POST /v1/relay`).
 
-#[cfg(test)]
-mod tests;
-
 use chain::encoding::{DecodeError, Reader, Writer};
 use chain::id::{AccountId, DeviceId, Digest, PublicKey, SignatureBytes};
 use chain::sigchain::entry::SeenCheckpoint;
@@ -150,7 +147,7 @@ impl Offer {
         signed(label::CONFIRM_OFFER, w, key)
     }
 
-    /// Reads a relayed offer; its signature is checked by [`Self::is_signed`].
+    /// Reads a relayed offer; its signature is checked by [`Offer::is_signed`].
     ///
     /// # Errors
     /// [`DecodeError`].
@@ -239,3 +236,6 @@ fn decode_attempt(r: &mut Reader<'_>) -> Result<u8, DecodeError> {
         value => Err(DecodeError::Unknown { field: "attempt", value: value.into() }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,6 @@
 //! Not in scope: how it is encrypted (`mls` in crate `client`), how it is shown ([`crate::tame`]).
 
 mod deterministic;
-#[cfg(test)]
-mod tests;
 
 use std::convert::Infallible;
 
@@ -345,3 +343,6 @@ pub fn unpad(padded: &[u8]) -> Result<&[u8], ContentError> {
 fn bucket_of(length: usize) -> Option<usize> {
     BUCKETS.into_iter().find(|bucket| length <= bucket.saturating_sub(LENGTH_BYTES))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,6 @@
 //! Deterministic (GRP-5): it looks at what the commit names and at proven facts, never at a clock or at "the newest".
 //! Not in scope: freshness before sending (SND-1), MLS itself.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use chain::encoding::{DecodeError, Reader, Writer};
@@ -493,3 +490,6 @@ fn next_account<V>(r: &mut Reader<'_>, last: Option<(&AccountId, &V)>) -> Result
         _ => Ok(account),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,7 +120,7 @@ fn a_removed_device_is_refused() {
     assert_eq!(kept, Err(MembersBroken::NotConfirmed { account: scene.bob }));
 }
 
-/// GRP-1: at the place before the removal it is what the record said then; that this is old is SND-1's to see.
+/// GRP-1: at the place before the removal it is what the record said then; that this is old shows before sending.
 #[test]
 fn a_removed_device_is_allowed_at_the_place_before_its_removal() {
     let mut scene = Scene::new();

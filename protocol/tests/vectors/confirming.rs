@@ -1,4 +1,4 @@
-//! `offer`, `reveal`, `code`, `verification-code`: how a device is let in (§16), and what people compare (§20).
+//! `offer`, `reveal`, `code`, `verification-code`: how a device is let in (§16), and what people compare (§21).
 
 use chain::id::{AccountId, DeviceId, Digest, PublicKey};
 use chain::sigchain::entry::SeenCheckpoint;

@@ -1,4 +1,4 @@
-//! `members`, `members-update`, `roles`, `credential`: what a group's context and its leaves carry (§14).
+//! `members`, `members-update`, `roles`, `credential`: what a group's context and its leaves carry (§17).
 
 use std::collections::BTreeMap;
 
