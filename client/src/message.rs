@@ -95,6 +95,12 @@ impl Store<'_> {
         Ok(found.into_iter().next())
     }
 
+    /// The message at a position.
+    pub(crate) fn message_at(&self, group: &GroupId, position: u64) -> Result<Option<Stored>, Error> {
+        let which = "WHERE conversation = ?1 AND place = ?2";
+        Ok(self.select_messages(which, params![group.0, column(position)])?.into_iter().next())
+    }
+
     /// Takes a row away.
     pub(crate) fn remove_message(&self, row: i64) -> Result<(), Error> {
         self.db().prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([row])?;

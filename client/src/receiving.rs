@@ -135,7 +135,7 @@ impl Turn<'_> {
         };
         let message = Digest::sha256(bytes);
         if code != "message.content" {
-            self.ask_again(group, &message)?;
+            self.ask_again(group, &message, delivery.position)?;
         }
         if let Some(row) = self.store.add_message(group, &message, Some(delivery.position), &kept)? {
             self.event(Event::Message { row, message, group: *group, incoming: true });

@@ -1,8 +1,10 @@
 //! A message that cannot be read here is asked for again: the device that wrote it recognises it by the hash of what it
 //! sent, and sends the content once more, in keys that this device has. Nobody has to press anything.
 //!
-//! Both are messages of the group like any other, which nobody is shown: a request holds the hash (32 bytes) of the
-//! MLSMessage, an answer that hash and the content. Each is asked for and answered once.
+//! Both are messages of the group like any other, which nobody is shown: a request holds the hash of the MLSMessage as it
+//! came (32 bytes) and its position (u64), in case it came damaged; an answer holds that hash and the content. Each is
+//! asked for and answered once, and only while nobody is in the group whom the message was not for: nobody who comes
+//! later is handed old messages by asking for them.
 
 use chain::id::Digest;
 use protocol::content::{Content, Part, message_id};
@@ -11,6 +13,7 @@ use protocol::members::Leaf;
 
 use crate::error::Error;
 use crate::message::Kept;
+use crate::mls::Mls;
 use crate::query::MessageState;
 use crate::step::Event;
 use crate::turn::Turn;
@@ -32,25 +35,37 @@ impl Turn<'_> {
     }
 
     /// Asks whoever wrote it to send it again.
-    pub(crate) fn ask_again(&mut self, group: &GroupId, hash: &Digest) -> Result<(), Error> {
+    pub(crate) fn ask_again(&mut self, group: &GroupId, hash: &Digest, position: u64) -> Result<(), Error> {
         if self.store.bytes(ASKED, &hash.0)?.is_some() {
             return Ok(());
         }
         self.store.put_bytes(ASKED, &hash.0, &[])?;
-        let part = Part::Signal { content_type: AGAIN.to_owned(), bytes: hash.0.to_vec() };
+        let bytes = [hash.0.as_slice(), &position.to_be_bytes()].concat();
+        let part = Part::Signal { content_type: AGAIN.to_owned(), bytes };
         self.write(group, part, None).map(|_| ())
     }
 
     /// Somebody could not read a message; this device answers if it wrote it.
     pub(crate) fn asked_again(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8]) -> Result<(), Error> {
-        let Ok(hash) = <[u8; 32]>::try_from(bytes) else { return Ok(()) };
+        let Some((hash, position)) = bytes.split_first_chunk::<32>() else { return Ok(()) };
+        let Ok(position) = <[u8; 8]>::try_from(position).map(u64::from_be_bytes) else { return Ok(()) };
         let key = [hash.as_slice(), &from.device.0].concat();
-        let row = self.store.bytes(SENT, &hash)?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
-        let Some(row) = row else { return Ok(()) };
         if self.store.bytes(ANSWERED, &key)?.is_some() {
             return Ok(());
         }
-        let Some(stored) = self.store.message(row)?.filter(|stored| stored.group == *group) else { return Ok(()) };
+        let row = self.store.bytes(SENT, hash)?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
+        let stored = match row {
+            Some(row) => self.store.message(row)?,
+            None => self.store.message_at(group, position)?,
+        };
+        let device = self.device()?;
+        let own = stored.filter(|it| it.group == *group && it.kept.device == device.id().0 && it.kept.is_shown);
+        let Some(stored) = own else { return Ok(()) };
+        let now = Mls::new(self.store, &device).composition(group)?;
+        let was_for = |leaf: &Leaf| leaf.device == device.id() || stored.kept.encrypted_to.contains(&leaf.device.0);
+        if !now.leaves.iter().all(was_for) {
+            return Ok(());
+        }
         self.store.put_bytes(ANSWERED, &key, &[])?;
         let bytes = [hash.as_slice(), &stored.kept.content].concat();
         let part = Part::Signal { content_type: RESENT.to_owned(), bytes };

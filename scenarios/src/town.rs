@@ -16,7 +16,8 @@ use chain::id::DeviceId;
 use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, Secret};
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
-use protocol::api::delivery::{Feed, PUSH};
+use protocol::api::AccountAnswer;
+use protocol::api::delivery::{DeliveryKind, Feed, PUSH};
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
@@ -39,6 +40,10 @@ pub struct Town {
     devices: Vec<Device>,
     /// What is done to requests on their way.
     pub weather: Weather,
+    /// Who asked for which path, in order.
+    pub asked: Vec<(Who, String)>,
+    /// Whose next message is damaged on its way.
+    pub spoiled: Option<Who>,
 }
 
 /// What happens to requests on their way.
@@ -92,6 +97,8 @@ impl Town {
             runtime,
             devices: Vec::new(),
             weather: Weather::Fine,
+            asked: Vec::new(),
+            spoiled: None,
         };
         // block 0 is sealed by another thread
         while town
@@ -165,6 +172,16 @@ impl Town {
         self.step(who, Input::Command(command))
     }
 
+    /// Somebody wants something, and the disk fails before the commit: the transaction is gone, and so is the client.
+    pub fn fail(&mut self, who: Who, command: Command) {
+        let now_ms = self.now_ms();
+        let device = &mut self.devices[who.0];
+        let transaction = device.db.transaction().unwrap();
+        device.client.step(&transaction, now_ms, Input::Command(command)).unwrap();
+        transaction.rollback().unwrap();
+        self.restart(who);
+    }
+
     /// Somebody wants something, and everything that follows happens. What became of it.
     pub fn wish(&mut self, who: Who, command: Command) -> Vec<Event> {
         let before = self.devices[who.0].events.len();
@@ -173,10 +190,32 @@ impl Town {
         self.devices[who.0].events[before..].to_vec()
     }
 
+    /// What everybody types to sign up or to log in.
+    pub fn joining(handle: &str) -> Joining {
+        Joining {
+            service: "http://town".to_owned(),
+            handle: handle.to_owned(),
+            password: Secret("correct horse battery".to_owned().into()),
+            device_name: format!("{handle}'s device"),
+            policy: None,
+        }
+    }
+
+    /// The entries of the account that has a handle, as the service gives them to anybody.
+    pub fn entries(&self, handle: &str) -> Vec<Vec<u8>> {
+        let statuses =
+            (0..self.devices.len()).map(|index| self.read(Who(index), |store| client::query::status(store, 0)));
+        let account = statuses.filter(|it| it.handle.as_deref() == Some(handle)).find_map(|it| it.account).unwrap();
+        let (_, body) =
+            self.ask(&Call { path: format!("/v1/accounts/{account}?since=0"), body: None, bearer: None }).unwrap();
+        let answer: AccountAnswer = serde_json::from_slice(&body).unwrap();
+        answer.entries.into_iter().map(|it| it.entry.0).collect()
+    }
+
     /// Opens an account with its first device.
     pub fn sign_up(&mut self, handle: &str) -> Who {
         let who = self.device();
-        let events = self.wish(who, Command::SignUp(joining(handle)));
+        let events = self.wish(who, Command::SignUp(Self::joining(handle)));
         assert!(events.iter().any(|event| matches!(event, Event::SignedUp { .. })), "{events:?}");
         who
     }
@@ -184,7 +223,7 @@ impl Town {
     /// Logs in on a new device and has it confirmed by an older one, with old messages or without.
     pub fn add_device(&mut self, handle: &str, older: Who, history: bool) -> Who {
         let who = self.device();
-        let events = self.wish(who, Command::LogIn(joining(handle)));
+        let events = self.wish(who, Command::LogIn(Self::joining(handle)));
         let device = self.id(who);
         let code = events.iter().rev().find_map(|event| match event {
             Event::Code { code, .. } => Some(code.clone()),
@@ -288,6 +327,7 @@ impl Town {
             let who = Who(index);
             if let Some(request) = self.devices[index].requests.pop_front() {
                 any = true;
+                self.asked.push((who, request.call.path.clone()));
                 let answer = self.deliver(who, &request.call);
                 self.step(who, Input::Answer { id: request.id, answer });
             }
@@ -300,14 +340,7 @@ impl Town {
         if !self.devices[who.0].online || self.weather == Weather::Down {
             return Answer::Unreachable;
         }
-        let answered = self.ask(call);
-        if std::env::var_os("TREFOIL_TOWN").is_some() {
-            let status = answered.as_ref().map(|(status, _)| *status);
-            let body =
-                answered.as_ref().filter(|(status, _)| *status != 200).map(|(_, body)| String::from_utf8_lossy(body));
-            println!("{who:?} {} -> {status:?} {}", call.path, body.unwrap_or_default());
-        }
-        match answered {
+        match self.ask(call) {
             _ if self.weather == Weather::AnswersLost => Answer::Unreachable,
             Some((200, body)) => Answer::Ok(body),
             Some((_, body)) => serde_json::from_slice::<Problem>(&body).map_or(Answer::Unreachable, Answer::Refused),
@@ -329,7 +362,10 @@ impl Town {
         };
         let feed: Feed = serde_json::from_slice(&body).unwrap();
         let any = !feed.deliveries.is_empty();
-        for delivery in feed.deliveries {
+        for mut delivery in feed.deliveries {
+            if delivery.kind == DeliveryKind::Message && self.spoiled.take_if(|it| *it == who).is_some() {
+                delivery.bytes.0.iter_mut().rev().take(20).for_each(|byte| *byte ^= 0x55);
+            }
             self.step(who, Input::Delivered(delivery));
         }
         any
@@ -363,16 +399,6 @@ impl Town {
         device.events.extend(output.events);
         device.wake_at_ms = output.wake_at_ms.map(|at| at.saturating_add_signed(-device.skew_ms));
         output.intent
-    }
-}
-
-fn joining(handle: &str) -> Joining {
-    Joining {
-        service: "http://town".to_owned(),
-        handle: handle.to_owned(),
-        password: Secret("correct horse battery".to_owned().into()),
-        device_name: format!("{handle}'s device"),
-        policy: None,
     }
 }
 

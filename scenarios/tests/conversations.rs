@@ -1,0 +1,217 @@
+//! Conversations of named people in one process: who is encrypted to, and what a kill, a lost answer or a damaged message
+//! leaves behind.
+
+use chain::sigchain::body::Body;
+use chain::sigchain::entry::Entry;
+use client::query::{MessageRow, MessageState};
+use client::step::{Command, Event};
+use scenarios::town::{Town, Weather, Who};
+
+fn send(to: &str, text: &str) -> Command {
+    Command::Send { to: to.to_owned(), text: text.to_owned() }
+}
+
+fn newest(town: &Town, who: Who) -> MessageRow {
+    town.read(who, |store| client::query::messages(store, None, 1)).pop().unwrap()
+}
+
+/// SND-1: a confirmed device that is missing is added before the message is encrypted, a removed one is out before.
+#[test]
+fn a_sender_brings_the_group_to_what_the_record_says_first() {
+    let mut town = Town::new();
+    let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+    town.send(alice, "bob", "one");
+    assert_eq!(newest(&town, alice).encrypted_to, [town.id(bob)]);
+
+    // confirmed, and off before it can enter by itself
+    let desktop = town.add_device("bob", bob, false);
+    town.send(alice, "bob", "two");
+    let mut both = vec![town.id(bob), town.id(desktop)];
+    both.sort();
+    let mut to = newest(&town, alice).encrypted_to;
+    to.sort();
+    assert_eq!(to, both);
+
+    town.set_online(desktop, false);
+    town.wish(bob, Command::Remove { device: town.id(desktop) });
+    town.send(alice, "bob", "three");
+    assert_eq!(newest(&town, alice).encrypted_to, [town.id(bob)]);
+    town.pass_ms(120_000);
+    town.set_online(desktop, true);
+    town.settle();
+    assert!(!town.texts(desktop, None).contains(&"three".to_owned()));
+    assert!(town.events(desktop).contains(&Event::Removed));
+    assert_eq!(town.texts(bob, Some("alice")), ["one", "two", "three"]);
+}
+
+/// CHK-5: what was looked at within the hour is good, what is older is looked at again before anything is encrypted.
+#[test]
+fn a_sender_looks_again_after_an_hour() {
+    let mut town = Town::new();
+    let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+    town.send(alice, "bob", "one");
+    let account = town.read(bob, |store| client::query::status(store, 0)).account.unwrap().to_string();
+    let looks = |town: &Town| town.asked.iter().filter(|(who, path)| *who == alice && path.contains(&account)).count();
+    let before = looks(&town);
+    town.send(alice, "bob", "two");
+    assert_eq!(looks(&town), before);
+    town.pass_ms(3_700_000);
+    let before = looks(&town);
+    town.send(alice, "bob", "three");
+    assert_eq!(looks(&town), before + 1);
+    assert_eq!(town.texts(bob, None), ["one", "two", "three"]);
+}
+
+/// CHK-6, CHK-8: every entry is told, also of a device that came and went while this one was off.
+#[test]
+fn a_device_that_was_off_is_told_of_each_entry() {
+    let mut town = Town::new();
+    let laptop = town.sign_up("bob");
+    let desktop = town.add_device("bob", laptop, false);
+    town.set_online(desktop, false);
+    let phone = town.add_device("bob", laptop, false);
+    town.wish(laptop, Command::Remove { device: town.id(phone) });
+    town.set_online(desktop, true);
+    town.settle();
+    let told = town.read(desktop, client::query::notices);
+    let told: Vec<_> = told.iter().filter(|it| it.device == Some(town.id(phone))).map(|it| it.code.clone()).collect();
+    assert_eq!(told, ["device.requested", "device.confirmed", "device.removed"]);
+}
+
+/// CNF-6: killed right after the digits were typed, the older device signs once; asked again, it does not sign again.
+#[test]
+fn a_confirmation_is_signed_once() {
+    let mut town = Town::new();
+    let laptop = town.sign_up("bob");
+    let desktop = town.device();
+    let events = town.wish(desktop, Command::LogIn(Town::joining("bob")));
+    let code = events.iter().rev().find_map(|event| match event {
+        Event::Code { code, .. } => Some(code.clone()),
+        _ => None,
+    });
+    let confirm = Command::Confirm { device: town.id(desktop), code: code.unwrap(), history: false };
+    town.command(laptop, confirm.clone());
+    town.restart(laptop);
+    town.settle();
+    assert!(town.events(desktop).iter().any(|event| matches!(event, Event::Confirmed { .. })));
+    let again = town.wish(laptop, confirm);
+    assert!(!again.iter().any(|event| matches!(event, Event::RequestAnswered { .. })), "{again:?}");
+    let entries = town.entries("bob");
+    let is_confirmation =
+        |bytes: &Vec<u8>| matches!(Entry::decode(bytes).unwrap().statement.body, Body::DeviceConfirmed(_));
+    assert_eq!(entries.iter().filter(|bytes| is_confirmation(bytes)).count(), 1);
+}
+
+/// TXN-3: a step whose transaction is rolled back has not happened, and no key is used twice for it.
+#[test]
+fn a_step_that_is_rolled_back_leaves_nothing() {
+    let mut town = Town::new();
+    let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+    town.send(alice, "bob", "one");
+    for _ in 0..3 {
+        town.fail(alice, send("bob", "never"));
+    }
+    town.send(alice, "bob", "two");
+    assert_eq!(town.texts(bob, None), ["one", "two"]);
+    assert_eq!(town.texts(alice, None), ["one", "two"]);
+}
+
+/// TXN-1, TXN-2: killed after every single exchange of a conversation's first messages, nobody loses or doubles one.
+#[test]
+fn a_kill_at_any_moment_loses_and_doubles_nothing() {
+    for exchanges in 0..14 {
+        let mut town = Town::new();
+        let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+        town.command(alice, send("bob", "one"));
+        town.command(alice, send("bob", "two"));
+        for _ in 0..exchanges {
+            town.exchange();
+        }
+        town.restart(alice);
+        town.restart(bob);
+        town.settle();
+        assert_eq!(town.texts(bob, None), ["one", "two"], "after {exchanges}");
+        assert_eq!(town.texts(alice, None), ["one", "two"], "after {exchanges}");
+    }
+}
+
+/// TXN-1: answers that are lost at any moment make no message twice, and none is lost.
+#[test]
+fn lost_answers_lose_and_double_nothing() {
+    for exchanges in 0..14 {
+        let mut town = Town::new();
+        let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+        town.command(alice, send("bob", "one"));
+        for _ in 0..exchanges {
+            town.exchange();
+        }
+        town.weather = Weather::AnswersLost;
+        for _ in 0..3 {
+            town.exchange();
+        }
+        town.weather = Weather::Fine;
+        town.send(alice, "bob", "two");
+        assert_eq!(town.texts(bob, None), ["one", "two"], "after {exchanges}");
+    }
+}
+
+/// TXN-5: a message that cannot be read stops nothing, and comes again without anybody's doing.
+#[test]
+fn a_damaged_message_is_repaired_and_holds_up_nothing() {
+    let mut town = Town::new();
+    let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+    town.send(alice, "bob", "one");
+    town.send(bob, "alice", "two");
+    town.spoiled = Some(bob);
+    town.command(alice, send("bob", "three"));
+    town.settle();
+    assert_eq!(town.spoiled, None);
+    town.send(alice, "bob", "four");
+    assert_eq!(town.texts(bob, Some("alice")), ["one", "two", "three", "four"]);
+    let rows = town.read(bob, |store| client::query::messages(store, None, 10));
+    assert!(rows.iter().all(|row| row.state != MessageState::Unreadable));
+}
+
+/// Story 15: written while the service is away, they go out by themselves, once, in their order.
+#[test]
+fn what_is_written_offline_goes_out_by_itself() {
+    let mut town = Town::new();
+    let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+    town.send(alice, "bob", "one");
+    town.weather = Weather::Down;
+    for text in ["two", "three", "four"] {
+        town.send(alice, "bob", text);
+    }
+    town.restart(alice);
+    town.settle();
+    assert_eq!(town.texts(bob, None), ["one"]);
+    town.weather = Weather::Fine;
+    town.pass_ms(60_000);
+    assert_eq!(town.texts(bob, None), ["one", "two", "three", "four"]);
+}
+
+/// Groups: several people, people in and out; who is out reads nothing more.
+#[test]
+fn a_conversation_of_three_lets_people_in_and_out() {
+    let mut town = Town::new();
+    let (alice, bob, carol) = (town.sign_up("alice"), town.sign_up("bob"), town.sign_up("carol"));
+    let (title, with) = ("Friends".to_owned(), vec!["bob".to_owned(), "carol".to_owned()]);
+    town.wish(alice, Command::NewChat { title, with });
+    town.send(alice, "Friends", "all of you");
+    assert_eq!(
+        (town.texts(bob, None), town.texts(carol, None)),
+        (vec!["all of you".into()], vec!["all of you".into()])
+    );
+    let names = town.read(carol, client::query::conversations).pop().unwrap().members;
+    assert!(names.iter().all(|(_, handle)| handle.is_some()), "{names:?}");
+    let out = Command::RemoveMembers { chat: "Friends".to_owned(), with: vec!["carol".to_owned()] };
+    let events = town.wish(alice, out);
+    assert!(events.iter().any(|event| matches!(event, Event::Done { .. })), "{events:?}");
+    town.send(alice, "Friends", "without carol");
+    assert_eq!(town.texts(carol, None), ["all of you"]);
+    assert_eq!(town.texts(bob, None), ["all of you", "without carol"]);
+    let back = Command::AddMembers { chat: "Friends".to_owned(), with: vec!["carol".to_owned()] };
+    town.wish(alice, back);
+    town.send(alice, "Friends", "welcome back");
+    assert_eq!(town.texts(carol, None), ["all of you", "welcome back"]);
+}
