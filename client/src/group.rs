@@ -4,7 +4,7 @@ use protocol::api::delivery::{CommitSubmission, GROUPS, GroupCreation, GroupStat
 use protocol::bytes::Base64Url;
 use protocol::id::GroupId;
 use protocol::members::{
-    Committer, Composition, Leaf, Members, MembersBroken, Roles, Standing, check_commit, check_group,
+    Committer, Composition, Leaf, Members, MembersBroken, Roles, Standing, check_commit, check_entered, check_group,
 };
 use protocol::refusal::Problem;
 
@@ -386,6 +386,11 @@ impl Turn<'_> {
         };
         let leaf = Leaf { account: device.account, device: device.id(), key: device.keys().mls };
         let verdict = facts.judge(|record| check_commit(&before, &after, &Committer::External(leaf), record));
+        let known = |leaf: &Leaf| {
+            let known = self.memory.accounts.get(&leaf.account);
+            known.map(|known| known.ever_confirmed(&leaf.device, &leaf.key))
+        };
+        let verdict = verdict.and_then(|()| check_entered(&after, &known));
         if let Err(broken) = verdict {
             Mls::new(self.store, &device).clear_pending(group)?;
             return self.halt(conversation, &broken);

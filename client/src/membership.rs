@@ -106,11 +106,13 @@ impl Turn<'_> {
         for account in &wanted {
             match self.should_be(conversation, now, account)? {
                 Ok(Some((standing, devices))) => {
-                    let there: BTreeSet<_> =
-                        now.leaves.iter().filter(|leaf| leaf.account == *account).map(|leaf| leaf.device).collect();
-                    let ids: BTreeSet<_> = devices.iter().map(ConfirmedDevice::id).collect();
-                    difference.remove.extend(there.difference(&ids));
-                    difference.add.extend(devices.into_iter().filter(|device| !there.contains(&device.id())));
+                    // a leaf counts with its key: the name of a device alone is anybody's to write
+                    let leaves = now.leaves.iter().filter(|leaf| leaf.account == *account);
+                    let there: BTreeSet<_> = leaves.map(|leaf| (leaf.device, leaf.key)).collect();
+                    let named = |device: &ConfirmedDevice| (device.id(), device.keys().mls);
+                    let wanted: BTreeSet<_> = devices.iter().map(named).collect();
+                    difference.remove.extend(there.difference(&wanted).map(|(device, _)| *device));
+                    difference.add.extend(devices.into_iter().filter(|device| !there.contains(&named(device))));
                     difference.members.accounts.insert(*account, standing);
                 }
                 Ok(None) => return Ok(Standpoint::Later),

@@ -7,7 +7,7 @@
 use chain::account::ProvenAccount;
 use chain::encoding::{Reader, Writer};
 use chain::handle::{Handle, HandleState, VrfProof};
-use chain::id::{AccountId, Digest, HandleLabel};
+use chain::id::{AccountId, DeviceId, Digest, HandleLabel, PublicKey};
 use chain::log::merkle;
 use chain::log::policy::Policy;
 use chain::proven::{ProvenGenesis, ProvenHeader, ProvenRecord};
@@ -77,6 +77,12 @@ impl Known {
     /// When it was last proven, by this device's clock, milliseconds.
     pub(crate) fn checked_ms(&self) -> u64 {
         self.checked_ms
+    }
+
+    /// True if a device with this leaf key counted at any time.
+    pub(crate) fn ever_confirmed(&self, device: &DeviceId, key: &PublicKey) -> bool {
+        let confirmed = self.sets.iter().filter_map(|set| set.confirmed().get(device));
+        confirmed.into_iter().any(|it| it.keys.mls == *key)
     }
 
     /// The newest state.

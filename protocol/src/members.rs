@@ -375,6 +375,22 @@ pub fn check_commit(
     }
 }
 
+/// GRP-4, for whoever enters by himself and has not seen how the group came to be: each leaf is, with its key, a device that
+/// its account's record has confirmed at some time. Those that were removed since are taken out before anything is sent
+/// (SND-1). `was_confirmed`: `None` if the record is not to be had now.
+///
+/// # Errors
+/// [`MembersBroken`].
+pub fn check_entered(group: &Composition, was_confirmed: &dyn Fn(&Leaf) -> Option<bool>) -> Result<(), MembersBroken> {
+    for leaf in &group.leaves {
+        let account = leaf.account;
+        if !was_confirmed(leaf).ok_or(MembersBroken::Unavailable { account: Some(account) })? {
+            return Err(MembersBroken::NotConfirmed { account });
+        }
+    }
+    Ok(())
+}
+
 /// GRP-4: equality may be out of reach, because an external commit cannot add or remove others.
 fn check_external(
     before: &Composition,

@@ -583,3 +583,22 @@ fn every_broken_rule_has_the_same_code() {
     ];
     assert!(broken.iter().all(|it| it.code() == "mls.leaf_not_in_chain"));
 }
+
+/// GRP-4: whoever enters by himself believes no leaf that nobody ever confirmed, whatever name and place it claims.
+#[test]
+fn whoever_enters_believes_no_leaf_that_was_never_confirmed() {
+    let scene = Scene::new();
+    let group = scene.now();
+    let real = group.leaves.clone();
+    let was = |leaf: &Leaf| Some(real.contains(leaf));
+    assert_eq!(check_entered(&group, &was), Ok(()));
+    // a ghost under the id of Alice's phone, with a key of its own
+    let mut forged = group.clone();
+    let ghost = leaf(scene.alice, &Device::new(9)).key;
+    let place = forged.leaves.iter().position(|leaf| leaf.account == scene.alice).unwrap();
+    forged.leaves[place].key = ghost;
+    assert_eq!(check_entered(&forged, &was), Err(MembersBroken::NotConfirmed { account: scene.alice }));
+    let unknown = |_: &Leaf| None;
+    let unavailable = Err(MembersBroken::Unavailable { account: Some(group.leaves[0].account) });
+    assert_eq!(check_entered(&group, &unknown), unavailable);
+}
