@@ -117,6 +117,8 @@ impl Town {
 
     /// Ends the service as a kill would, and starts it again.
     pub fn restart_service(&mut self) {
+        // whoever holds a route holds the folder
+        self.router = Router::new();
         self.service.take();
         let service = open(&self.path("service"), &self.clock_ms);
         self.router = service.router();
@@ -225,14 +227,22 @@ impl Town {
         let who = self.device();
         let events = self.wish(who, Command::LogIn(Self::joining(handle)));
         let device = self.id(who);
-        let code = events.iter().rev().find_map(|event| match event {
-            Event::Code { code, .. } => Some(code.clone()),
+        let shown = events.iter().rev().find_map(|event| match event {
+            Event::Code { code, by_device } => Some((code.clone(), *by_device)),
             _ => None,
         });
-        let code = code.unwrap_or_else(|| panic!("no digits to show: {events:?}, {:?}", self.events(older)));
+        let (code, by_device) =
+            shown.unwrap_or_else(|| panic!("no digits to show: {events:?}, {:?}", self.events(older)));
+        // the person goes to the device that the new one names
+        let named = (0..self.devices.len()).map(Who).find(|who| self.has_id(*who, by_device));
+        let older = named.unwrap_or(older);
         let events = self.wish(older, Command::Confirm { device, code, history });
         assert!(events.iter().any(|event| matches!(event, Event::Done { .. })), "{events:?}");
         who
+    }
+
+    fn has_id(&self, who: Who, id: DeviceId) -> bool {
+        self.read(who, |store| client::query::status(store, self.now_ms())).device == Some(id)
     }
 
     /// The id of a device.
