@@ -83,7 +83,8 @@ impl Turn<'_> {
             self.go_on_reading()?;
             self.go_on_with_own_account()?;
             self.go_on_with_conversations()?;
-            self.go_on_checking()?;
+            self.go_on_with_names()?;
+            self.go_on_with_gossip()?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Conversations: what a person sees of a group. Where it stands, who is wanted in it, and what is under way.
 
+use std::collections::BTreeSet;
+
 use chain::id::AccountId;
 use protocol::id::GroupId;
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,12 @@ pub(crate) struct Conversation {
     pub(crate) must_introduce: bool,
     /// A person decided to send although the record cannot be checked.
     pub(crate) unchecked: bool,
+    /// The newest text that this device wrote here, which the next one names.
+    #[serde(default)]
+    pub(crate) written: Option<[u8; 32]>,
+    /// Devices of which a text was read here since this device came in: from then on a gap in theirs is one.
+    #[serde(default)]
+    pub(crate) heard: BTreeSet<[u8; 16]>,
 }
 
 fn no_group() -> GroupId {
@@ -90,6 +98,8 @@ impl Conversation {
             introduced: false,
             must_introduce: false,
             unchecked: false,
+            written: None,
+            heard: BTreeSet::new(),
         }
     }
 }

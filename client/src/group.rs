@@ -232,6 +232,7 @@ impl Turn<'_> {
         if !matches!(conversation.stage, Stage::Halted(_)) {
             conversation.stage = Stage::Entering;
             conversation.pending = None;
+            conversation.heard.clear();
         }
         self.keep_conversation(&conversation)
     }

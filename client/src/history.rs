@@ -191,7 +191,9 @@ impl Turn<'_> {
             intent: None,
             is_shown: true,
         };
-        self.store.add_message(&message.group, &message_id(&message.content), Some(message.place), &kept)?;
+        let id = message_id(&message.content);
+        self.take_missing_place(&message.group, &id)?;
+        self.store.add_message(&message.group, &id, Some(message.place), &kept)?;
         Ok(())
     }
 }

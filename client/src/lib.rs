@@ -7,6 +7,8 @@ mod device;
 mod error;
 mod failure;
 mod feed;
+mod gap;
+mod gossip;
 mod group;
 mod history;
 mod intent;

@@ -61,8 +61,8 @@ enum Verdict {
     Wait,
     /// It is not one, or too late, or not for us.
     Drop,
-    /// The same as before: its digits are to be shown again.
-    Again(u8),
+    /// The same as before: it gets the same answer.
+    Again(Box<Offer>),
     /// To be answered.
     Answer(Box<(Offer, Confirmed)>),
 }
@@ -175,9 +175,11 @@ impl Turn<'_> {
             match self.judge_offer(&log_in, &waiting, set, request)? {
                 Verdict::Wait => continue,
                 Verdict::Drop => {}
-                Verdict::Again(attempt) => {
-                    log_in.shown = Some(attempt);
+                Verdict::Again(offer) => {
+                    log_in.shown = Some(offer.attempt);
                     self.tell_code(&log_in);
+                    // the same answer: the one before may have been lost
+                    self.reveal(&own, &log_in, &offer)?;
                 }
                 Verdict::Answer(offer) => self.answer_offer(&own, &mut log_in, &offer, waiting.offer)?,
             }
@@ -206,7 +208,7 @@ impl Turn<'_> {
         }
         let before = log_in.answered.get(usize::from(offer.attempt)).and_then(Option::as_ref);
         if let Some(before) = before {
-            return Ok(if before.offer == waiting.offer { Verdict::Again(offer.attempt) } else { Verdict::Drop });
+            return Ok(if before.offer == waiting.offer { Verdict::Again(Box::new(offer)) } else { Verdict::Drop });
         }
         let Some(confirmed) = set.confirmed().get(&offer.device).cloned() else {
             // it may have been confirmed since the last look
@@ -249,6 +251,12 @@ impl Turn<'_> {
         *place = Some(Answered { offer: bytes, code, by: offer.device.0 });
         log_in.shown = Some(offer.attempt);
         self.tell_code(log_in);
+        self.reveal(own, log_in, offer)
+    }
+
+    /// Hands the nonce of a try to the device whose offer was answered.
+    fn reveal(&mut self, own: &Own, log_in: &LogIn, offer: &Offer) -> Result<(), Error> {
+        let Some(nonce) = log_in.nonces.get(usize::from(offer.attempt)).copied() else { return Ok(()) };
         let reveal = Reveal { request: offer.request, attempt: offer.attempt, device: offer.device, nonce };
         self.relay(offer.device, &RelayBody::Reveal(reveal.sign(&own.chain_key())))
     }

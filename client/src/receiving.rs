@@ -1,19 +1,12 @@
 //! Messages in: read, compared with the record, kept, shown once.
 
 use chain::encoding::Reader;
-use chain::evidence::Evidence;
 use chain::handle::Handle;
 use chain::id::{AccountId, Digest};
-use chain::log::checkpoint::LogSignedCheckpoint;
-use chain::log::note::SignedNote;
-use chain::sigchain::entry::SeenCheckpoint;
-use chain::view::ViewError;
 use protocol::api::delivery::Delivery;
 use protocol::content::{Content, Part, message_id, unpad};
-use protocol::gossip::Gossip;
 use protocol::id::GroupId;
 use protocol::members::Leaf;
-use serde::{Deserialize, Serialize};
 
 use crate::conversation::{Conversation, Stage};
 use crate::error::Error;
@@ -26,15 +19,10 @@ use crate::sending::{NAMES, carries};
 use crate::step::Event;
 use crate::turn::Turn;
 
-const GOSSIP: &str = "gossip";
+/// Names that others told and the record was not asked about yet; by account.
 const CLAIMED_NAME: &str = "claimed name";
-
-#[derive(Serialize, Deserialize)]
-struct Heard {
-    size: u64,
-    root: [u8; 32],
-    note: Vec<u8>,
-}
+/// Most of them that wait at a time: each costs a question, and whoever is in a group can tell many.
+const MAX_CLAIMED_NAMES: usize = 256;
 
 impl Turn<'_> {
     /// A message came.
@@ -109,7 +97,11 @@ impl Turn<'_> {
             intent: None,
             is_shown,
         };
-        if let Some(row) = self.store.add_message(group, &message, Some(delivery.position), &kept)? {
+        if is_shown {
+            self.note_gap(group, from, &content, delivery)?;
+        }
+        let place = self.take_missing_place(group, &message)?.unwrap_or(delivery.position);
+        if let Some(row) = self.store.add_message(group, &message, Some(place), &kept)? {
             self.event(Event::Message { row, message, group: *group, incoming: true });
         }
         Ok(())
@@ -146,20 +138,23 @@ impl Turn<'_> {
     /// Somebody says how people are called: believed once the record says so.
     pub(crate) fn named(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut r = Reader::new(bytes);
+        let mut waiting = self.store.keys(CLAIMED_NAME)?.len();
         while let (Ok(account), Ok(name)) = (AccountId::decode(&mut r, "account"), r.bytes8(0, 255, "handle")) {
             let handle = std::str::from_utf8(name).ok().and_then(|text| Handle::parse(text).ok());
             if let Some(handle) = handle
+                && waiting < MAX_CLAIMED_NAMES
                 && self.contact(&account)?.is_none()
                 && self.own()?.is_none_or(|own| own.account() != Some(account))
             {
                 self.store.put_bytes(CLAIMED_NAME, &account.0, handle.as_str().as_bytes())?;
+                waiting = waiting.saturating_add(1);
             }
         }
         Ok(())
     }
 
-    /// Checks names and checkpoints that others told, as far as the facts are there.
-    pub(crate) fn go_on_checking(&mut self) -> Result<(), Error> {
+    /// Checks names that others told, as far as the facts are there.
+    pub(crate) fn go_on_with_names(&mut self) -> Result<(), Error> {
         for key in self.store.keys(CLAIMED_NAME)? {
             let name = self.store.bytes(CLAIMED_NAME, &key)?.unwrap_or_default();
             let handle = Handle::parse(std::str::from_utf8(&name).unwrap_or_default());
@@ -171,54 +166,6 @@ impl Turn<'_> {
                 }
             }
         }
-        for key in self.store.keys(GOSSIP)? {
-            if let Some(heard) = self.store.get::<Heard>(GOSSIP, &key)?
-                && self.check_heard(&heard)?
-            {
-                self.store.remove(GOSSIP, &key)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// CHK-7: another view of the record, to be compared with the own one.
-    fn keep_gossip(&mut self, aad: &[u8]) -> Result<(), Error> {
-        let Ok(gossip) = Gossip::decode(aad) else { return Ok(()) };
-        let SeenCheckpoint { size, root } = gossip.log;
-        let same = self.view()?.is_some_and(|view| view.seen_root(size) == Some(root));
-        if same || size == 0 {
-            return Ok(());
-        }
-        let key = [size.to_be_bytes().as_slice(), &root.0].concat();
-        self.store.put(GOSSIP, &key, &Heard { size, root: root.0, note: gossip.note })
-    }
-
-    /// True once it was compared.
-    fn check_heard(&mut self, heard: &Heard) -> Result<bool, Error> {
-        let account = self.device()?.account;
-        let log = SeenCheckpoint { size: heard.size, root: Digest(heard.root) };
-        let Some(root) = self.root_at(&log, &account)? else { return Ok(false) };
-        if root == log.root {
-            return Ok(true);
-        }
-        // two roots for one size: a fork, which the signed checkpoint proves to everybody
-        let error = self.fork_of(heard).unwrap_or(ViewError::Proof(chain::proven::Unproven::Map));
-        self.note_lie("chain.fork", if let ViewError::Lie { evidence, .. } = &error { Some(evidence) } else { None })?;
-        Ok(true)
-    }
-
-    fn fork_of(&self, heard: &Heard) -> Option<ViewError> {
-        let view = self.memory.view.as_ref()?;
-        let note = SignedNote::parse(&heard.note).ok()?;
-        let signed = LogSignedCheckpoint::verify(&note, view.policy()).ok()?;
-        view.compare(&signed, &[]).err()
-    }
-
-    /// Keeps that the service has lied: sending stops, and the evidence is handed out.
-    pub(crate) fn note_lie(&mut self, code: &str, evidence: Option<&Evidence>) -> Result<(), Error> {
-        self.stop_believing(code)?;
-        let evidence = evidence.map(Evidence::encode).unwrap_or_default();
-        self.event(Event::Lie { code: code.to_owned(), evidence });
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 use chain::account::ProvenAccount;
 use chain::encoding::{Reader, Writer};
 use chain::handle::{Handle, HandleState, VrfProof};
-use chain::id::{AccountId, DeviceId, Digest, HandleLabel, PublicKey};
+use chain::id::{AccountId, DeviceId, HandleLabel, PublicKey};
 use chain::log::merkle;
 use chain::log::policy::Policy;
 use chain::proven::{ProvenGenesis, ProvenHeader, ProvenRecord};
@@ -16,8 +16,7 @@ use chain::sigchain::entry::SeenCheckpoint;
 use chain::stamped::{StampedEntry, fold_stamped};
 use chain::view::{AccountEvidence, Freshness, HandleEvidence, LogEvidence, REFRESH_AFTER_S, View, ViewError};
 use protocol::api::{
-    ACCOUNTS, AccountAnswer, CONSISTENCY, ConsistencyAnswer, GENESIS, GenesisAnswer, HANDLE_LOOKUP, HandleAnswer,
-    HandleQuestion, Head,
+    ACCOUNTS, AccountAnswer, GENESIS, GenesisAnswer, HANDLE_LOOKUP, HandleAnswer, HandleQuestion, Head,
 };
 use protocol::members::Standing;
 use serde::{Deserialize, Serialize};
@@ -30,12 +29,10 @@ use crate::turn::{Flight, Purpose, Turn, get, post};
 const RECORD: &str = "record";
 const ACCOUNT: &str = "account";
 const HANDLE: &str = "handle";
-const ROOT: &str = "root";
-const CLAIM: &str = "claimed root";
 /// How long what is known of a handle is good, milliseconds.
 const HANDLE_MS: u64 = 60_000;
 /// How long the service is left alone after an answer that cannot be believed, milliseconds.
-const TROUBLE_MS: u64 = 5_000;
+pub(crate) const TROUBLE_MS: u64 = 5_000;
 
 /// An account that matters here.
 #[derive(Debug, Clone)]
@@ -194,27 +191,6 @@ impl Turn<'_> {
         Ok(None)
     }
 
-    /// The root that the log is proven to have at the size of a checkpoint that somebody names (GRP-2); asks for the proof
-    /// if there is none yet. `account`: whose record is looked at to move on to a larger size.
-    pub(crate) fn root_at(&mut self, log: &SeenCheckpoint, account: &AccountId) -> Result<Option<Digest>, Error> {
-        let Some(view) = self.view()? else { return Ok(None) };
-        let (size, newest) = (log.size, view.size());
-        if let Some(root) = view.seen_root(size) {
-            return Ok(Some(root));
-        }
-        if let Some(bytes) = self.store.bytes(ROOT, &size.to_be_bytes())? {
-            return Ok(bytes.try_into().ok().map(Digest));
-        }
-        if size > newest {
-            // the view moves on with any look at an account
-            self.refresh(account)?;
-        } else {
-            self.store.put_bytes(CLAIM, &size.to_be_bytes(), &log.root.0)?;
-            self.ask(Purpose::Root(size), get(format!("{CONSISTENCY}?from={size}&to={newest}")));
-        }
-        Ok(None)
-    }
-
     /// What stops the record from being believed now.
     pub(crate) fn trouble(&self) -> Result<Option<Trouble>, Error> {
         self.store.get(RECORD, b"trouble")
@@ -364,24 +340,6 @@ impl Turn<'_> {
             }
             Err(error) => self.begin_trouble(&error),
         }
-    }
-
-    /// Takes in the proof that the log had, or had not, the claimed root at an earlier size.
-    pub(crate) fn take_root(&mut self, size: u64, body: &[u8]) -> Result<(), Error> {
-        let key = size.to_be_bytes();
-        let Ok(answer) = serde_json::from_slice::<ConsistencyAnswer>(body) else { return Ok(()) };
-        let claimed = self.store.bytes(CLAIM, &key)?.and_then(|bytes| bytes.try_into().ok()).map(Digest);
-        let (Some(view), Some(claimed)) = (self.memory.view.as_ref(), claimed) else { return Ok(()) };
-        if answer.from != size || answer.to != view.size() {
-            // the view has moved meanwhile: whoever needs it asks again
-            return Ok(());
-        }
-        let proof = &answer.proof.0;
-        let holds = merkle::verify_consistency(size, view.size(), proof, &claimed, &view.root()).is_ok();
-        // no log has this root, so the rule that compares it says no
-        let root = if holds { claimed } else { Digest::ZERO };
-        self.store.remove(CLAIM, &key)?;
-        self.store.put_bytes(ROOT, &key, &root.0)
     }
 
     /// The newest checkpoint seen, as entries and messages name it.

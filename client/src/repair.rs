@@ -2,7 +2,8 @@
 //! sent, and sends the content once more, in keys that this device has. Nobody has to press anything.
 //!
 //! Both are messages of the group like any other, which nobody is shown: a request holds the hash of the MLSMessage as it
-//! came (32 bytes) and its position (u64), in case it came damaged; an answer holds that hash and the content. Each is
+//! came (32 bytes) and its position (u64), in case it came damaged, or the id of a message that never came; an answer holds
+//! that hash and the content. Each is
 //! asked for and answered once, and only while nobody is in the group whom the message was not for: nobody who comes
 //! later is handed old messages by asking for them.
 
@@ -49,18 +50,22 @@ impl Turn<'_> {
     pub(crate) fn asked_again(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8]) -> Result<(), Error> {
         let Some((hash, position)) = bytes.split_first_chunk::<32>() else { return Ok(()) };
         let Ok(position) = <[u8; 8]>::try_from(position).map(u64::from_be_bytes) else { return Ok(()) };
-        let key = [hash.as_slice(), &from.device.0].concat();
-        if self.store.bytes(ANSWERED, &key)?.is_some() {
-            return Ok(());
-        }
         let row = self.store.bytes(SENT, hash)?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
         let stored = match row {
             Some(row) => self.store.message(row)?,
-            None => self.store.message_at(group, position)?,
+            None => match self.store.message_by_id(group, &Digest(*hash))? {
+                Some(stored) => Some(stored),
+                None => self.store.message_at(group, position)?,
+            },
         };
         let device = self.device()?;
         let own = stored.filter(|it| it.group == *group && it.kept.device == device.id().0 && it.kept.is_shown);
         let Some(stored) = own else { return Ok(()) };
+        // once for each who asks, whatever it is called
+        let key = [stored.message.0.as_slice(), &from.device.0].concat();
+        if self.store.bytes(ANSWERED, &key)?.is_some() {
+            return Ok(());
+        }
         let now = Mls::new(self.store, &device).composition(group)?;
         let was_for = |leaf: &Leaf| leaf.device == device.id() || stored.kept.encrypted_to.contains(&leaf.device.0);
         if !now.leaves.iter().all(was_for) {
@@ -93,8 +98,11 @@ impl Turn<'_> {
             intent: None,
             is_shown: true,
         };
-        self.store.remove_message(unread.row)?;
         let message = message_id(content);
+        if unread.is_missing() && (message != unread.message || from.device != unread.kept.device()) {
+            return Ok(());
+        }
+        self.store.remove_message(unread.row)?;
         if let Some(row) = self.store.add_message(group, &message, unread.place, &kept)? {
             self.event(Event::Message { row, message, group: *group, incoming: true });
         }

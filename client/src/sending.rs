@@ -1,7 +1,7 @@
 //! Messages out: from a person's words to what the service has on its disk (SND-1, TXN-1).
 
 use chain::encoding::Writer;
-use chain::id::AccountId;
+use chain::id::{AccountId, Digest};
 use protocol::api::delivery::{GROUPS, MessageSubmission, REMOVED_LEAF, STALE_EPOCH, Submitted};
 use protocol::bytes::Base64Url;
 use protocol::content::{Content, Part, message_id, pad};
@@ -71,9 +71,15 @@ impl Turn<'_> {
         let device = self.device()?;
         let is_shown = matches!(part, Part::Text(_));
         let text = if let Part::Text(text) = &part { text.clone() } else { String::new() };
-        let content = Content { salt: random()?, replaces: None, in_reply_to: None, previous: None, part };
+        // only texts are in the chain: who reads along must not miss what nobody is shown
+        let previous = if is_shown { self.conversation(group)?.and_then(|it| it.written).map(Digest) } else { None };
+        let content = Content { salt: random()?, replaces: None, in_reply_to: None, previous, part };
         let bytes = content.encode();
         let message = message_id(&bytes);
+        if is_shown && let Some(mut conversation) = self.conversation(group)? {
+            conversation.written = Some(message.0);
+            self.keep_conversation(&conversation)?;
+        }
         let kept = Kept {
             from: device.account.0,
             device: device.id().0,

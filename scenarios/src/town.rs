@@ -44,6 +44,8 @@ pub struct Town {
     pub asked: Vec<(Who, String)>,
     /// Whose next message is damaged on its way.
     pub spoiled: Option<Who>,
+    /// Whose next message is lost on its way.
+    pub robbed: Option<Who>,
 }
 
 /// What happens to requests on their way.
@@ -99,6 +101,7 @@ impl Town {
             weather: Weather::Fine,
             asked: Vec::new(),
             spoiled: None,
+            robbed: None,
         };
         // block 0 is sealed by another thread
         while town
@@ -370,7 +373,17 @@ impl Town {
         let Some((200, body)) = self.ask(&Call { path, body: None, bearer: Some(listening.bearer) }) else {
             return false;
         };
-        let feed: Feed = serde_json::from_slice(&body).unwrap();
+        let mut feed: Feed = serde_json::from_slice(&body).unwrap();
+        if self.robbed == Some(who)
+            && let Some(lost) = feed.deliveries.iter().position(|it| it.kind == DeliveryKind::Message)
+        {
+            // nobody misses it before something later comes
+            let rest = feed.deliveries.split_off(lost);
+            if rest.len() > 1 {
+                feed.deliveries.extend(rest.into_iter().skip(1));
+                self.robbed = None;
+            }
+        }
         let any = !feed.deliveries.is_empty();
         for mut delivery in feed.deliveries {
             if delivery.kind == DeliveryKind::Message && self.spoiled.take_if(|it| *it == who).is_some() {

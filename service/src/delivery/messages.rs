@@ -138,7 +138,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Takes in something for another device of the caller's account. Both may be pending.
+    /// Takes in something for another device of the caller's account. Both may be pending. The same again is delivered
+    /// again once the first has been taken: whoever asks again (CNF-3) has not got the answer.
     pub(crate) fn relay(&self, caller: &Caller, asked: Relay) -> Result<Reply<Submitted>, Refusal> {
         self.check_disk()?;
         let Relay { device, body } = asked;
@@ -146,16 +147,15 @@ impl Shared {
             return Err(Refusal::TooLarge);
         }
         let name = caller.name(b"relay", &[device.as_bytes(), &body.0]);
-        if let Some(answer) = self.submitted_before(&name)? {
-            return Ok(answered(answer));
-        }
         let set = self.readers.with(|store| store.account(&caller.account))?;
         let set = set.filter(|set| set.confirmed().contains_key(&device) || set.pending().contains_key(&device));
         set.ok_or(Refusal::Removed)?;
         let (owner, to) = (caller.owner(), Owner { account: caller.account, device });
         let most = if caller.confirmed { MAX_RELAYED } else { MAX_RELAYED_BY_PENDING };
         self.delivery.write(move |change| {
-            if let Some(answer) = change.rows.submitted(&name)? {
+            if let Some(answer) = change.rows.submitted(&name)?
+                && change.rows.is_waiting(&to, answer.position)?
+            {
                 return Ok(answer);
             }
             change.check_room(&to, &owner, most)?;

@@ -36,6 +36,12 @@ impl Rows {
         count.query_row(params![to, sender.as_bytes()], |row| row.get(0)).map(number)
     }
 
+    /// True if something is still in a device's inbox.
+    pub(super) fn is_waiting(&self, to: &Owner, position: u64) -> Result<bool, rusqlite::Error> {
+        let mut find = self.db.prepare_cached("SELECT 1 FROM deliveries WHERE position = ?1 AND owner = ?2")?;
+        find.exists(params![column(position), to])
+    }
+
     /// Deletes what all have, in the groups of those who have acknowledged something, and with a time what is too old.
     pub(super) fn sweep(&self, acked: &BTreeSet<Owner>, now_s: Option<u64>) -> Result<(), rusqlite::Error> {
         let transaction = self.db.unchecked_transaction()?;
