@@ -153,6 +153,22 @@ fn a_new_leaf_sees_what_comes_later_and_one_that_left_what_was_before() {
     assert_eq!(groups(&carol).iter().map(|it| (it.epoch, it.present)).collect::<Vec<_>>(), [(2, true)]);
 }
 
+/// CNF-3: whoever asks again has not got the answer, so the same again arrives again; a retry does not.
+#[test]
+fn the_same_body_is_delivered_again_once_it_was_taken() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let alice = Member::alone(&service);
+    let pending = alice.list(&service);
+    let first = alice.relay(&service, &pending, b"offer").unwrap();
+    assert_eq!(alice.relay(&service, &pending, b"offer"), Ok(first));
+    assert_eq!(pending.texts(&service, 0).len(), 1);
+    ack(&service, &pending, first.position).unwrap();
+    let second = alice.relay(&service, &pending, b"offer").unwrap();
+    assert!(second.position > first.position);
+    assert_eq!(pending.texts(&service, first.position).len(), 1);
+}
+
 #[test]
 fn a_pending_device_relays_and_reads_its_inbox_and_nothing_else() {
     let world = World::new();
