@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::own::random;
-use crate::step::Event;
+use crate::step::{Event, Failure};
 use crate::turn::Turn;
 
 const CONVERSATION: &str = "conversation";
@@ -64,6 +64,23 @@ pub(crate) enum Stage {
     Removed,
     /// A rule was broken that honest software cannot break (GRP-6); the code.
     Halted(String),
+}
+
+impl Stage {
+    /// Why nothing more is sent here, if that is so.
+    pub(crate) fn end(&self) -> Option<Failure> {
+        match self {
+            Self::Removed => {
+                let message = "this account is not in that conversation any more";
+                Some(Failure::refused("group.removed", message))
+            }
+            Self::Halted(code) => {
+                let message = "this conversation is stopped: the service let in what the record does not allow";
+                Some(Failure::lie(code.clone(), message))
+            }
+            Self::Creating(_) | Self::Active | Self::Entering => None,
+        }
+    }
 }
 
 /// A commit that was made and not yet answered.

@@ -10,7 +10,7 @@ use protocol::api::delivery::{ACK, Acknowledgement, Delivery, DeliveryKind, FEED
 use rusqlite::params;
 
 use crate::error::Error;
-use crate::message::column;
+use crate::message::{column, is_place};
 use crate::own::{Own, Phase};
 use crate::step::Listening;
 use crate::store::Store;
@@ -62,12 +62,13 @@ impl Turn<'_> {
         if feed.more { self.ask_for_feed() } else { Ok(()) }
     }
 
-    /// Keeps what is new. Both sources are in order and without gaps, so what is not above the cursor is known.
+    /// Keeps what is new. Both sources are in order and without gaps, so what is not above the cursor is known. What has
+    /// a place that cannot be is passed over: kept, it could not be found again, and would end every later step.
     fn keep_deliveries(&mut self, deliveries: Vec<Delivery>, up_to: u64) -> Result<(), Error> {
         let cursor = position(&self.store, b"cursor")?;
         let mut last = cursor;
         for delivery in deliveries {
-            if delivery.position <= last {
+            if delivery.position <= last || !is_place(delivery.position) {
                 continue;
             }
             last = delivery.position;
@@ -77,7 +78,7 @@ impl Turn<'_> {
             let mut insert = self.store.db().prepare_cached("INSERT OR IGNORE INTO deliveries VALUES (?1, ?2)")?;
             insert.execute(params![column(last), sealed])?;
         }
-        let cursor = last.max(up_to);
+        let cursor = if is_place(up_to) { last.max(up_to) } else { last };
         self.store.put_bytes(FEED_SPACE, b"cursor", &cursor.to_be_bytes())
     }
 

@@ -181,7 +181,8 @@ impl Turn<'_> {
         self.keep_conversation(&conversation)
     }
 
-    fn members_of(&self, conversation: &Conversation) -> Result<Vec<chain::id::AccountId>, Error> {
+    /// The accounts in a group, as far as this device is in it.
+    pub(crate) fn members_of(&self, conversation: &Conversation) -> Result<Vec<chain::id::AccountId>, Error> {
         let device = self.device()?;
         let mls = Mls::new(self.store, &device);
         if !mls.has(&conversation.group)? {

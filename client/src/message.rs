@@ -193,6 +193,11 @@ impl Stored {
     }
 }
 
+/// True for a place that a column holds. No service counts further.
+pub(crate) fn is_place(place: u64) -> bool {
+    place < NOT_YET.unsigned_abs() - 1
+}
+
 /// Positions are far below 2^62.
 pub(crate) fn column(place: u64) -> i64 {
     i64::try_from(place).unwrap_or(NOT_YET - 1).min(NOT_YET - 1)

@@ -218,7 +218,10 @@ impl Turn<'_> {
 
     fn end_trouble(&mut self) -> Result<(), Error> {
         match self.trouble()? {
-            Some(trouble) if !trouble.is_lie => self.store.remove(RECORD, b"trouble"),
+            Some(trouble) if !trouble.is_lie => {
+                self.store.remove(RECORD, b"trouble")?;
+                self.send_checked()
+            }
             _ => Ok(()),
         }
     }

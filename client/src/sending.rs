@@ -121,8 +121,26 @@ impl Turn<'_> {
         match conversation.stage {
             Stage::Entering => self.go_on_entering(&conversation),
             Stage::Active => self.go_on_in(conversation),
-            Stage::Creating(_) | Stage::Removed | Stage::Halted(_) => Ok(()),
+            Stage::Removed | Stage::Halted(_) => self.give_up_in(&conversation),
+            Stage::Creating(_) => Ok(()),
         }
+    }
+
+    /// What waits in a conversation that has ended for this device is never sent, and whoever wrote it is told.
+    fn give_up_in(&mut self, conversation: &Conversation) -> Result<(), Error> {
+        let Some(failure) = conversation.stage.end() else { return Ok(()) };
+        for mut waiting in self.store.all_waiting(&conversation.group)? {
+            let intent = waiting.kept.intent.take();
+            self.store.give_up_message(&mut waiting)?;
+            if waiting.kept.is_shown {
+                let (row, message, group) = (waiting.row, waiting.message, waiting.group);
+                self.event(Event::Message { row, message, group, incoming: false });
+            }
+            if let Some(intent) = intent {
+                self.intent_failed(intent, failure.clone())?;
+            }
+        }
+        Ok(())
     }
 
     /// An active conversation: its members are brought up to date when somebody wants to write there, somebody is to come
@@ -280,10 +298,9 @@ impl Turn<'_> {
             REMOVED_LEAF => {
                 stored.kept.submission = None;
                 self.store.update_message(&stored)?;
-                let device = self.device()?;
-                let now = Mls::new(self.store, &device).composition(&stored.group)?;
-                for account in now.members.accounts.keys() {
-                    self.hint(account)?;
+                // the commit that takes this device out may have come first
+                for account in self.members_of(&conversation)? {
+                    self.hint(&account)?;
                 }
                 self.wake(self.now_ms.saturating_add(AGAIN_MS));
                 Ok(())
@@ -305,6 +322,15 @@ impl Turn<'_> {
     pub(crate) fn send_unchecked(&mut self, to: &str) -> Result<(), Error> {
         for mut conversation in self.conversations_meant(to)? {
             conversation.unchecked = true;
+            self.keep_conversation(&conversation)?;
+        }
+        Ok(())
+    }
+
+    /// The record can be checked again: what a person accepted was for the time until then (CHK-5).
+    pub(crate) fn send_checked(&mut self) -> Result<(), Error> {
+        for mut conversation in self.conversations()?.into_iter().filter(|it| it.unchecked) {
+            conversation.unchecked = false;
             self.keep_conversation(&conversation)?;
         }
         Ok(())

@@ -107,17 +107,9 @@ impl Turn<'_> {
 
     fn go_on_with_send(&mut self, mut intent: Intent, to: &str, text: String) -> Result<(), Error> {
         let group = match self.conversations_meant(to)?.as_slice() {
-            [conversation] => match &conversation.stage {
-                Stage::Removed => {
-                    let failure = refused("group.removed", "this account is not in that conversation any more");
-                    return self.intent_failed(intent.id, failure);
-                }
-                Stage::Halted(code) => {
-                    let message = "this conversation is stopped: the service let in what the record does not allow";
-                    let failure = Failure { code: code.clone(), blame: Blame::Lie, message: message.to_owned() };
-                    return self.intent_failed(intent.id, failure);
-                }
-                Stage::Creating(_) | Stage::Active | Stage::Entering => conversation.group,
+            [conversation] => match conversation.stage.end() {
+                Some(failure) => return self.intent_failed(intent.id, failure),
+                None => conversation.group,
             },
             [] => match self.find_people(std::slice::from_ref(&to.to_owned()))? {
                 Found::Later => return Ok(()),
@@ -162,7 +154,11 @@ impl Turn<'_> {
         group: Option<protocol::id::GroupId>,
     ) -> Result<(), Error> {
         if let Some(group) = group {
-            let ready = self.conversation(&group)?.is_some_and(|it| it.stage == Stage::Active && it.invited.is_empty());
+            let conversation = self.conversation(&group)?;
+            if let Some(failure) = conversation.as_ref().and_then(|it| it.stage.end()) {
+                return self.intent_failed(intent.id, failure);
+            }
+            let ready = conversation.is_some_and(|it| it.stage == Stage::Active && it.invited.is_empty());
             return if ready { self.intent_done(intent.id) } else { Ok(()) };
         }
         let people = match self.find_people(with)? {
@@ -191,6 +187,9 @@ impl Turn<'_> {
             return self.intent_failed(intent.id, failure);
         };
         let mut conversation = conversation.clone();
+        if let Some(failure) = conversation.stage.end() {
+            return self.intent_failed(intent.id, failure);
+        }
         let people = match self.find_people(with)? {
             Found::Everybody(people) => people,
             Found::Later => return Ok(()),

@@ -17,7 +17,7 @@ use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Reque
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
 use protocol::api::AccountAnswer;
-use protocol::api::delivery::{DeliveryKind, Feed, PUSH};
+use protocol::api::delivery::{Delivery, DeliveryKind, Feed, PUSH};
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
@@ -170,6 +170,11 @@ impl Town {
     /// Sets a device's clock wrong.
     pub fn set_skew_ms(&mut self, who: Who, skew_ms: i64) {
         self.devices[who.0].skew_ms = skew_ms;
+    }
+
+    /// The service hands a device something that nobody else was handed.
+    pub fn hand(&mut self, who: Who, delivery: Delivery) {
+        self.step(who, Input::Delivered(delivery));
     }
 
     /// Somebody wants something; the intent.

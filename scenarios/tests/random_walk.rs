@@ -1,4 +1,4 @@
-//! A seeded random walk of named people against a simple model of what each device has to show (I1 to I4, I9, I10).
+//! A seeded random walk of named people against a simple model of what each device has to show (I1 to I4).
 //!
 //! The seed is printed when something does not hold; `TREFOIL_WALK_SEED` and `TREFOIL_WALK_STEPS` repeat or lengthen a walk.
 
