@@ -1,8 +1,8 @@
-//! Messages that did not come (SND-3): every text names the one that its device wrote before it here, so whoever drops one on its
-//! way leaves a hole that can be seen (attack 39). The hole is shown where the message should stand, and its writer is
-//! asked for it; when it comes after all, late or again, it takes that place.
+//! Messages that did not come (SND-3): every text names the one that its device wrote before it here, so whoever drops
+//! one on its way leaves a hole that can be seen (attack 39). The hole is shown where the message should stand, and its
+//! writer is asked for it; when it comes after all, late or again, it takes that place.
 
-use chain::id::Digest;
+use chain::id::{DeviceId, Digest};
 use protocol::api::delivery::Delivery;
 use protocol::content::Content;
 use protocol::id::{GroupId, MessageId};
@@ -27,11 +27,16 @@ impl Stored {
 }
 
 impl Turn<'_> {
-    /// The place that was kept for a message, which is then free for it.
-    pub(crate) fn take_missing_place(&mut self, group: &GroupId, message: &MessageId) -> Result<Option<u64>, Error> {
-        let Some(missing) = self.store.message_by_id(group, message)?.filter(Stored::is_missing) else {
-            return Ok(None);
-        };
+    /// The place that was kept for a message of a device, which is then free for it. The same content from another device
+    /// is not that message: it would take it from its writer.
+    pub(crate) fn take_missing_place(
+        &mut self,
+        group: &GroupId,
+        message: &MessageId,
+        device: &DeviceId,
+    ) -> Result<Option<u64>, Error> {
+        let missing = self.store.message_by_id(group, message)?.filter(Stored::is_missing);
+        let Some(missing) = missing.filter(|it| it.kept.device() == *device) else { return Ok(None) };
         self.store.remove_message(missing.row)?;
         Ok(missing.place)
     }
@@ -70,19 +75,7 @@ impl Turn<'_> {
         message: &Digest,
         delivery: &Delivery,
     ) -> Result<(), Error> {
-        let kept = Kept {
-            from: from.account.0,
-            device: from.device.0,
-            content: Vec::new(),
-            text: MISSING.to_owned(),
-            sent_at_ms: delivery.at_s.saturating_mul(1_000),
-            state: MessageState::Unreadable,
-            from_history: false,
-            encrypted_to: Vec::new(),
-            submission: None,
-            intent: None,
-            is_shown: true,
-        };
+        let kept = Kept::unreadable(Some(from), MISSING, delivery.at_s.saturating_mul(1_000));
         // before the one that names it, also when it comes after it
         let place = delivery.position.saturating_sub(1);
         if let Some(row) = self.store.add_message(group, message, Some(place), &kept)? {

@@ -1,35 +1,26 @@
-//! What others have seen of the public record, and roots of the log that somebody names (CHK-7, GRP-2, CNF-3).
+//! What others have seen of the public record (CHK-7).
 //!
-//! Nobody's word stops anything here: only a checkpoint under the log's own signature is kept to be compared, and a claim
-//! that proves wrong is wrong by itself. Otherwise whoever is in a group could write a made-up root and so keep its
-//! members from sending, or from believing the right one.
+//! Nobody's word stops anything here: only a checkpoint under the log's own signature is kept to be compared. Otherwise
+//! whoever is in a group could write a made-up root and so keep its members from sending.
 
 use chain::evidence::Evidence;
-use chain::id::{AccountId, Digest};
+use chain::id::Digest;
 use chain::log::checkpoint::LogSignedCheckpoint;
-use chain::log::merkle;
 use chain::log::note::SignedNote;
-use chain::sigchain::entry::SeenCheckpoint;
 use chain::view::{View, ViewError};
-use protocol::api::{CONSISTENCY, ConsistencyAnswer};
 use protocol::gossip::Gossip;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::record::TROUBLE_MS;
+use crate::roots::MAX_PROOFS;
 use crate::step::Event;
-use crate::turn::{Purpose, Turn, get};
+use crate::turn::Turn;
 
-/// Roots of the log at earlier sizes, proven.
-const ROOT: &str = "root";
-/// Roots that somebody names, by size and root, with how many proofs did not lead to them.
-const CLAIM: &str = "claimed root";
 /// Checkpoints of the log that others have seen and this device has not compared yet; by their root.
 const GOSSIP: &str = "gossip";
 /// Most of them that wait at a time; a log that is asked about more has told many people different things.
 const MAX_GOSSIP: usize = 64;
-/// After so many proofs that lead nowhere, a claim is wrong, or the log cannot join what it signed.
-const MAX_PROOFS: u8 = 3;
 /// How often the record is looked at for a size that somebody else has seen, milliseconds.
 const LOOK_MS: u64 = 60_000;
 
@@ -41,88 +32,7 @@ struct Heard {
     failed: u8,
 }
 
-fn claim_key(size: u64, root: &Digest) -> Vec<u8> {
-    [size.to_be_bytes().as_slice(), &root.0].concat()
-}
-
 impl Turn<'_> {
-    /// The root that the log is proven to have at the size of a checkpoint that somebody names (GRP-2); asks for the proof
-    /// if there is none yet. `account`: whose record is looked at to move on to a larger size. A claim that no proof leads
-    /// to is answered with a root that no log has.
-    pub(crate) fn root_at(&mut self, log: &SeenCheckpoint, account: &AccountId) -> Result<Option<Digest>, Error> {
-        if let Some(root) = self.proven_root(log.size)? {
-            return Ok(Some(root));
-        }
-        let Some(newest) = self.view()?.map(View::size) else { return Ok(None) };
-        if log.size > newest {
-            // the view moves on with any look at an account
-            self.refresh(account)?;
-            return Ok(None);
-        }
-        let key = claim_key(log.size, &log.root);
-        let failed: Option<u8> = self.store.get(CLAIM, &key)?;
-        if failed.is_some_and(|failed| failed >= MAX_PROOFS) {
-            return Ok(Some(Digest::ZERO));
-        }
-        if failed.is_none() {
-            self.store.put(CLAIM, &key, &0_u8)?;
-        }
-        self.ask_for_root(log.size, newest);
-        Ok(None)
-    }
-
-    fn proven_root(&mut self, size: u64) -> Result<Option<Digest>, Error> {
-        if size == 0 {
-            return Ok(Some(merkle::empty_root()));
-        }
-        if let Some(root) = self.view()?.and_then(|view| view.seen_root(size)) {
-            return Ok(Some(root));
-        }
-        Ok(self.store.bytes(ROOT, &size.to_be_bytes())?.and_then(|bytes| bytes.try_into().ok()).map(Digest))
-    }
-
-    fn ask_for_root(&mut self, size: u64, newest: u64) {
-        self.ask(Purpose::Root(size), get(format!("{CONSISTENCY}?from={size}&to={newest}")));
-    }
-
-    /// Takes in the proof that leads from an earlier size to the view's root, and holds it against whatever was said of
-    /// that size.
-    pub(crate) fn take_root(&mut self, size: u64, body: &[u8]) -> Result<(), Error> {
-        let Ok(answer) = serde_json::from_slice::<ConsistencyAnswer>(body) else {
-            self.pause_for(TROUBLE_MS);
-            return Ok(());
-        };
-        let Some(view) = self.memory.view.clone() else { return Ok(()) };
-        if answer.from != size || answer.to != view.size() {
-            // the view has moved meanwhile: whoever needs it asks again
-            return Ok(());
-        }
-        self.judge_claims(size, &answer.proof.0, &view)?;
-        self.judge_gossip(size, &answer.proof.0, &view)
-    }
-
-    fn judge_claims(&mut self, size: u64, proof: &[Digest], view: &View) -> Result<(), Error> {
-        for key in self.store.keys(CLAIM)? {
-            let Some((at, root)) = key.split_first_chunk::<8>() else { continue };
-            let (true, Ok(root)) = (*at == size.to_be_bytes(), <[u8; 32]>::try_from(root)) else { continue };
-            let Some(failed) = self.store.get::<u8>(CLAIM, &key)?.filter(|failed| *failed < MAX_PROOFS) else {
-                continue;
-            };
-            // what leads to the view's root begins at the one root that this log had, whatever was claimed
-            match merkle::consistency_roots(size, view.size(), proof, &Digest(root)) {
-                Ok((proven, newest)) if newest == view.root() => {
-                    self.store.put_bytes(ROOT, &size.to_be_bytes(), &proven.0)?;
-                    self.store.remove(CLAIM, &key)?;
-                }
-                _ => {
-                    self.store.put(CLAIM, &key, &failed.saturating_add(1))?;
-                    self.pause_for(TROUBLE_MS);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// CHK-7: keeps another view of the record, to be compared with the own one.
     pub(crate) fn keep_gossip(&mut self, aad: &[u8]) -> Result<(), Error> {
         let Ok(Gossip { log, note }) = Gossip::decode(aad) else { return Ok(()) };
@@ -162,7 +72,7 @@ impl Turn<'_> {
     }
 
     /// Two checkpoints under the log's signature that no proof joins are a fork.
-    fn judge_gossip(&mut self, size: u64, proof: &[Digest], view: &View) -> Result<(), Error> {
+    pub(crate) fn judge_gossip(&mut self, size: u64, proof: &[Digest], view: &View) -> Result<(), Error> {
         for key in self.store.keys(GOSSIP)? {
             let Some(mut heard) = self.store.get::<Heard>(GOSSIP, &key)? else { continue };
             let Some(other) = signed(&heard.note, view).filter(|other| other.checkpoint().size == size) else {

@@ -192,7 +192,7 @@ impl Turn<'_> {
             is_shown: true,
         };
         let id = message_id(&message.content);
-        self.take_missing_place(&message.group, &id)?;
+        self.take_missing_place(&message.group, &id, &message.device)?;
         self.store.add_message(&message.group, &id, Some(message.place), &kept)?;
         Ok(())
     }

@@ -27,6 +27,7 @@ mod record;
 mod relaying;
 mod repair;
 mod requests;
+mod roots;
 mod seal;
 mod sending;
 mod sign_up;

@@ -2,6 +2,7 @@
 
 use chain::id::{AccountId, DeviceId, Digest};
 use protocol::id::{GroupId, MessageId};
+use protocol::members::Leaf;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,23 @@ pub(crate) struct Stored {
 }
 
 impl Kept {
+    /// What stands for a message that cannot be shown; the code says why. `from`: its writer, if that is known.
+    pub(crate) fn unreadable(from: Option<&Leaf>, code: &str, sent_at_ms: u64) -> Self {
+        Self {
+            from: from.map_or([0; 32], |leaf| leaf.account.0),
+            device: from.map_or([0; 16], |leaf| leaf.device.0),
+            content: Vec::new(),
+            text: code.to_owned(),
+            sent_at_ms,
+            state: MessageState::Unreadable,
+            from_history: false,
+            encrypted_to: Vec::new(),
+            submission: None,
+            intent: None,
+            is_shown: true,
+        }
+    }
+
     pub(crate) fn from(&self) -> AccountId {
         AccountId(self.from)
     }

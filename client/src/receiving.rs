@@ -100,7 +100,7 @@ impl Turn<'_> {
         if is_shown {
             self.note_gap(group, from, &content, delivery)?;
         }
-        let place = self.take_missing_place(group, &message)?.unwrap_or(delivery.position);
+        let place = self.take_missing_place(group, &message, &from.device)?.unwrap_or(delivery.position);
         if let Some(row) = self.store.add_message(group, &message, Some(place), &kept)? {
             self.event(Event::Message { row, message, group: *group, incoming: true });
         }
@@ -112,19 +112,7 @@ impl Turn<'_> {
         if code == "mls.already_read" || code == "mls.own_message" {
             return Ok(());
         }
-        let kept = Kept {
-            from: [0; 32],
-            device: [0; 16],
-            content: Vec::new(),
-            text: code.to_owned(),
-            sent_at_ms: delivery.at_s.saturating_mul(1_000),
-            state: MessageState::Unreadable,
-            from_history: false,
-            encrypted_to: Vec::new(),
-            submission: None,
-            intent: None,
-            is_shown: true,
-        };
+        let kept = Kept::unreadable(None, code, delivery.at_s.saturating_mul(1_000));
         let message = Digest::sha256(bytes);
         if code != "message.content" {
             self.ask_again(group, &message, delivery.position)?;

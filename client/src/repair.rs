@@ -2,10 +2,9 @@
 //! sent, and sends the content once more, in keys that this device has. Nobody has to press anything.
 //!
 //! Both are messages of the group like any other, which nobody is shown: a request holds the hash of the MLSMessage as it
-//! came (32 bytes) and its position (u64), in case it came damaged, or the id of a message that never came; an answer holds
-//! that hash and the content. Each is
-//! asked for and answered once, and only while nobody is in the group whom the message was not for: nobody who comes
-//! later is handed old messages by asking for them.
+//! came (32 bytes) and its position (u64), in case it came damaged, or the id of a message that never came; an answer
+//! holds that hash and the content. Each is asked for and answered once, and only while nobody is in the group whom the
+//! message was not for: nobody who comes later is handed old messages by asking for them.
 
 use chain::id::Digest;
 use protocol::content::{Content, Part, message_id};

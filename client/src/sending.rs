@@ -72,11 +72,12 @@ impl Turn<'_> {
         let is_shown = matches!(part, Part::Text(_));
         let text = if let Part::Text(text) = &part { text.clone() } else { String::new() };
         // only texts are in the chain: who reads along must not miss what nobody is shown
-        let previous = if is_shown { self.conversation(group)?.and_then(|it| it.written).map(Digest) } else { None };
+        let conversation = if is_shown { self.conversation(group)? } else { None };
+        let previous = conversation.as_ref().and_then(|it| it.written).map(Digest);
         let content = Content { salt: random()?, replaces: None, in_reply_to: None, previous, part };
         let bytes = content.encode();
         let message = message_id(&bytes);
-        if is_shown && let Some(mut conversation) = self.conversation(group)? {
+        if let Some(mut conversation) = conversation {
             conversation.written = Some(message.0);
             self.keep_conversation(&conversation)?;
         }

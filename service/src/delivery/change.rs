@@ -114,9 +114,15 @@ impl Change<'_> {
 
     /// Remembers an answer for the same submission again.
     pub(super) fn answer(&self, name: &Digest, owner: &Owner, answer: &Submitted) -> Result<(), rusqlite::Error> {
-        let mut insert = self.rows.db.prepare_cached("INSERT OR REPLACE INTO submitted VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        let mut insert = self.rows.db.prepare_cached("INSERT INTO submitted VALUES (?1, ?2, ?3, ?4, ?5)")?;
         let (position, epoch) = (column(answer.position), column(answer.epoch));
         insert.execute(params![name.as_bytes(), owner, position, epoch, column(self.now_s)]).map(|_| ())
+    }
+
+    /// Forgets an answer, before another one takes its place.
+    pub(super) fn forget_answer(&self, name: &Digest) -> Result<(), rusqlite::Error> {
+        let mut delete = self.rows.db.prepare_cached("DELETE FROM submitted WHERE name = ?1")?;
+        delete.execute([name.as_bytes()]).map(|_| ())
     }
 
     /// Moves a group to a position.

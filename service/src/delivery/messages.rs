@@ -1,7 +1,7 @@
 //! Application messages, and what devices of one account relay to each other.
 //!
-//! SND-2: no message goes to a group that still has a leaf which the record has removed, and none of an epoch in which a
-//! leaf was that has gone since. A device can be lost that way, never silently kept.
+//! SND-2: no message goes to a group that still has a leaf which the record has removed, and none of an epoch before the
+//! leaves last changed: it could be read by a device that has gone since, and by none that has come.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -168,6 +168,7 @@ impl Shared {
                 bytes: body.0,
             })?;
             let answer = Submitted { position, epoch: 0 };
+            change.forget_answer(&name)?;
             change.answer(&name, &owner, &answer)?;
             Ok(answer)
         })
