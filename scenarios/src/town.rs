@@ -44,6 +44,8 @@ pub struct Town {
     pub asked: Vec<(Who, String)>,
     /// Whose next message is damaged on its way.
     pub spoiled: Option<Who>,
+    /// Who is told nothing by itself, and can ask.
+    pub deaf: Option<Who>,
     /// Whose next message is lost on its way.
     pub robbed: Option<Who>,
 }
@@ -101,6 +103,7 @@ impl Town {
             weather: Weather::Fine,
             asked: Vec::new(),
             spoiled: None,
+            deaf: None,
             robbed: None,
         };
         // block 0 is sealed by another thread
@@ -368,7 +371,7 @@ impl Town {
 
     /// What the push connection would bring.
     fn fetch_feed(&mut self, who: Who) -> bool {
-        if !self.devices[who.0].online || self.weather != Weather::Fine {
+        if !self.devices[who.0].online || self.weather != Weather::Fine || self.deaf == Some(who) {
             return false;
         }
         let device = &self.devices[who.0];

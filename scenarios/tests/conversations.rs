@@ -215,3 +215,21 @@ fn a_conversation_of_three_lets_people_in_and_out() {
     town.send(alice, "Friends", "welcome back");
     assert_eq!(town.texts(carol, None), ["all of you", "welcome back"]);
 }
+
+/// SND-2: whoever writes without having heard of a new device is told by the service, and writes to it too.
+#[test]
+fn a_sender_who_has_not_heard_of_a_new_device_writes_to_it_all_the_same() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    town.send(alice, "bob", "one");
+    town.deaf = Some(alice);
+    let phone = town.add_device("bob", bob, false);
+    town.send(alice, "bob", "two");
+    assert_eq!(town.texts(phone, None), ["two"]);
+    assert_eq!(newest(&town, alice).encrypted_to.len(), 2);
+    assert!(
+        town.read(phone, |store| client::query::messages(store, None, 10))
+            .iter()
+            .all(|row| row.state == MessageState::Received)
+    );
+}

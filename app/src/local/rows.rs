@@ -243,7 +243,8 @@ impl From<ConversationRow> for Conversation {
 pub(crate) struct Message {
     pub(crate) message: String,
     pub(crate) conversation: String,
-    /// The handle of who wrote it, or the account's id where no handle is known.
+    /// The handle of who wrote it, or the account's id where no handle is known; `somebody` for what could not be read,
+    /// and then account and device are zeros.
     pub(crate) from: String,
     pub(crate) account: String,
     pub(crate) device: String,
@@ -259,7 +260,7 @@ impl From<MessageRow> for Message {
         Self {
             message: row.message.to_string(),
             conversation: row.group.to_string(),
-            from: row.from_handle.unwrap_or_else(|| account.clone()),
+            from: row.from_handle.unwrap_or_else(|| name_of(&row.from)),
             account,
             device: row.device.to_string(),
             text: row.text,
@@ -268,6 +269,11 @@ impl From<MessageRow> for Message {
             state: row.state,
         }
     }
+}
+
+/// What an account without a known handle is called.
+fn name_of(account: &chain::id::AccountId) -> String {
+    if account.0 == [0; 32] { "somebody".to_owned() } else { account.to_string() }
 }
 
 /// What became of a text that was to be sent.

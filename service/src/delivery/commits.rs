@@ -225,9 +225,9 @@ impl Change<'_> {
             self.open_leaf(group, owner, position)?;
         }
         let db = &self.rows.db;
-        // a device that is gone must not be written to any more, by nobody who has not seen that it is
-        let someone_left = !moves.leave.is_empty() || !moves.gone.is_empty();
-        let floor = someone_left.then(|| column(epoch));
+        // SND-2: nobody who has not seen it writes to a device that is gone any more, or past one that has come
+        let has_moved = !moves.leave.is_empty() || !moves.gone.is_empty() || !moves.enter.is_empty();
+        let floor = has_moved.then(|| column(epoch));
         db.prepare_cached(
             "UPDATE groups SET epoch = ?2, floor_epoch = IFNULL(?3, floor_epoch), position = ?4 WHERE group_id = ?1",
         )?

@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS leaves (
     PRIMARY KEY (group_id, owner, from_position)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS leaves_of_device ON leaves (owner);
--- messages of an epoch below floor_epoch are refused: a leaf has gone since
+-- messages of an epoch below floor_epoch are refused: a leaf has come or gone since
 CREATE TABLE IF NOT EXISTS groups (
     group_id BLOB PRIMARY KEY,
     epoch INTEGER NOT NULL,
