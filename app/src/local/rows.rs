@@ -325,6 +325,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nobody_is_called_by_zeros() {
+        assert_eq!(name_of(&chain::id::AccountId([0; 32])), "somebody");
+        assert_eq!(name_of(&chain::id::AccountId([7; 32])).len(), 64);
+    }
+
+    #[test]
     fn the_events_of_a_log_in_have_the_names_that_scripts_wait_for() {
         let json = |event: LogInEvent| serde_json::to_value(event).unwrap();
         assert_eq!(

@@ -215,12 +215,22 @@ impl Store {
         Ok(leaves)
     }
 
-    /// Keeps a cosigned checkpoint for resets to come, and forgets those that no reset can need any more.
+    /// Keeps a cosigned checkpoint for resets to come, and forgets those that no reset can need any more. The newest is
+    /// always kept, because nothing may follow it for days; of any three, the first and the last are [`KEEP_EVERY_S`] apart.
     pub(crate) fn keep_cosigned(&self, size: u64, time_s: u64, note: &str) -> Result<(), rusqlite::Error> {
         let oldest = time_s.saturating_sub(COSIGNED_KEPT_S);
         self.db.prepare_cached("DELETE FROM cosigned WHERE time_s < ?1")?.execute([column(oldest)])?;
         let mut insert = self.db.prepare_cached("INSERT OR REPLACE INTO cosigned VALUES (?1, ?2, ?3)")?;
-        insert.execute(params![column(size), column(time_s), note]).map(|_| ())
+        insert.execute(params![column(size), column(time_s), note])?;
+        let nth = |n: u8| format!("ORDER BY size DESC LIMIT 1 OFFSET {n}");
+        // the one before it, if the new one follows the one before that so closely that it covers the same in time
+        let thin = format!(
+            "DELETE FROM cosigned WHERE size = (SELECT size FROM cosigned {}) \
+             AND ?1 < (SELECT time_s FROM cosigned {}) + ?2",
+            nth(1),
+            nth(2)
+        );
+        self.db.prepare_cached(&thin)?.execute([column(time_s), column(KEEP_EVERY_S)]).map(|_| ())
     }
 
     /// The oldest kept cosigned checkpoint that covers a block.
@@ -232,6 +242,9 @@ impl Store {
 
 /// How long one writer waits for the other.
 const WAIT_FOR_WRITER: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// One cosigned checkpoint in this time is kept for resets to come.
+const KEEP_EVERY_S: u64 = 60;
 
 /// A reset notice lapses after 30 days (RST-7); a day more for slow clocks.
 const COSIGNED_KEPT_S: u64 = 31 * protocol::limits::DAY_S;

@@ -28,8 +28,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const ROUND: Duration = Duration::from_secs(10);
 /// First and longest wait after a failure.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
-/// One cosigned checkpoint in this time is kept for resets to come.
-const KEEP_EVERY_S: u64 = 60;
 
 /// A witness and where it is.
 #[derive(Debug, Clone)]
@@ -54,8 +52,8 @@ struct Round {
 pub(crate) struct Gathering {
     round: Mutex<Option<Round>>,
     changed: Condvar,
-    /// Held while a checkpoint is put on disk; the time of the last one that was kept for resets.
-    publishing: Mutex<Option<u64>>,
+    /// Held while a checkpoint is put on disk; the size of the last one that was kept for resets.
+    publishing: Mutex<u64>,
 }
 
 impl Gathering {
@@ -118,7 +116,7 @@ impl Gathering {
 
     /// Puts the round's checkpoint on disk, shows it, and begins the next round.
     fn publish(&self, shared: &Shared, record: &Record, size: u64) -> Result<(), Stopped> {
-        let mut kept_at = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let note = {
             let round = self.round();
             let Some(round) = round.as_ref().filter(|round| round.size == size && round.quorum) else { return Ok(()) };
@@ -130,10 +128,9 @@ impl Gathering {
             .map_err(|_| Stopped::Fault { what: "checking the cosigned checkpoint" })?;
         let note = note.to_string();
         write_durably(&shared.folder.checkpoint(), note.as_bytes())?;
-        let now_s = shared.now_s();
-        if kept_at.is_none_or(|kept_at| kept_at.saturating_add(KEEP_EVERY_S) <= now_s) {
-            Store::open_beside(&shared.folder.store())?.keep_cosigned(size, now_s, &note)?;
-            *kept_at = Some(now_s);
+        if *kept < size {
+            Store::open_beside(&shared.folder.store())?.keep_cosigned(size, shared.now_s(), &note)?;
+            *kept = size;
         }
         record.publish(size, note);
         self.begin(&mut self.round(), record);
