@@ -65,8 +65,12 @@ pub(crate) enum What {
     Refuse { device: String },
     /// Takes a device out of the account.
     Remove { device: String },
-    /// Remembers somebody.
-    AddContact { handle: String },
+    /// Remembers somebody; with an account, only if the handle is that account's.
+    AddContact {
+        handle: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
+    },
     /// Events [`rows::Contact`].
     Contacts,
     /// Events [`rows::Conversation`].
