@@ -1,7 +1,7 @@
 //! `trefoil audit`: replays every block of a log.
 
 use std::io::{IsTerminal as _, stderr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::say;
 use crate::failure::{Failure, Kind};
 use crate::keeping::write_beside;
 use crate::remote::{Remote, read_policy};
+use crate::tls::Trusted;
 
 /// How long to wait between two looks.
 const FOLLOW_EVERY: Duration = Duration::from_secs(5);
@@ -43,10 +44,17 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
 }
 
-/// Audits once, or for ever.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let source = Source::parse(&arguments.source).map_err(|error| Failure::misuse(error.code(), error))?;
-    let policy = policy(arguments)?;
+/// Audits once, or for ever; `ca_file` has the certificates to trust instead of the usual ones.
+pub(crate) fn run(arguments: &Arguments, ca_file: Option<&Path>) -> Result<(), Failure> {
+    let trusted = ca_file.map(Trusted::read).transpose()?;
+    let is_web = ["http://", "https://"].iter().any(|scheme| arguments.source.starts_with(scheme));
+    let remote = is_web.then(|| Remote::new(&arguments.source, trusted.as_ref()));
+    let remote = remote.transpose()?;
+    let policy = policy(arguments, remote.as_ref())?;
+    let source = match remote {
+        Some(remote) => remote.into_source(),
+        None => Source::parse(&arguments.source).map_err(|error| Failure::misuse(error.code(), error))?,
+    };
     if policy.smallest_quorum() == 0 && !arguments.json {
         say("This log has no independent witness: nothing but its own word says that it has one face only.");
     }
@@ -77,11 +85,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn policy(arguments: &Arguments) -> Result<Policy, Failure> {
-    match &arguments.policy {
-        Some(path) => read_policy(path),
-        None if arguments.source.starts_with("http") => Remote::new(&arguments.source)?.policy(),
-        None => Err(Failure::misuse("policy.missing", "a folder does not say whose it is: give --policy FILE")),
+fn policy(arguments: &Arguments, remote: Option<&Remote>) -> Result<Policy, Failure> {
+    match (&arguments.policy, remote) {
+        (Some(path), _) => read_policy(path),
+        (None, Some(remote)) => remote.policy(),
+        (None, None) => Err(Failure::misuse("policy.missing", "a folder does not say whose it is: give --policy FILE")),
     }
 }
 
