@@ -7,6 +7,7 @@ use protocol::bytes::Base64Url;
 use protocol::content::{Content, Part, message_id, pad};
 use protocol::gossip::Gossip;
 use protocol::id::{GroupId, MessageId};
+use protocol::limits::MAX_TEXT;
 use protocol::members::Composition;
 use protocol::refusal::{Kind, Problem};
 
@@ -24,8 +25,6 @@ use crate::turn::{Purpose, Turn, post_bytes};
 /// Content type of the names of a conversation's members, which whoever lets somebody in, or writes first, tells once:
 /// account (32 bytes) and handle (behind its length, u8), one after the other. Nobody is believed: the record knows.
 pub(crate) const NAMES: &str = "application/vnd.trefoil.names";
-/// Most bytes of a text.
-pub(crate) const MAX_TEXT: usize = 60_000;
 /// The bytes of names.
 pub(crate) fn encode_names(names: &[(AccountId, String)]) -> Vec<u8> {
     let mut w = Writer::new();
@@ -56,7 +55,8 @@ impl Turn<'_> {
             return self.intent_failed(intent, fault("message.empty", "there is nothing to send"));
         }
         if text.len() > MAX_TEXT {
-            return self.intent_failed(intent, fault("message.too_long", "a message has at most 60,000 bytes"));
+            return self
+                .intent_failed(intent, fault("message.too_large", &format!("a text has up to {MAX_TEXT} bytes")));
         }
         Ok(())
     }

@@ -25,9 +25,8 @@ use minicbor::{Decoder, Encoder, decode, encode};
 use thiserror::Error;
 
 use crate::id::MessageId;
+use crate::limits::MAX_TEXT;
 
-/// Most bytes of a text.
-pub const MAX_TEXT: usize = 65_536;
 /// Most bytes of a content: what the largest bucket of [`pad`] takes.
 pub const MAX_CONTENT: usize = MAX_TEXT + AROUND - LENGTH_BYTES;
 /// Most levels of arrays, maps and tags (attack 55).
