@@ -41,12 +41,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn go_on_with_contact(
-        &mut self,
-        intent: &Intent,
-        handle: &str,
-        expected: Option<AccountId>,
-    ) -> Result<(), Error> {
+    fn go_on_with_contact(&mut self, intent: &Intent, handle: &str, expected: Option<AccountId>) -> Result<(), Error> {
         let found = match handle_meant(handle) {
             Ok(handle) => self.find(&handle, expected)?,
             Err(failure) => Err(failure),
