@@ -94,7 +94,7 @@ fn run(arguments: Arguments) -> (bool, Result<(), Failure>) {
         Verb::Try(arguments) => (false, try_out::run(&arguments)),
         Verb::Serve(arguments) => (arguments.json, serve::run(arguments)),
         Verb::Witness(arguments) => (arguments.is_json(), witness::run(arguments)),
-        Verb::Audit(arguments) => (arguments.json, audit::run(&arguments)),
+        Verb::Audit(arguments) => (arguments.json, audit::run(&arguments, flags.ca_file.as_deref())),
         verb => (flags.json, Settings::new(&flags).and_then(|settings| run_for_person(&verb, &settings))),
     }
 }

@@ -27,6 +27,7 @@ use witness::source::{Source, SourceError};
 use crate::commands::now_s;
 use crate::failure::{Failure, Kind};
 use crate::keeping::Kept;
+use crate::tls::Trusted;
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,14 +49,19 @@ pub(crate) struct Seen {
 }
 
 impl Remote {
-    /// Takes an `http://` or `https://` address.
-    pub(crate) fn new(address: &str) -> Result<Self, Failure> {
+    /// Takes an `http://` or `https://` address, and certificates to trust instead of the usual ones.
+    pub(crate) fn new(address: &str, trusted: Option<&Trusted>) -> Result<Self, Failure> {
         if !address.starts_with("http://") && !address.starts_with("https://") {
             return Err(Failure::misuse("source.address", format_args!("{address} is no http address")));
         }
-        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
-        let source = Source::parse(address).map_err(unreachable)?;
-        Ok(Self { agent: config.build().new_agent(), base: address.trim_end_matches('/').to_owned(), source })
+        let (agent, base) = (agent(trusted), address.trim_end_matches('/').to_owned());
+        let source = Source::Web { agent: agent.clone(), base: base.clone() };
+        Ok(Self { agent, base, source })
+    }
+
+    /// Its static files.
+    pub(crate) fn into_source(self) -> Source {
+        self.source
     }
 
     /// The policy in block 0: what the service itself says, for a first look without a policy of one's own.
@@ -221,6 +227,15 @@ impl Place {
     pub(crate) fn holder(&self) -> Option<AccountId> {
         self.head.filter(|head| head.state == HandleState::Bound).map(|head| head.account)
     }
+}
+
+fn agent(trusted: Option<&Trusted>) -> Agent {
+    let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
+    let config = match trusted {
+        Some(trusted) => config.tls_config(trusted.for_requests()),
+        None => config,
+    };
+    config.build().new_agent()
 }
 
 /// Reads a witness policy file.

@@ -2,43 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
+mod home;
+
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use serde_json::Value;
-
-/// A home of one's own; whatever agent was started in it ends with it.
-struct Home(tempfile::TempDir);
+use home::{Home, code_of, first_line};
 
 impl Home {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Runs `trefoil` as somebody whose umask hides nothing.
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new("sh");
-        command.args(["-c", "umask 000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_trefoil")]).args(arguments);
-        command.env("TREFOIL_HOME", self.path());
-        for name in ["TREFOIL_PROFILE", "TREFOIL_SERVICE", "TREFOIL_PASSWORD_FD", "TREFOIL_PASSPHRASE_FD"] {
-            command.env_remove(name);
-        }
-        command.output().unwrap()
-    }
-
     fn mode(&self, path: &str) -> u32 {
         std::fs::metadata(self.path().join(path)).unwrap().mode() & 0o777
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        let path = self.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
     }
 
     /// Signs up at a service that nobody runs: makes key and store, and gets no further.
@@ -47,23 +20,6 @@ impl Home {
         let line = ["signup", "bob", "--json", "--service", "http://127.0.0.1:1", "--password-file", &password];
         self.run(&[&line, more].concat())
     }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        self.run(&["agent", "--stop"]);
-    }
-}
-
-fn first_line(bytes: &[u8]) -> Value {
-    let text = String::from_utf8_lossy(bytes);
-    let line = text.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no JSON: {text}"));
-    serde_json::from_str(line).unwrap()
-}
-
-fn code_of(output: &Output) -> (Option<i32>, String) {
-    let error = first_line(&output.stderr);
-    (output.status.code(), error["error"]["code"].as_str().unwrap().to_owned())
 }
 
 #[test]
@@ -93,6 +49,27 @@ fn a_profile_has_one_agent_and_it_ends_when_asked() {
     assert!(!home.path().join("run/default.sock").exists());
     assert!(home.run(&["agent", "--stop"]).status.success(), "stopping what does not run is no failure");
     assert!(home.run(&["status"]).status.success(), "the next command starts it again");
+}
+
+/// Whoever builds the program anew and keeps its version has a new agent too.
+#[test]
+fn an_agent_of_another_build_is_started_anew_and_one_of_the_same_is_not() {
+    let home = Home::new();
+    let program = home.path().join("trefoil");
+    std::fs::copy(env!("CARGO_BIN_EXE_trefoil"), &program).unwrap();
+    let status = || {
+        let output = home.command_of(&program, &["status"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let log = std::fs::read_to_string(home.path().join("state/default.log")).unwrap();
+        log.matches("agent.started").count()
+    };
+    assert_eq!([status(), status()], [1, 1]);
+    // a build replaces the file and does not write into it
+    let rebuilt = home.path().join("rebuilt");
+    std::fs::copy(&program, &rebuilt).unwrap();
+    std::fs::rename(&rebuilt, &program).unwrap();
+    assert_eq!([status(), status()], [2, 2]);
+    assert!(home.command_of(&program, &["agent", "--stop"]).status().unwrap().success());
 }
 
 /// Story "database cannot be opened": nothing is deleted, and the right passphrase still opens it.

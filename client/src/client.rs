@@ -170,7 +170,9 @@ impl Turn<'_> {
             Command::Refuse { device } => self.refuse(&device),
             Command::Remove { device } => self.remove_device(&device),
             Command::NoticesRead { up_to } => self.notices_read(up_to),
-            Command::AddContact { handle } => self.want(Want::Contact { handle }),
+            Command::AddContact { handle, account } => {
+                self.want(Want::Contact { handle, account: account.map(|account| account.0) })
+            }
             Command::Send { to, text } => self.want_to_send(to, text),
             Command::NewChat { title, with } => self.want(Want::NewChat { title, with, group: None }),
             Command::AddMembers { chat, with } => self.want(Want::AddMembers { chat, with }),

@@ -2,7 +2,7 @@
 //! one on its way leaves a hole that can be seen (attack 39). The hole is shown where the message should stand, and its
 //! writer is asked for it; when it comes after all, late or again, it takes that place.
 
-use chain::id::{DeviceId, Digest};
+use chain::id::Digest;
 use protocol::api::delivery::Delivery;
 use protocol::content::Content;
 use protocol::id::{GroupId, MessageId};
@@ -27,16 +27,10 @@ impl Stored {
 }
 
 impl Turn<'_> {
-    /// The place that was kept for a message of a device, which is then free for it. The same content from another device
-    /// is not that message: it would take it from its writer.
-    pub(crate) fn take_missing_place(
-        &mut self,
-        group: &GroupId,
-        message: &MessageId,
-        device: &DeviceId,
-    ) -> Result<Option<u64>, Error> {
+    /// The place that was kept for a message, which is then free for it.
+    pub(crate) fn take_missing_place(&mut self, group: &GroupId, message: &MessageId) -> Result<Option<u64>, Error> {
         let missing = self.store.message_by_id(group, message)?.filter(Stored::is_missing);
-        let Some(missing) = missing.filter(|it| it.kept.device() == *device) else { return Ok(None) };
+        let Some(missing) = missing else { return Ok(None) };
         self.store.remove_message(missing.row)?;
         Ok(missing.place)
     }

@@ -191,8 +191,8 @@ impl Turn<'_> {
             intent: None,
             is_shown: true,
         };
-        let id = message_id(&message.content);
-        self.take_missing_place(&message.group, &id, &message.device)?;
+        let id = message_id(&message.group, &message.from, &message.device, &message.content);
+        self.take_missing_place(&message.group, &id)?;
         self.store.add_message(&message.group, &id, Some(message.place), &kept)?;
         Ok(())
     }

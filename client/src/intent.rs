@@ -21,8 +21,8 @@ pub(crate) enum Want {
     Join,
     /// A device is answered; carried by the confirmation itself.
     AnswerDevice,
-    /// Somebody is to be known.
-    Contact { handle: String },
+    /// Somebody is to be known; with an account, this one or nobody.
+    Contact { handle: String, account: Option<[u8; 32]> },
     /// A message is to be written to a handle or into a conversation.
     Send { to: String, text: String },
     /// A message was written; it carries the intent itself.

@@ -8,14 +8,14 @@ use protocol::content::{Content, Part, message_id, unpad};
 use protocol::id::GroupId;
 use protocol::members::Leaf;
 
-use crate::conversation::{Conversation, Stage};
+use crate::conversation::Stage;
 use crate::error::Error;
 use crate::feed::Processed;
 use crate::message::Kept;
 use crate::mls::{Incoming, Mls};
 use crate::query::MessageState;
 use crate::repair::{AGAIN, RESENT};
-use crate::sending::{NAMES, carries};
+use crate::sending::NAMES;
 use crate::step::Event;
 use crate::turn::Turn;
 
@@ -28,7 +28,7 @@ impl Turn<'_> {
     /// A message came.
     pub(crate) fn received(&mut self, group: &GroupId, delivery: &Delivery, bytes: &[u8]) -> Result<Processed, Error> {
         let Some(conversation) = self.conversation(group)? else { return Ok(Processed::Done) };
-        if self.is_own(&conversation, bytes, delivery.position)? {
+        if self.is_own(group, bytes, delivery.position)? {
             return Ok(Processed::Done);
         }
         let device = self.device()?;
@@ -54,21 +54,19 @@ impl Turn<'_> {
     }
 
     /// A message of this device comes back with its place in the order.
-    fn is_own(&mut self, conversation: &Conversation, bytes: &[u8], position: u64) -> Result<bool, Error> {
-        for waiting in self.store.all_waiting(&conversation.group)? {
-            if waiting.kept.submission.as_deref().is_some_and(|body| carries(body, bytes)) {
-                return self.sent(waiting, position).map(|()| true);
-            }
+    fn is_own(&mut self, group: &GroupId, bytes: &[u8], position: u64) -> Result<bool, Error> {
+        match self.sent_as(&Digest::sha256(bytes))?.filter(|it| it.group == *group) {
+            Some(own) => self.sent(own, position).map(|()| true),
+            None => Ok(false),
         }
-        Ok(false)
     }
 
     fn keep_message(&mut self, group: &GroupId, delivery: &Delivery, from: &Leaf, padded: &[u8]) -> Result<(), Error> {
-        let decoded =
-            unpad(padded).ok().and_then(|bytes| Some((message_id(bytes), bytes, Content::decode(bytes).ok()?)));
-        let Some((message, bytes, content)) = decoded else {
+        let decoded = unpad(padded).ok().and_then(|bytes| Some((bytes, Content::decode(bytes).ok()?)));
+        let Some((bytes, content)) = decoded else {
             return self.unreadable(group, delivery, padded, "message.content");
         };
+        let message = message_id(group, &from.account, &from.device, bytes);
         let (text, is_shown) = match &content.part {
             Part::Text(text) => (text.clone(), true),
             Part::Signal { content_type, bytes } if content_type == NAMES => {
@@ -100,7 +98,7 @@ impl Turn<'_> {
         if is_shown {
             self.note_gap(group, from, &content, delivery)?;
         }
-        let place = self.take_missing_place(group, &message, &from.device)?.unwrap_or(delivery.position);
+        let place = self.take_missing_place(group, &message)?.unwrap_or(delivery.position);
         if let Some(row) = self.store.add_message(group, &message, Some(place), &kept)? {
             self.event(Event::Message { row, message, group: *group, incoming: true });
         }

@@ -12,7 +12,7 @@ use protocol::id::GroupId;
 use protocol::members::Leaf;
 
 use crate::error::Error;
-use crate::message::Kept;
+use crate::message::{Kept, Stored};
 use crate::mls::Mls;
 use crate::query::MessageState;
 use crate::step::Event;
@@ -34,6 +34,12 @@ impl Turn<'_> {
         self.store.put_bytes(SENT, &Digest::sha256(message).0, &row.to_be_bytes())
     }
 
+    /// The own message that was sent as the MLSMessage with this hash.
+    pub(crate) fn sent_as(&self, hash: &Digest) -> Result<Option<Stored>, Error> {
+        let row = self.store.bytes(SENT, &hash.0)?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
+        row.map_or(Ok(None), |row| self.store.message(row))
+    }
+
     /// Asks whoever wrote it to send it again.
     pub(crate) fn ask_again(&mut self, group: &GroupId, hash: &Digest, position: u64) -> Result<(), Error> {
         if self.store.bytes(ASKED, &hash.0)?.is_some() {
@@ -49,9 +55,8 @@ impl Turn<'_> {
     pub(crate) fn asked_again(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8]) -> Result<(), Error> {
         let Some((hash, position)) = bytes.split_first_chunk::<32>() else { return Ok(()) };
         let Ok(position) = <[u8; 8]>::try_from(position).map(u64::from_be_bytes) else { return Ok(()) };
-        let row = self.store.bytes(SENT, hash)?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
-        let stored = match row {
-            Some(row) => self.store.message(row)?,
+        let stored = match self.sent_as(&Digest(*hash))? {
+            Some(stored) => Some(stored),
             None => match self.store.message_by_id(group, &Digest(*hash))? {
                 Some(stored) => Some(stored),
                 None => self.store.message_at(group, position)?,
@@ -97,8 +102,8 @@ impl Turn<'_> {
             intent: None,
             is_shown: true,
         };
-        let message = message_id(content);
-        if unread.is_missing() && (message != unread.message || from.device != unread.kept.device()) {
+        let message = message_id(group, &from.account, &from.device, content);
+        if unread.is_missing() && message != unread.message {
             return Ok(());
         }
         self.store.remove_message(unread.row)?;

@@ -7,6 +7,7 @@ use protocol::bytes::Base64Url;
 use protocol::content::{Content, Part, message_id, pad};
 use protocol::gossip::Gossip;
 use protocol::id::{GroupId, MessageId};
+use protocol::limits::MAX_TEXT;
 use protocol::members::Composition;
 use protocol::refusal::{Kind, Problem};
 
@@ -24,8 +25,7 @@ use crate::turn::{Purpose, Turn, post_bytes};
 /// Content type of the names of a conversation's members, which whoever lets somebody in, or writes first, tells once:
 /// account (32 bytes) and handle (behind its length, u8), one after the other. Nobody is believed: the record knows.
 pub(crate) const NAMES: &str = "application/vnd.trefoil.names";
-/// Most bytes of a text.
-pub(crate) const MAX_TEXT: usize = 60_000;
+
 /// The bytes of names.
 pub(crate) fn encode_names(names: &[(AccountId, String)]) -> Vec<u8> {
     let mut w = Writer::new();
@@ -33,11 +33,6 @@ pub(crate) fn encode_names(names: &[(AccountId, String)]) -> Vec<u8> {
         w.raw(&account.0).bytes8(handle.as_bytes());
     }
     w.finish()
-}
-
-/// True if a message's request carries these bytes.
-pub(crate) fn carries(submission: &[u8], message: &[u8]) -> bool {
-    serde_json::from_slice::<MessageSubmission>(submission).is_ok_and(|it| it.message.0 == message)
 }
 
 /// How long after a refusal the next try is, milliseconds.
@@ -56,7 +51,8 @@ impl Turn<'_> {
             return self.intent_failed(intent, fault("message.empty", "there is nothing to send"));
         }
         if text.len() > MAX_TEXT {
-            return self.intent_failed(intent, fault("message.too_long", "a message has at most 60,000 bytes"));
+            return self
+                .intent_failed(intent, fault("message.too_large", &format!("a text has up to {MAX_TEXT} bytes")));
         }
         Ok(())
     }
@@ -76,7 +72,7 @@ impl Turn<'_> {
         let previous = conversation.as_ref().and_then(|it| it.written).map(Digest);
         let content = Content { salt: random()?, replaces: None, in_reply_to: None, previous, part };
         let bytes = content.encode();
-        let message = message_id(&bytes);
+        let message = message_id(group, &device.account, &device.id(), &bytes);
         if let Some(mut conversation) = conversation {
             conversation.written = Some(message.0);
             self.keep_conversation(&conversation)?;

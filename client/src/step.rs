@@ -78,6 +78,8 @@ pub enum Command {
     AddContact {
         /// The handle.
         handle: String,
+        /// Who has to hold it, if that is known from a link: with anybody else, nothing is kept (`link.other_account`).
+        account: Option<AccountId>,
     },
     /// Writes.
     Send {

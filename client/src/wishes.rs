@@ -29,7 +29,9 @@ impl Turn<'_> {
             match intent.want.clone() {
                 // carried elsewhere
                 Want::Join | Want::AnswerDevice | Want::Sending => {}
-                Want::Contact { handle } => self.go_on_with_contact(&intent, &handle)?,
+                Want::Contact { handle, account } => {
+                    self.go_on_with_contact(&intent, &handle, account.map(AccountId))?;
+                }
                 Want::Send { to, text } => self.go_on_with_send(intent, &to, text)?,
                 Want::NewChat { title, with, group } => self.go_on_with_chat(intent, title, &with, group)?,
                 Want::AddMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, true)?,
@@ -39,11 +41,15 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn go_on_with_contact(&mut self, intent: &Intent, handle: &str) -> Result<(), Error> {
-        match self.find_people(std::slice::from_ref(&handle.to_owned()))? {
-            Found::Everybody(_) => self.intent_done(intent.id),
-            Found::Later => Ok(()),
-            Found::Nobody(failure) => self.intent_failed(intent.id, failure),
+    fn go_on_with_contact(&mut self, intent: &Intent, handle: &str, expected: Option<AccountId>) -> Result<(), Error> {
+        let found = match handle_meant(handle) {
+            Ok(handle) => self.find(&handle, expected)?,
+            Err(failure) => Err(failure),
+        };
+        match found {
+            Ok(Some(_)) => self.intent_done(intent.id),
+            Ok(None) => Ok(()),
+            Err(failure) => self.intent_failed(intent.id, failure),
         }
     }
 
@@ -52,11 +58,11 @@ impl Turn<'_> {
         let mut people = Vec::new();
         let mut complete = true;
         for text in handles {
-            let handle = match Handle::parse(text.split('@').next().unwrap_or_default()) {
+            let handle = match handle_meant(text) {
                 Ok(handle) => handle,
-                Err(error) => return Ok(Found::Nobody(misuse(error.code(), &error.to_string()))),
+                Err(failure) => return Ok(Found::Nobody(failure)),
             };
-            match self.find(&handle)? {
+            match self.find(&handle, None)? {
                 Ok(Some(account)) => people.push(account),
                 Ok(None) => complete = false,
                 Err(failure) => return Ok(Found::Nobody(failure)),
@@ -65,12 +71,22 @@ impl Turn<'_> {
         Ok(if complete { Found::Everybody(people) } else { Found::Later })
     }
 
-    fn find(&mut self, handle: &Handle) -> Result<Result<Option<AccountId>, Failure>, Error> {
+    /// Who holds a handle. Anybody but `expected` is refused before anything of him is asked for or kept.
+    fn find(
+        &mut self,
+        handle: &Handle,
+        expected: Option<AccountId>,
+    ) -> Result<Result<Option<AccountId>, Failure>, Error> {
         let Some(holder) = self.holder(handle)? else { return self.reason_to_give_up() };
         let Some(account) = holder.account.map(AccountId) else {
             let message = format!("nobody here is called {handle}");
             return Ok(Err(refused("handle.unknown", &message)));
         };
+        if expected.is_some_and(|expected| expected != account) {
+            let message = "the public record knows another account by this name than the link says; don't write to it, \
+                           and ask for the link again";
+            return Ok(Err(refused("link.other_account", message)));
+        }
         if self.fresh(&account)?.is_none() {
             return self.reason_to_give_up();
         }
@@ -222,6 +238,12 @@ impl Turn<'_> {
         }
         self.keep_conversation(&conversation)
     }
+}
+
+/// The handle in what a person typed, with a host or without.
+fn handle_meant(text: &str) -> Result<Handle, Failure> {
+    let handle = Handle::parse(text.split('@').next().unwrap_or_default());
+    handle.map_err(|error| misuse(error.code(), &error.to_string()))
 }
 
 fn misuse(code: &str, message: &str) -> Failure {

@@ -10,8 +10,8 @@
 //! know (topics, languages, expiry, other extensions) is checked for its form and passed over; parts of other kinds are
 //! kept.
 //!
-//! Where it differs from the draft: the id of a message is SHA-256 of its content alone, because there are no URIs here,
-//! so it names a message only together with its group and its sender; nesting is bounded by 8 levels of the whole
+//! Where it differs from the draft: the id of a message hashes group, account and device instead of the URIs of room and
+//! sender, which do not exist here; nesting is bounded by 8 levels of the whole
 //! instead of 4 of the parts and 4 of the extensions; there are no floating-point numbers.
 //!
 //! Not in scope: how it is encrypted (`mls` in crate `client`), how it is shown ([`crate::tame`]).
@@ -20,14 +20,15 @@ mod deterministic;
 
 use std::convert::Infallible;
 
+use chain::id::{AccountId, DeviceId};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder, decode, encode};
 use thiserror::Error;
 
-use crate::id::MessageId;
+use crate::id::{GroupId, MessageId};
+use crate::label::{MESSAGE_ID, labelled};
+use crate::limits::MAX_TEXT;
 
-/// Most bytes of a text.
-pub const MAX_TEXT: usize = 65_536;
 /// Most bytes of a content: what the largest bucket of [`pad`] takes.
 pub const MAX_CONTENT: usize = MAX_TEXT + AROUND - LENGTH_BYTES;
 /// Most levels of arrays, maps and tags (attack 55).
@@ -147,9 +148,10 @@ impl std::fmt::Debug for Part {
     }
 }
 
-/// The id of the message with this content, from the bytes as they were received: never from a second encoding.
-pub fn message_id(bytes: &[u8]) -> MessageId {
-    MessageId::sha256(bytes)
+/// The id of the message that this device of this account wrote into this group (§18), from the content's bytes as they
+/// were received: never from a second encoding. Whoever sends the same bytes as somebody else has written another message.
+pub fn message_id(group: &GroupId, account: &AccountId, device: &DeviceId, bytes: &[u8]) -> MessageId {
+    MessageId::sha256(&labelled(MESSAGE_ID, &[&group.0, &account.0, &device.0, bytes]))
 }
 
 impl Content {

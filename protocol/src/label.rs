@@ -28,6 +28,8 @@ labels! {
     HISTORY_REQUEST_HASH = "trefoil/history-request-hash/v1";
     /// Signature: an older device's chain key, over a part of the history.
     HISTORY_PART = "trefoil/history-part/v1";
+    /// Hash: group, sender and content of a message → its id.
+    MESSAGE_ID = "trefoil/message-id/v1";
     /// Hash: sender, place and bytes of what was submitted → its name, under which it is answered again.
     SUBMITTED = "trefoil/submitted/v1";
     /// HPKE info of a part of the history.

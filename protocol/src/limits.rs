@@ -3,6 +3,8 @@
 
 use std::num::NonZeroU32;
 
+/// Most bytes of a text: what the largest bucket has room for.
+pub const MAX_TEXT: usize = 65_536;
 /// Most bytes of a request's body (attack 27).
 pub const MAX_REQUEST_BODY: usize = 65_536;
 /// Most entries in one answer.

@@ -30,6 +30,7 @@ impl Core {
     }
 
     fn answer(&mut self, what: What, reply: &Reply) -> Result<(), Failure> {
+        self.listen_at_once();
         match what {
             What::Status => self.tell_status(reply),
             What::Devices => self.list(reply, query::devices, Device::from),
@@ -66,7 +67,11 @@ impl Core {
             }
             What::Refuse { device } => Command::Refuse { device: self.device(&device)? },
             What::Remove { device } => Command::Remove { device: self.device(&device)? },
-            What::AddContact { handle } => Command::AddContact { handle },
+            What::AddContact { handle, account } => {
+                let account = account.map(|account| account.parse()).transpose();
+                let malformed = |_| Failure::misuse("link.malformed", "this is no account id");
+                Command::AddContact { handle, account: account.map_err(malformed)? }
+            }
             What::NewChat { title, with } => Command::NewChat { title, with },
             What::AddMembers { chat, with } => Command::AddMembers { chat, with },
             What::RemoveMembers { chat, with } => Command::RemoveMembers { chat, with },

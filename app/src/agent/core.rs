@@ -169,10 +169,16 @@ impl Core {
             Incoming::Answered { .. } => (),
             Incoming::Connected => {
                 self.outside.log.note("push.connected", self.generation);
+                self.offline_since_ms = None;
+                self.note_reached(true);
                 self.step_and_carry_out(Input::Tick);
             }
+            Incoming::Disconnected => self.note_reached(false),
             // the service knows why; asked over HTTP it says so
-            Incoming::Refused => self.step_and_carry_out(Input::Tick),
+            Incoming::Refused => {
+                self.note_reached(true);
+                self.step_and_carry_out(Input::Tick);
+            }
             Incoming::Delivered(delivery) => self.step_and_carry_out(Input::Delivered(delivery)),
         }
     }
@@ -267,15 +273,28 @@ impl Core {
 
     fn note_connection(&mut self, answer: &Answer) {
         let is_lost = matches!(answer, Answer::Unreachable);
-        if is_lost {
-            self.offline_since_ms.get_or_insert_with(now_ms);
-        } else {
-            self.offline_since_ms = None;
-        }
-        self.connection = if is_lost { rows::Connection::Offline } else { rows::Connection::Online };
+        self.note_reached(!is_lost);
         let Some(open) = &self.open else { return };
         let offline_since_ms = self.offline_since_ms;
         self.waiting.retain_mut(|it| it.note_answer(is_lost, open, offline_since_ms) == Verdict::Stay);
+    }
+
+    /// The service was there just now, or was not.
+    fn note_reached(&mut self, is_there: bool) {
+        if is_there {
+            self.listen_at_once();
+            self.offline_since_ms = None;
+        } else {
+            self.offline_since_ms.get_or_insert_with(now_ms);
+        }
+        self.connection = if is_there { rows::Connection::Online } else { rows::Connection::Offline };
+    }
+
+    /// Cuts the pause of the push connection short, if the service was out of reach: somebody is here, or it has answered.
+    pub(super) fn listen_at_once(&self) {
+        if self.offline_since_ms.is_some() {
+            self.outside.push.send_modify(|_| ());
+        }
     }
 
     fn next_due(&self) -> Instant {

@@ -14,7 +14,7 @@ use super::Incoming;
 use super::keeper::Keeper;
 use crate::failure::Failure;
 use crate::local::rows::Hello;
-use crate::local::{Ask, Line, MAX_LINE, Says, VERSION, What};
+use crate::local::{Ask, Line, MAX_LINE, Says, VERSION, What, build};
 
 /// Where the answers to one request go.
 #[derive(Debug, Clone)]
@@ -62,17 +62,19 @@ fn value(row: &impl Serialize) -> Value {
 
 /// Takes in connections until the core has ended.
 pub(crate) async fn run(listener: UnixListener, keeper: Arc<Keeper>, core: mpsc::Sender<Incoming>) {
+    // as long as the file is still the one that runs
+    let build = Arc::<str>::from(build());
     while !core.is_closed() {
         // a connection that broke before it was taken in is nobody's
         let Ok((stream, _)) = listener.accept().await else { continue };
         let own = rustix::process::geteuid().as_raw();
         if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
-            tokio::spawn(serve(stream, Arc::clone(&keeper), core.clone()));
+            tokio::spawn(serve(stream, Arc::clone(&build), Arc::clone(&keeper), core.clone()));
         }
     }
 }
 
-async fn serve(stream: UnixStream, keeper: Arc<Keeper>, core: mpsc::Sender<Incoming>) {
+async fn serve(stream: UnixStream, build: Arc<str>, keeper: Arc<Keeper>, core: mpsc::Sender<Incoming>) {
     let (reading, mut writing) = stream.into_split();
     let (lines, mut to_write) = mpsc::unbounded_channel::<Line>();
     let writer = tokio::spawn(async move {
@@ -95,7 +97,7 @@ async fn serve(stream: UnixStream, keeper: Arc<Keeper>, core: mpsc::Sender<Incom
         match serde_json::from_slice::<Ask>(&line) {
             Ok(ask) => {
                 let reply = Reply { id: ask.id, lines: lines.clone() };
-                if asked(ask.what, reply, &keeper, &core).await.is_err() {
+                if asked(ask.what, reply, &build, &keeper, &core).await.is_err() {
                     break;
                 }
             }
@@ -110,11 +112,17 @@ async fn serve(stream: UnixStream, keeper: Arc<Keeper>, core: mpsc::Sender<Incom
 }
 
 /// What concerns the key is answered here, everything else by the core. `Err`: the core has ended.
-async fn asked(what: What, reply: Reply, keeper: &Arc<Keeper>, core: &mpsc::Sender<Incoming>) -> Result<(), Ended> {
+async fn asked(
+    what: What,
+    reply: Reply,
+    build: &str,
+    keeper: &Arc<Keeper>,
+    core: &mpsc::Sender<Incoming>,
+) -> Result<(), Ended> {
     match what {
         What::Hello => {
-            let hello = Hello { version: VERSION.to_owned(), key: keeper.state(), process: std::process::id() };
-            reply.done(&hello);
+            let (version, build) = (VERSION.to_owned(), build.to_owned());
+            reply.done(&Hello { version, build, key: keeper.state(), process: std::process::id() });
             Ok(())
         }
         What::Unlock { passphrase } => {

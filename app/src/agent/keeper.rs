@@ -1,5 +1,6 @@
 //! Who holds the key of the store: makes it once, and lets nobody try passphrases fast.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use client::StoreKey;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
+use witness::durable;
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Kind};
@@ -23,8 +25,8 @@ pub(crate) struct Keeper {
     file: KeyFile,
     database: PathBuf,
     is_open: AtomicBool,
-    /// Wrong passphrases in a row; held while one is tried, so that there is one try at a time.
-    wrong: Mutex<u32>,
+    /// Held while a passphrase is tried, so that there is one try at a time.
+    wrong: Mutex<WrongInARow>,
 }
 
 impl Keeper {
@@ -34,7 +36,7 @@ impl Keeper {
             file: KeyFile::of(folder),
             database: database.to_owned(),
             is_open: AtomicBool::new(false),
-            wrong: Mutex::default(),
+            wrong: Mutex::new(WrongInARow(folder.join("store.wrong"))),
         }
     }
 
@@ -68,22 +70,47 @@ impl Keeper {
         made.map_err(Failure::broken)?
     }
 
-    /// Opens it, after a pause that doubles with every wrong passphrase before.
+    /// Opens it, after a pause that doubles with every wrong passphrase before. A try counts as wrong from its beginning,
+    /// so that an agent which is killed in the middle of one has not forgotten it.
     pub(crate) async fn unlock(&self, passphrase: Zeroizing<String>) -> Result<StoreKey, Failure> {
         match self.state() {
             KeyState::None | KeyState::Missing => return Err(missing()),
             KeyState::Open | KeyState::Locked => (),
         }
-        let mut wrong = self.wrong.lock().await;
-        sleep(pause_after(*wrong)).await;
+        let wrong = self.wrong.lock().await;
+        let before = wrong.count();
+        sleep(pause_after(before)).await;
+        wrong.keep(before.saturating_add(1))?;
         let file = self.file.clone();
         let opened = spawn_blocking(move || file.open(&passphrase)).await.map_err(Failure::broken)?;
         match &opened {
-            Ok(_) => *wrong = 0,
-            Err(failure) if failure.code == "store.locked" => *wrong = wrong.saturating_add(1),
-            Err(_) => (),
+            Err(failure) if failure.code == "store.locked" => (),
+            Ok(_) => wrong.keep(0)?,
+            // it was not the passphrase
+            Err(_) => wrong.keep(before)?,
         }
         opened
+    }
+}
+
+/// The file that says how many passphrases in a row were wrong. Whoever may write it may read the wrapped key too, and
+/// needs no agent to guess.
+#[derive(Debug)]
+struct WrongInARow(PathBuf);
+
+impl WrongInARow {
+    /// A file that says nothing sensible is as good as many.
+    fn count(&self) -> u32 {
+        match std::fs::read_to_string(&self.0) {
+            Ok(text) => text.trim().parse().unwrap_or(u32::MAX),
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            Err(_) => u32::MAX,
+        }
+    }
+
+    fn keep(&self, count: u32) -> Result<(), Failure> {
+        let kept = durable::replace(&self.0, format!("{count}\n").as_bytes());
+        kept.map_err(|error| Failure::new(Kind::Broken, "store.io", format_args!("{}: {error}", self.0.display())))
     }
 }
 
@@ -116,6 +143,30 @@ mod tests {
         assert_eq!(pauses, [0, 1, 2, 4, 60, 60, 60]);
     }
 
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+    }
+
+    /// Nobody gets faster tries by ending the agent in between.
+    #[test]
+    fn wrong_passphrases_are_counted_across_agents_until_a_right_one() {
+        let folder = tempfile::tempdir().unwrap();
+        KeyFile::of(folder.path()).create(Some("right")).unwrap();
+        let runtime = runtime();
+        let try_anew = |passphrase: &str| {
+            let keeper = Keeper::of(folder.path(), &folder.path().join("store.sqlite"));
+            let began = std::time::Instant::now();
+            let opened = runtime.block_on(keeper.unlock(Zeroizing::new(passphrase.to_owned()))).is_ok();
+            (opened, began.elapsed() >= Duration::from_secs(1), keeper.wrong.into_inner().count())
+        };
+        assert!(matches!(try_anew("guess"), (false, _, 1)));
+        assert_eq!(try_anew("guess"), (false, true, 2));
+        assert_eq!(try_anew("right"), (true, true, 0));
+        std::fs::write(folder.path().join("store.wrong"), "rubbish").unwrap();
+        let keeper = Keeper::of(folder.path(), &folder.path().join("store.sqlite"));
+        assert_eq!(keeper.wrong.into_inner().count(), u32::MAX);
+    }
+
     #[test]
     fn messages_without_a_key_are_told_and_get_no_new_key() {
         let folder = tempfile::tempdir().unwrap();
@@ -124,8 +175,7 @@ mod tests {
         assert_eq!(keeper.state(), KeyState::None);
         std::fs::write(&database, "messages").unwrap();
         assert_eq!(keeper.state(), KeyState::Missing);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        assert_eq!(runtime.block_on(keeper.create(None)).unwrap_err().code, "store.locked");
+        assert_eq!(runtime().block_on(keeper.create(None)).unwrap_err().code, "store.locked");
         assert_eq!(std::fs::read(&database).unwrap(), b"messages");
     }
 }

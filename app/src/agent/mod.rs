@@ -56,6 +56,8 @@ pub(crate) enum Incoming {
     Answered { generation: u64, id: RequestId, answer: Answer },
     /// The push connection is open.
     Connected,
+    /// It broke, or nobody answered.
+    Disconnected,
     /// The service refused the push connection.
     Refused,
     /// It brought something.

@@ -60,8 +60,8 @@ pub(crate) async fn run(
             continue;
         };
         let mut was_connected = false;
-        tokio::select! {
-            _ = listen(&target, trusted.as_ref(), &core, &mut was_connected) => (),
+        let ended = tokio::select! {
+            ended = listen(&target, trusted.as_ref(), &core, &mut was_connected) => ended,
             changed = targets.changed() => {
                 if changed.is_err() {
                     return;
@@ -69,8 +69,10 @@ pub(crate) async fn run(
                 pause = FIRST_PAUSE;
                 continue;
             }
-        }
-        if core.is_closed() {
+        };
+        // a service that refuses is there
+        let news = if matches!(ended, Err(Error::Http(_))) { Incoming::Refused } else { Incoming::Disconnected };
+        if core.send(news).await.is_err() {
             return;
         }
         pause = if was_connected { FIRST_PAUSE } else { pause.saturating_mul(2).min(LONGEST_PAUSE) };
@@ -96,11 +98,7 @@ async fn listen(
     let connector = trusted.and_then(Trusted::for_push).map(Connector::Rustls);
     let connecting = connect_async_tls_with_config(request, Some(config), true, connector);
     let connected = timeout(CONNECT_WITHIN, connecting).await;
-    let connected = connected.map_err(|_| Error::ConnectionClosed)?;
-    if matches!(connected, Err(Error::Http(_))) && core.send(Incoming::Refused).await.is_err() {
-        return Ok(());
-    }
-    let (mut socket, _) = connected?;
+    let (mut socket, _) = connected.map_err(|_| Error::ConnectionClosed)??;
     *was_connected = true;
     if core.send(Incoming::Connected).await.is_err() {
         return Ok(());
@@ -134,6 +132,7 @@ fn jittered(pause: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use futures_util::SinkExt as _;
+    use tokio::io::AsyncWriteExt as _;
     use tokio::net::{TcpListener, TcpStream};
     use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
     use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
@@ -203,5 +202,24 @@ mod tests {
         let (_socket, bearer) = accept(&listener).await;
         assert_eq!(bearer, "Bearer second");
         assert!(matches!(inbox.recv().await, Some(Incoming::Connected)));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_service_that_is_gone_is_told_apart_from_one_that_refuses() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let service = format!("http://{}", listener.local_addr().unwrap());
+        let listening = Listening { path: "/v1/push?after=0".to_owned(), bearer: "token".to_owned() };
+        let (core, mut inbox) = mpsc::channel(8);
+        let (_targets, listen_at) = watch::channel(Some(Target { service, listening }));
+        tokio::spawn(run(listen_at, None, core));
+        let (mut refused, _) = listener.accept().await.unwrap();
+        refused.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        assert!(matches!(inbox.recv().await, Some(Incoming::Refused)));
+        let (socket, _) = accept(&listener).await;
+        assert!(matches!(inbox.recv().await, Some(Incoming::Connected)));
+        drop((socket, listener));
+        for _ in 0..2 {
+            assert!(matches!(inbox.recv().await, Some(Incoming::Disconnected)));
+        }
     }
 }

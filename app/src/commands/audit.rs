@@ -1,12 +1,11 @@
 //! `trefoil audit`: replays every block of a log.
 
 use std::io::{IsTerminal as _, stderr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
 use chain::log::note::{KeyKind, NoteSigner};
-use chain::log::policy::Policy;
 use ed25519_dalek::SigningKey;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -18,6 +17,7 @@ use super::say;
 use crate::failure::{Failure, Kind};
 use crate::keeping::write_beside;
 use crate::remote::{Remote, read_policy};
+use crate::tls::Trusted;
 
 /// How long to wait between two looks.
 const FOLLOW_EVERY: Duration = Duration::from_secs(5);
@@ -43,10 +43,19 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
 }
 
-/// Audits once, or for ever.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let source = Source::parse(&arguments.source).map_err(|error| Failure::misuse(error.code(), error))?;
-    let policy = policy(arguments)?;
+/// Audits once, or for ever; `ca_file` has the certificates to trust instead of the usual ones.
+pub(crate) fn run(arguments: &Arguments, ca_file: Option<&Path>) -> Result<(), Failure> {
+    let trusted = ca_file.map(Trusted::read).transpose()?;
+    let is_web = ["http://", "https://"].iter().any(|scheme| arguments.source.starts_with(scheme));
+    let given = arguments.policy.as_deref().map(read_policy);
+    let (policy, source) = if is_web {
+        let remote = Remote::new(&arguments.source, trusted.as_ref())?;
+        (given.unwrap_or_else(|| remote.policy())?, remote.into_source())
+    } else {
+        let source = Source::parse(&arguments.source).map_err(|error| Failure::misuse(error.code(), error))?;
+        let missing = "a folder does not say whose it is: give --policy FILE";
+        (given.unwrap_or_else(|| Err(Failure::misuse("policy.missing", missing)))?, source)
+    };
     if policy.smallest_quorum() == 0 && !arguments.json {
         say("This log has no independent witness: nothing but its own word says that it has one face only.");
     }
@@ -74,14 +83,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             return Ok(());
         }
         sleep(FOLLOW_EVERY);
-    }
-}
-
-fn policy(arguments: &Arguments) -> Result<Policy, Failure> {
-    match &arguments.policy {
-        Some(path) => read_policy(path),
-        None if arguments.source.starts_with("http") => Remote::new(&arguments.source)?.policy(),
-        None => Err(Failure::misuse("policy.missing", "a folder does not say whose it is: give --policy FILE")),
     }
 }
 

@@ -39,14 +39,9 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             let wanted = link::Contact::parse(who)?;
             let mut agent = Agent::opened(settings)?;
             check_host(&mut agent, &wanted)?;
-            agent.ask::<Value>(What::AddContact { handle: wanted.handle.clone() })?;
-            let row = find(&mut agent, &wanted.handle)?;
-            if wanted.account.is_some_and(|account| account.to_string() != row.account) {
-                let message = "the public record knows another account by this name than the link says; don't write to it, \
-                               and ask for the link again";
-                return Err(Failure::new(Kind::Refused, "link.other_account", message));
-            }
-            tell(&row, settings)
+            let account = wanted.account.map(|account| account.to_string());
+            agent.ask::<Value>(What::AddContact { handle: wanted.handle.clone(), account })?;
+            tell(&find(&mut agent, &wanted.handle)?, settings)
         }
         Verb::List => {
             let rows: Vec<rows::Contact> = Agent::opened(settings)?.list(What::Contacts)?;

@@ -21,6 +21,7 @@ use crate::local::connection::Agent;
 use crate::local::rows::State;
 use crate::remote::{Remote, Seen, read_policy};
 use crate::settings::Settings;
+use crate::tls::Trusted;
 use crate::words::record as words;
 
 #[derive(clap::Args)]
@@ -65,7 +66,9 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
         Verb::Show { who, state } => {
             let service = service_of(who, settings)?;
             let name = if who.parse::<AccountId>().is_ok() { who } else { who.split('@').next().unwrap_or(who) };
-            show(name, &service, policy, &folder(state), settings.json)
+            let trusted = settings.ca_file.as_deref().map(Trusted::read).transpose()?;
+            let remote = Remote::new(&service, trusted.as_ref())?;
+            show(name, &remote, &service, policy, &folder(state), settings.json)
         }
         Verb::Check { file } => check(file, policy.as_ref(), settings.json),
         Verb::Evidence { name, out, state } => {
@@ -87,10 +90,16 @@ fn service_of(who: &str, settings: &Settings) -> Result<String, Failure> {
     state.service.ok_or(missing)
 }
 
-fn show(who: &str, service: &str, policy: Option<Policy>, state: &Path, json: bool) -> Result<(), Failure> {
-    let remote = Remote::new(service)?;
+fn show(
+    who: &str,
+    remote: &Remote,
+    service: &str,
+    policy: Option<Policy>,
+    state: &Path,
+    json: bool,
+) -> Result<(), Failure> {
     let pinned = policy.is_some();
-    let (kept, view) = remembered_view(&remote, service, policy, state)?;
+    let (kept, view) = remembered_view(remote, service, policy, state)?;
     kept.keep_view(&view)?;
     let (view, id) = match who.parse::<AccountId>() {
         Ok(id) => (view, Some(id)),

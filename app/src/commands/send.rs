@@ -2,6 +2,8 @@
 
 use std::io::Read as _;
 
+use protocol::limits::MAX_TEXT;
+
 use super::{say, say_row};
 use crate::failure::Failure;
 use crate::local::What;
@@ -12,8 +14,6 @@ use crate::words;
 
 /// How long to wait until the service has it; then it goes out by itself.
 const SENT_WITHIN_S: u64 = 10;
-/// Most bytes of a text.
-const MAX_TEXT: u64 = 65_536;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -35,8 +35,8 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
     if text.is_empty() {
         return Err(Failure::misuse("message.empty", "there is no text to send"));
     }
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_TEXT {
-        return Err(Failure::misuse("message.too_large", "a text has up to 65,536 bytes"));
+    if text.len() > MAX_TEXT {
+        return Err(too_large());
     }
     let to = handle_or_title(&arguments.to);
     let mut agent = Agent::opened(settings)?;
@@ -58,10 +58,18 @@ pub(crate) fn handle_or_title(text: &str) -> String {
     contact.map_or_else(|| text.to_owned(), |contact| contact.handle)
 }
 
+fn too_large() -> Failure {
+    Failure::misuse("message.too_large", format_args!("a text has up to {MAX_TEXT} bytes"))
+}
+
 fn read_text() -> Result<String, Failure> {
     let mut bytes = Vec::new();
-    let read = std::io::stdin().take(MAX_TEXT + 2).read_to_end(&mut bytes);
+    // a line's end, and one byte that is too many
+    let read = std::io::stdin().take(MAX_TEXT as u64 + 2).read_to_end(&mut bytes);
     read.map_err(|error| Failure::misuse("message.unreadable", error))?;
+    if bytes.len() > MAX_TEXT + 1 {
+        return Err(too_large());
+    }
     let text = String::from_utf8(bytes).map_err(|_| Failure::misuse("message.not_text", "this is no text in UTF-8"))?;
     Ok(text.strip_suffix('\n').map_or_else(|| text.clone(), str::to_owned))
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::rows::{Hello, KeyState};
-use super::{Ask, Line, Says, VERSION, What};
+use super::{Ask, Line, Says, VERSION, What, build};
 use crate::agent::lock_path;
 use crate::failure::{Failure, Kind};
 use crate::secret::{self, Origin};
@@ -36,10 +36,10 @@ impl Agent {
     pub(crate) fn started(settings: &Settings) -> Result<Self, Failure> {
         let socket = &settings.profile.socket;
         if let Some((agent, hello)) = Self::running(socket)? {
-            if hello.version == VERSION {
+            if hello.version == VERSION && hello.build == build() {
                 return Ok(agent);
             }
-            say_aside("The agent of this profile is another version of Trefoil; it is started anew.");
+            say_aside("The agent of this profile is another build of Trefoil; it is started anew.");
             agent.stop(settings)?;
         }
         let refused = start(settings).err();

@@ -13,6 +13,8 @@
 pub(crate) mod connection;
 pub(crate) mod rows;
 
+use std::os::unix::fs::MetadataExt as _;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,6 +24,14 @@ use crate::failure::{Failure, Kind};
 pub(crate) const MAX_LINE: usize = 512 * 1024;
 /// The version of what is said here, with that of the program.
 pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+
+/// Which build of this version runs: when its file was written, and how long it is. Empty if the file cannot be looked
+/// at, as that of a program that was replaced while it ran.
+pub(crate) fn build() -> String {
+    let file = std::env::current_exe().and_then(std::fs::metadata);
+    let stamp = |file: std::fs::Metadata| format!("{}.{:09}-{}", file.mtime(), file.mtime_nsec(), file.len());
+    file.map(stamp).unwrap_or_default()
+}
 
 /// A request.
 #[derive(Serialize, Deserialize)]
@@ -65,8 +75,12 @@ pub(crate) enum What {
     Refuse { device: String },
     /// Takes a device out of the account.
     Remove { device: String },
-    /// Remembers somebody.
-    AddContact { handle: String },
+    /// Remembers somebody; with an account, only if the handle is that account's.
+    AddContact {
+        handle: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
+    },
     /// Events [`rows::Contact`].
     Contacts,
     /// Events [`rows::Conversation`].

@@ -12,6 +12,9 @@ use crate::clock::rfc3339;
 pub(crate) struct Hello {
     /// Of the agent's program.
     pub(crate) version: String,
+    /// Which build of it ([`super::build`]); earlier ones did not say.
+    #[serde(default)]
+    pub(crate) build: String,
     /// Whether the messages can be opened.
     pub(crate) key: KeyState,
     /// Id of the agent's process.

@@ -100,12 +100,18 @@ fn by_hand_and_by_program_the_bytes_are_the_same() {
     assert_eq!(items.bytes(), all.encode());
 }
 
+/// Whoever copies somebody's message, or says it elsewhere, has written another one.
 #[test]
-fn the_id_is_the_hash_of_the_bytes() {
-    let bytes = content("hi").encode();
-    assert_eq!(message_id(&bytes), chain::id::Digest::sha256(&bytes));
-    let other = Content { salt: [2; 16], ..content("hi") };
-    assert_ne!(message_id(&bytes), message_id(&other.encode()));
+fn an_id_belongs_to_its_group_its_account_its_device_and_its_content() {
+    let content_bytes = [content("hi"), Content { salt: [2; 16], ..content("hi") }].map(|it| it.encode());
+    let name = |group, account, device, bytes: &[u8]| {
+        message_id(&GroupId([group; 32]), &AccountId([account; 32]), &DeviceId([device; 16]), bytes)
+    };
+    let [bytes, other] = &content_bytes;
+    let ids =
+        [name(1, 2, 3, bytes), name(4, 2, 3, bytes), name(1, 4, 3, bytes), name(1, 2, 4, bytes), name(1, 2, 3, other)];
+    assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
+    assert_eq!(ids[0], name(1, 2, 3, bytes));
 }
 
 /// What others may send by the draft, and what is not in use here, takes no message away.

@@ -1,7 +1,8 @@
 //! `content`: what messages say, and how they are filled up (§18).
 
-use chain::id::Digest;
+use chain::id::{AccountId, DeviceId, Digest};
 use protocol::content::{Content, ContentError, Part, message_id, pad, unpad};
+use protocol::id::GroupId;
 
 use crate::case::{Case, Fields, Verdict, check};
 use crate::ok;
@@ -24,7 +25,10 @@ const NULL_PART: [u8; 4] = [0x83, 1, 0x60, 0];
 fn good() -> Vec<Case> {
     let id = |byte| Some(Digest([byte; 32]));
     let case = |name, what, bytes: &[u8], text: Option<&str>| {
-        let fields = Fields::default().with("content", bytes).with("message-id", message_id(bytes).0);
+        let (group, account, device) = ([1; 32], [2; 32], [3; 16]);
+        let id = message_id(&GroupId(group), &AccountId(account), &DeviceId(device), bytes);
+        let fields = Fields::default().with("group", group).with("account", account).with("device", device);
+        let fields = fields.with("content", bytes).with("message-id", id.0);
         let fields = fields.with("padded", pad(bytes).unwrap());
         ok(name, what, text.into_iter().fold(fields, |fields, text| fields.with("text", text)))
     };
@@ -87,7 +91,9 @@ fn judge(fields: &Fields) -> Verdict {
     }
     let bytes = fields.get("content");
     let content = Content::decode(bytes).map_err(refused)?;
-    assert_eq!(message_id(bytes).0, fields.array("message-id"));
+    let (group, account) = (GroupId(fields.array("group")), AccountId(fields.array("account")));
+    let id = message_id(&group, &account, &DeviceId(fields.array("device")), bytes);
+    assert_eq!(id.0, fields.array("message-id"));
     match (&content.part, fields.find("text")) {
         (Part::Text(text), Some(expected)) => assert_eq!(text.as_bytes(), expected),
         (Part::Unknown { .. }, None) => (),
