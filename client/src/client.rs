@@ -4,6 +4,7 @@ use rusqlite::Transaction;
 
 use crate::error::Error;
 use crate::intent::Want;
+use crate::mls::Loaded;
 use crate::seal::StoreKey;
 use crate::step::{Answer, Command, Input, Listening, Output};
 use crate::store::Store;
@@ -16,6 +17,7 @@ use protocol::refusal::Problem;
 pub struct Client {
     key: StoreKey,
     memory: Memory,
+    loaded: Loaded,
 }
 
 impl std::fmt::Debug for Client {
@@ -27,7 +29,7 @@ impl std::fmt::Debug for Client {
 impl Client {
     /// A device over a store of this key. Nothing is read yet.
     pub fn new(key: StoreKey) -> Self {
-        Self { key, memory: Memory::default() }
+        Self { key, memory: Memory::default(), loaded: Loaded::default() }
     }
 
     /// The same with another stretching of passwords than the recommended one: for tests. An account's devices have to
@@ -45,7 +47,7 @@ impl Client {
     pub fn step(&mut self, transaction: &Transaction<'_>, now_ms: u64, input: Input) -> Result<Output, Error> {
         let mut out = Output::default();
         let store = Store::new(transaction, &self.key);
-        let mut turn = Turn { store, now_ms, memory: &mut self.memory, out: &mut out };
+        let mut turn = Turn { store, now_ms, memory: &mut self.memory, loaded: &self.loaded, out: &mut out };
         match input {
             Input::Command(command) => turn.command(command)?,
             Input::Answer { id, answer } => {

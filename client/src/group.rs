@@ -13,7 +13,7 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::feed::Processed;
 use crate::membership::Difference;
-use crate::mls::{Add, Admitted, CommitPlan, Committed, Incoming, Mls};
+use crate::mls::{Add, Admitted, CommitPlan, Committed, Incoming};
 use crate::step::Event;
 use crate::turn::{Purpose, Turn, get, post_bytes};
 
@@ -33,7 +33,7 @@ impl Turn<'_> {
         let standing = Standing::of(own.set());
         let members = Members { log: self.checkpoint(), accounts: [(device.account, standing)].into() };
         let group = conversation.group;
-        let made = Mls::new(self.store, &device).create(&group, &members, roles)?;
+        let made = self.mls(&device).create(&group, &members, roles)?;
         let creation = GroupCreation { group, group_info: Base64Url(made.group_info), tree: Base64Url(made.tree) };
         conversation.stage = Stage::Creating(serde_json::to_vec(&creation).map_err(|_| Error::Damaged)?);
         self.keep_conversation(conversation)?;
@@ -85,7 +85,7 @@ impl Turn<'_> {
         let members = now.members.update_to(&difference.members);
         let plan = CommitPlan { add, remove: difference.remove.clone(), members, roles: None };
         let device = self.device()?;
-        let committed = Mls::new(self.store, &device).commit(&conversation.group, &plan)?;
+        let committed = self.mls(&device).commit(&conversation.group, &plan)?;
         for added in &difference.add {
             self.store.remove(CLAIMED, &added.id().0)?;
         }
@@ -128,7 +128,7 @@ impl Turn<'_> {
     fn own_commit_accepted(&mut self, mut conversation: Conversation) -> Result<(), Error> {
         let device = self.device()?;
         let group = conversation.group;
-        let mls = Mls::new(self.store, &device);
+        let mls = self.mls(&device);
         mls.merge_pending(&group)?;
         let now = mls.composition(&group)?;
         conversation.pending = None;
@@ -166,7 +166,7 @@ impl Turn<'_> {
         }
         let device = self.device()?;
         if conversation.pending.take().is_some() {
-            Mls::new(self.store, &device).clear_pending(group)?;
+            self.mls(&device).clear_pending(group)?;
         }
         if problem.code == STALE_EPOCH {
             conversation.known_epoch = problem.epoch.unwrap_or_default().max(conversation.known_epoch);
@@ -184,7 +184,7 @@ impl Turn<'_> {
     /// The accounts in a group, as far as this device is in it.
     pub(crate) fn members_of(&self, conversation: &Conversation) -> Result<Vec<chain::id::AccountId>, Error> {
         let device = self.device()?;
-        let mls = Mls::new(self.store, &device);
+        let mls = self.mls(&device);
         if !mls.has(&conversation.group)? {
             return Ok(Vec::new());
         }
@@ -194,7 +194,7 @@ impl Turn<'_> {
     /// Somebody let this device into a group.
     pub(crate) fn welcomed(&mut self, group: &GroupId, epoch: u64, welcome: &[u8]) -> Result<Processed, Error> {
         let device = self.device()?;
-        if Mls::new(self.store, &device).has(group)? {
+        if self.mls(&device).has(group)? {
             return Ok(Processed::Done);
         }
         let key = [group.0.as_slice(), &epoch.to_be_bytes()].concat();
@@ -205,8 +205,7 @@ impl Turn<'_> {
             )?;
             return Ok(Processed::Later);
         };
-        let staged =
-            if tree.is_empty() { None } else { Mls::new(self.store, &device).stage_welcome(welcome, &tree)?.ok() };
+        let staged = if tree.is_empty() { None } else { self.mls(&device).stage_welcome(welcome, &tree)?.ok() };
         let Some(staged) = staged.filter(|staged| staged.group == *group) else {
             // the tree is gone, or the key package is: there is another way in
             self.store.remove(GROUP, &key)?;
@@ -221,7 +220,7 @@ impl Turn<'_> {
             self.event(Event::Lie { code: broken.code().to_owned(), evidence: Vec::new() });
             return Ok(Processed::Done);
         }
-        Mls::new(self.store, &device).accept(staged)?;
+        self.mls(&device).accept(staged)?;
         let mut conversation = Conversation::new(*group, Stage::Active);
         self.settle(&mut conversation, &now)?;
         self.conversation_changed(group);
@@ -245,7 +244,7 @@ impl Turn<'_> {
             return self.own_commit_accepted(conversation).map(|()| Processed::Done);
         }
         let device = self.device()?;
-        let mls = Mls::new(self.store, &device);
+        let mls = self.mls(&device);
         if conversation.stage != Stage::Active || !mls.has(group)? || epoch < mls.epoch(group)? {
             return Ok(Processed::Done);
         }
@@ -307,7 +306,7 @@ impl Turn<'_> {
         self.memory.knows_groups = true;
         let device = self.device()?;
         for found in groups {
-            let here = Mls::new(self.store, &device).has(&found.group)?;
+            let here = self.mls(&device).has(&found.group)?;
             if !found.present || !here {
                 let known = self.conversation(&found.group)?;
                 if known.is_none_or(|it| matches!(it.stage, Stage::Active | Stage::Removed)) {
@@ -374,7 +373,7 @@ impl Turn<'_> {
             after.accounts.insert(device.account, standing);
             before.members.update_to(&after)
         };
-        let entering = match Mls::new(self.store, &device).enter(&state.group_info.0, &state.tree.0, update)? {
+        let entering = match self.mls(&device).enter(&state.group_info.0, &state.tree.0, update)? {
             Ok(entering) if entering.group == *group => entering,
             Ok(_) | Err(_) => {
                 self.pause();
@@ -383,7 +382,7 @@ impl Turn<'_> {
         };
         let (before, after) = (entering.before.clone(), entering.after.clone());
         let Some(facts) = self.facts(&after)? else {
-            Mls::new(self.store, &device).clear_pending(group)?;
+            self.mls(&device).clear_pending(group)?;
             return Ok(());
         };
         let leaf = Leaf { account: device.account, device: device.id(), key: device.keys().mls };
@@ -394,7 +393,7 @@ impl Turn<'_> {
         };
         let verdict = verdict.and_then(|()| check_entered(&after, &known));
         if let Err(broken) = verdict {
-            Mls::new(self.store, &device).clear_pending(group)?;
+            self.mls(&device).clear_pending(group)?;
             return self.halt(conversation, &broken);
         }
         self.keep_pending(&mut conversation, entering.committed)

@@ -16,7 +16,7 @@ use crate::confirm::HISTORY_GRANTED;
 use crate::conversation::CONTACT;
 use crate::error::Error;
 use crate::message::Kept;
-use crate::mls::{Mls, Sealed};
+use crate::mls::Sealed;
 use crate::own::random;
 use crate::query::MessageState;
 use crate::sending::{NAMES, encode_names};
@@ -45,7 +45,7 @@ impl Turn<'_> {
             return Ok(());
         }
         let device = self.device()?;
-        let key = Mls::new(self.store, &device).sealing_key()?;
+        let key = self.mls(&device).sealing_key()?;
         let Some(known) = self.known(&device.account)? else { return Ok(()) };
         let generation = known.set().generation();
         let others: Vec<DeviceId> =
@@ -88,7 +88,7 @@ impl Turn<'_> {
         for (index, part) in (0..count).zip(parts) {
             let info = HistoryPart::info(&hash, index, count);
             let plain = Zeroizing::new(encode_messages(part));
-            let Some(sealed) = Mls::new(self.store, &device).seal_to(&request.public_key, &info, &plain) else {
+            let Some(sealed) = self.mls(&device).seal_to(&request.public_key, &info, &plain) else {
                 return Ok(());
             };
             let (kem_output, ciphertext) = (sealed.kem_output, sealed.ciphertext);
@@ -156,7 +156,7 @@ impl Turn<'_> {
         let info = HistoryPart::info(&part.request, part.index, part.count);
         let (index, count) = (part.index, part.count);
         let sealed = Sealed { kem_output: part.kem_output, ciphertext: part.ciphertext };
-        let Some(plain) = Mls::new(self.store, &device).open_with(&asked.private, &info, sealed) else { return Ok(()) };
+        let Some(plain) = self.mls(&device).open_with(&asked.private, &info, sealed) else { return Ok(()) };
         let Ok(messages) = decode_messages(&plain) else { return Ok(()) };
         for message in &messages {
             self.take_over(message, device.account == message.from)?;

@@ -9,7 +9,6 @@ use protocol::refusal::Problem;
 
 use crate::error::Error;
 use crate::group::CLAIMED;
-use crate::mls::Mls;
 use crate::turn::{Purpose, Turn, post};
 
 const SPACE: &str = "key packages";
@@ -28,7 +27,7 @@ impl Turn<'_> {
             return self.ask_as_device(Purpose::KeyPackages, post(KEY_PACKAGES, &body)?);
         }
         let device = self.device()?;
-        let mls = Mls::new(self.store, &device);
+        let mls = self.mls(&device);
         let one_time = mls.key_packages(ONE_TIME_KEY_PACKAGES, false)?.into_iter().map(Base64Url).collect();
         let last_resort = mls.key_packages(1, true)?.into_iter().next().map(Base64Url);
         let body = KeyPackages { one_time, last_resort };

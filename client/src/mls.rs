@@ -1,7 +1,7 @@
 //! MLS (RFC 9420) for one device: the only place in the client that names OpenMLS, behind types of our own.
 //!
-//! A group is loaded from the store inside each call and dropped at its end, so that nothing in memory outlives a
-//! transaction that is rolled back (TXN-3). Whatever comes from outside and is bad is a value ([`Unreadable`],
+//! A group is taken from memory only in the state that the store has (`loaded`), so that nothing outlives a transaction
+//! that is rolled back (TXN-3). Whatever comes from outside and is bad is a value ([`Unreadable`],
 //! [`MlsRefused`]); an [`Error`] is this program's or its disk's fault.
 //!
 //! What is exchanged are MLSMessages (RFC 9420 §6): a commit is a PublicMessage, a message a PrivateMessage, the others
@@ -14,11 +14,12 @@
 //! Not in scope: whether a composition is allowed (`protocol::members`), whom to add and when, sending.
 //!
 //! Reading order: this file (own groups, commits, messages), `read` (what comes), `join` (Welcomes and external
-//! commits), `composition`, `provider` (settings), `storage`.
+//! commits), `composition`, `provider` (settings), `loaded`, `storage`.
 
 mod composition;
 mod hpke;
 mod join;
+mod loaded;
 mod provider;
 mod read;
 mod storage;
@@ -40,6 +41,7 @@ use thiserror::Error as ThisError;
 use tls_codec::{Deserialize as _, Serialize as _};
 
 pub(crate) use self::hpke::Sealed;
+pub(crate) use self::loaded::Loaded;
 pub(crate) use self::read::Incoming;
 #[cfg(test)]
 pub(crate) use self::read::Unreadable;
@@ -56,6 +58,7 @@ use crate::store::Store;
 pub(crate) struct Mls<'a> {
     store: Store<'a>,
     device: &'a Device,
+    loaded: Option<&'a Loaded>,
 }
 
 /// A device that may be added: only a [`ConfirmedDevice`] becomes one.
@@ -155,9 +158,14 @@ pub(crate) enum MlsRefused {
 }
 
 impl<'a> Mls<'a> {
-    /// Over the transaction of a step.
-    pub(crate) fn new(store: Store<'a>, device: &'a Device) -> Self {
-        Self { store, device }
+    /// Over the transaction of a step, with the groups that its client has in memory.
+    pub(crate) fn new(store: Store<'a>, device: &'a Device, loaded: &'a Loaded) -> Self {
+        Self { store, device, loaded: Some(loaded) }
+    }
+
+    /// For looking only, without a transaction.
+    pub(crate) fn reading(store: Store<'a>, device: &'a Device) -> Self {
+        Self { store, device, loaded: None }
     }
 
     /// Makes key packages, each an MLSMessage, and keeps their private keys. One marked as the last resort can be used
@@ -202,10 +210,12 @@ impl<'a> Mls<'a> {
         let made = provider.storage().settle(made)?.map_err(|_| Error::Mls("a new group"))?;
         let info = made.export_group_info(provider.crypto(), self.device, false);
         let tree = made.export_ratchet_tree().tls_serialize_detached();
-        Ok(Created {
+        let created = Created {
             group_info: bytes_of(&info.map_err(|_| Error::Mls("a group info"))?)?,
             tree: tree.map_err(|_| Error::Mls("a ratchet tree"))?,
-        })
+        };
+        provider.keep(made)?;
+        Ok(created)
     }
 
     /// True if this device has, or had, a leaf in the group and has not forgotten it.
@@ -221,8 +231,11 @@ impl<'a> Mls<'a> {
     /// # Errors
     /// [`Error`]; there is none if the group is not there.
     pub(crate) fn composition(&self, group: &GroupId) -> Result<Composition, Error> {
-        let group = self.load(&self.groups(), group)?;
-        Ok(view(&group)?.1)
+        let provider = self.groups();
+        let group = provider.load(&mls_id(group))?;
+        let composition = view(&group)?.1;
+        provider.keep(group)?;
+        Ok(composition)
     }
 
     /// The epoch of a group.
@@ -230,7 +243,11 @@ impl<'a> Mls<'a> {
     /// # Errors
     /// [`Error`].
     pub(crate) fn epoch(&self, group: &GroupId) -> Result<u64, Error> {
-        Ok(self.load(&self.groups(), group)?.epoch().as_u64())
+        let provider = self.groups();
+        let group = provider.load(&mls_id(group))?;
+        let epoch = group.epoch().as_u64();
+        provider.keep(group)?;
+        Ok(epoch)
     }
 
     /// The epoch authenticator (RFC 9420 §8.7): all members in the same state have the same.
@@ -239,7 +256,7 @@ impl<'a> Mls<'a> {
     /// [`Error`].
     #[cfg(test)]
     pub(crate) fn epoch_authenticator(&self, group: &GroupId) -> Result<Vec<u8>, Error> {
-        Ok(self.load(&self.groups(), group)?.epoch_authenticator().as_slice().to_vec())
+        Ok(self.groups().load(&mls_id(group))?.epoch_authenticator().as_slice().to_vec())
     }
 
     /// Makes a commit and keeps it as pending. A pending one before it is dropped.
@@ -249,7 +266,7 @@ impl<'a> Mls<'a> {
     pub(crate) fn commit(&self, id: &GroupId, plan: &CommitPlan) -> Result<Result<Committed, MlsRefused>, Error> {
         self.clear_pending(id)?;
         let provider = self.groups();
-        let mut group = self.load(&provider, id)?;
+        let mut group = provider.load(&mls_id(id))?;
         let (leaves, before) = view(&group)?;
         let key_packages = match plan.add.iter().map(|add| check_key_package(&provider, add)).collect() {
             Ok::<Vec<_>, _>(key_packages) => key_packages,
@@ -277,6 +294,7 @@ impl<'a> Mls<'a> {
         let welcomed = welcomed.map(|leaf| Welcomed { account: leaf.account, device: leaf.device }).collect();
         let committed = committed(before.epoch, bundle, welcomed)?;
         provider.storage().put_own_commit(&mls_id(id), &committed.commit)?;
+        provider.keep(group)?;
         Ok(Ok(committed))
     }
 
@@ -302,7 +320,7 @@ impl<'a> Mls<'a> {
             entering.storage().remove_own_commit(&mls_id(id))?;
             return Storage::enter(self.store, &mls_id(id));
         }
-        let mut group = self.load(&provider, id)?;
+        let mut group = provider.load(&mls_id(id))?;
         let before = (group.epoch(), group.epoch_authenticator().as_slice().to_vec());
         if group.pending_commit().is_none() {
             return Err(Error::Fault("no commit is pending"));
@@ -313,7 +331,8 @@ impl<'a> Mls<'a> {
         if group.epoch() == before.0 || group.epoch_authenticator().as_slice() == before.1 {
             return Err(Error::Fault("a merged commit did not move the epoch"));
         }
-        provider.storage().remove_own_commit(&mls_id(id))
+        provider.storage().remove_own_commit(&mls_id(id))?;
+        provider.keep(group)
     }
 
     /// Drops what is pending: another commit was first. Nothing pending is no error.
@@ -326,10 +345,11 @@ impl<'a> Mls<'a> {
             return Ok(());
         }
         let provider = self.groups();
-        let mut group = self.load(&provider, id)?;
+        let mut group = provider.load(&mls_id(id))?;
         let cleared = provider.storage().settle(group.clear_pending_commit(provider.storage()))?;
         cleared.map_err(|_| Error::Mls("clearing a pending commit"))?;
-        provider.storage().remove_own_commit(&mls_id(id))
+        provider.storage().remove_own_commit(&mls_id(id))?;
+        provider.keep(group)
     }
 
     /// Encrypts content, which the caller has padded, to all leaves of the current epoch, and authenticates `aad`, which
@@ -339,10 +359,12 @@ impl<'a> Mls<'a> {
     /// [`Error`].
     pub(crate) fn encrypt(&self, id: &GroupId, aad: &[u8], content: &[u8]) -> Result<Vec<u8>, Error> {
         let provider = self.groups();
-        let mut group = self.load(&provider, id)?;
+        let mut group = provider.load(&mls_id(id))?;
         group.set_aad(aad.to_vec());
         let message = group.create_message(&provider, self.device, content);
-        bytes_of(&provider.storage().settle(message)?.map_err(|_| Error::Mls("a message"))?)
+        let message = bytes_of(&provider.storage().settle(message)?.map_err(|_| Error::Mls("a message"))?)?;
+        provider.keep(group)?;
+        Ok(message)
     }
 
     /// Erases everything of a group.
@@ -354,16 +376,11 @@ impl<'a> Mls<'a> {
     }
 
     fn groups(&self) -> Provider<'a> {
-        Provider::new(self.store, Room::Groups)
+        Provider::new(self.store, Room::Groups, self.loaded)
     }
 
     fn entering(&self) -> Provider<'a> {
-        Provider::new(self.store, Room::Entering)
-    }
-
-    fn load(&self, provider: &Provider<'_>, id: &GroupId) -> Result<MlsGroup, Error> {
-        let group = provider.storage().settle(MlsGroup::load(provider.storage(), &mls_id(id)))?;
-        group.map_err(|_| Error::Damaged)?.ok_or(Error::Fault("there is no such group"))
+        Provider::new(self.store, Room::Entering, None)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::conversation::Stage;
 use crate::error::Error;
 use crate::feed::Processed;
 use crate::message::Kept;
-use crate::mls::{Incoming, Mls};
+use crate::mls::Incoming;
 use crate::query::MessageState;
 use crate::repair::{AGAIN, RESENT};
 use crate::sending::NAMES;
@@ -32,7 +32,7 @@ impl Turn<'_> {
             return Ok(Processed::Done);
         }
         let device = self.device()?;
-        let mls = Mls::new(self.store, &device);
+        let mls = self.mls(&device);
         match conversation.stage {
             Stage::Active if mls.has(group)? => {}
             // sent while this device was out of step

@@ -13,7 +13,6 @@ use protocol::members::Leaf;
 
 use crate::error::Error;
 use crate::message::{Kept, Stored};
-use crate::mls::Mls;
 use crate::query::MessageState;
 use crate::step::Event;
 use crate::turn::Turn;
@@ -70,7 +69,7 @@ impl Turn<'_> {
         if self.store.bytes(ANSWERED, &key)?.is_some() {
             return Ok(());
         }
-        let now = Mls::new(self.store, &device).composition(group)?;
+        let now = self.mls(&device).composition(group)?;
         let was_for = |leaf: &Leaf| leaf.device == device.id() || stored.kept.encrypted_to.contains(&leaf.device.0);
         if !now.leaves.iter().all(was_for) {
             return Ok(());

@@ -16,7 +16,6 @@ use crate::error::Error;
 use crate::intent::Want;
 use crate::membership::Standpoint;
 use crate::message::{Kept, Stored};
-use crate::mls::Mls;
 use crate::own::random;
 use crate::query::MessageState;
 use crate::step::{Blame, Event, Failure};
@@ -145,7 +144,7 @@ impl Turn<'_> {
     fn go_on_in(&mut self, mut conversation: Conversation) -> Result<(), Error> {
         let group = conversation.group;
         let device = self.device()?;
-        let mls = Mls::new(self.store, &device);
+        let mls = self.mls(&device);
         let now = mls.composition(&group)?;
         if now.epoch < conversation.known_epoch {
             return self.ask_for_feed();
@@ -202,7 +201,7 @@ impl Turn<'_> {
             let device = self.device()?;
             let padded = pad(&waiting.kept.content).map_err(|_| Error::Fault("a message that is too long"))?;
             let aad = self.gossip(conversation).encode();
-            let message = Mls::new(self.store, &device).encrypt(&group, &aad, &padded)?;
+            let message = self.mls(&device).encrypt(&group, &aad, &padded)?;
             self.remember_sent(&message, waiting.row)?;
             let submission = MessageSubmission { epoch: now.epoch, message: Base64Url(message) };
             waiting.kept.submission = Some(serde_json::to_vec(&submission).map_err(|_| Error::Damaged)?);

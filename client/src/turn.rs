@@ -11,8 +11,10 @@ use chain::view::View;
 use protocol::id::GroupId;
 use zeroize::Zeroizing;
 
+use crate::device::Device;
 use crate::error::Error;
 use crate::joining::JoiningMemory;
+use crate::mls::{Loaded, Mls};
 use crate::record::Known;
 use crate::step::{Answer, Call, Event, Output, Request, RequestId};
 use crate::store::Store;
@@ -133,10 +135,19 @@ pub(crate) struct Turn<'a> {
     pub(crate) store: Store<'a>,
     pub(crate) now_ms: u64,
     pub(crate) memory: &'a mut Memory,
+    pub(crate) loaded: &'a Loaded,
     pub(crate) out: &'a mut Output,
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
+    /// The groups of this device.
+    pub(crate) fn mls<'d>(&self, device: &'d Device) -> Mls<'d>
+    where
+        'a: 'd,
+    {
+        Mls::new(self.store, device, self.loaded)
+    }
+
     /// The time in seconds.
     pub(crate) fn now_s(&self) -> u64 {
         self.now_ms / 1_000

@@ -11,7 +11,6 @@ use crate::conversation::{Conversation, Stage};
 use crate::error::Error;
 use crate::intent::{Intent, Want};
 use crate::membership::refused;
-use crate::mls::Mls;
 use crate::step::{Blame, Event, Failure};
 use crate::turn::Turn;
 
@@ -215,7 +214,7 @@ impl Turn<'_> {
             return Ok(());
         }
         let device = self.device()?;
-        let now = Mls::new(self.store, &device).composition(&conversation.group)?;
+        let now = self.mls(&device).composition(&conversation.group)?;
         let may = now.roles.admins.contains(&device.account) || (add && now.roles.open);
         if !may {
             let failure = refused("chat.not_admin", "only whoever opened this conversation lets people in and out");

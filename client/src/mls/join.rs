@@ -90,7 +90,7 @@ impl Mls<'_> {
             last_resort: key_package.last_resort(),
             encryption_key: key_package.leaf_node().encryption_key().clone(),
         };
-        if self.has(&id)? && self.load(&provider, &id)?.is_active() {
+        if self.has(&id)? && provider.load(&mls_id(&id))?.is_active() {
             return Ok(Err(MlsRefused::AlreadyIn));
         }
         let built = opened.with_ratchet_tree(tree).skip_lifetime_validation().replace_old_group().build();
@@ -116,13 +116,13 @@ impl Mls<'_> {
         self.forget(&welcome.group)?;
         let provider = self.groups();
         let joined = provider.storage().settle(welcome.staged.into_group(&provider))?;
-        joined.map_err(|_| Error::Mls("a staged Welcome"))?;
+        let joined = joined.map_err(|_| Error::Mls("a staged Welcome"))?;
         provider.storage().put_used(&welcome.used.welcome)?;
         if !welcome.used.last_resort {
             provider.storage().put_used(welcome.used.reference.as_slice())?;
             provider.storage().remove_key_package(&welcome.used.reference)?;
         }
-        Ok(())
+        provider.keep(joined)
     }
 
     /// Makes an external commit, which lets this device in, and removes the leaf that it may have had. `update` says

@@ -1,8 +1,9 @@
 //! What OpenMLS is given: cryptography, randomness, storage, the signing key, and the settings of every group.
 
 use ed25519_dalek::Signer as _;
+use openmls::group::GroupId;
 use openmls::prelude::{
-    BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, ExtensionType, Lifetime,
+    BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, ExtensionType, Lifetime, MlsGroup,
     MlsGroupJoinConfig, OpenMlsProvider, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProposalType, ProtocolVersion,
     RequiredCapabilitiesExtension, SenderRatchetConfiguration, WireFormatPolicy,
 };
@@ -11,8 +12,11 @@ use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
 use protocol::members::Leaf;
 
+use super::loaded::Loaded;
 use super::storage::{Room, Storage};
 use crate::device::Device;
+use crate::error::Error;
+use crate::own::random;
 use crate::store::Store;
 
 /// ML-KEM-768 with X25519, AES-256-GCM, SHA-384, Ed25519 (draft-ietf-mls-pq-ciphersuites).
@@ -33,11 +37,40 @@ const CREDENTIALS: [CredentialType; 1] = [CredentialType::Basic];
 pub(super) struct Provider<'a> {
     crypto: RustCrypto,
     storage: Storage<'a>,
+    loaded: Option<&'a Loaded>,
 }
 
 impl<'a> Provider<'a> {
-    pub(super) fn new(store: Store<'a>, room: Room) -> Self {
-        Self { crypto: RustCrypto::default(), storage: Storage::new(store, room) }
+    /// Groups are kept in memory only if there is a place for it, and only those that this device is in.
+    pub(super) fn new(store: Store<'a>, room: Room, loaded: Option<&'a Loaded>) -> Self {
+        Self { crypto: RustCrypto::default(), storage: Storage::new(store, room), loaded }
+    }
+
+    /// A group: from memory, or from the store.
+    pub(super) fn load(&self, id: &GroupId) -> Result<MlsGroup, Error> {
+        if let Some(loaded) = self.loaded
+            && let Some(stamp) = self.storage.stamp(id)?
+            && let Some(group) = loaded.take(id, &stamp)
+        {
+            return Ok(group);
+        }
+        let group = self.storage.settle(MlsGroup::load(&self.storage, id))?;
+        group.map_err(|_| Error::Damaged)?.ok_or(Error::Fault("there is no such group"))
+    }
+
+    /// Keeps a group in memory: one that is as the store has it, by the end of a call that went well (TXN-3).
+    pub(super) fn keep(&self, group: MlsGroup) -> Result<(), Error> {
+        let (Some(loaded), Room::Groups) = (self.loaded, self.storage.room()) else { return Ok(()) };
+        let stamp = match self.storage.stamp(group.group_id())? {
+            Some(stamp) => stamp,
+            None => {
+                let stamp = random()?;
+                self.storage.put_stamp(group.group_id(), &stamp)?;
+                stamp
+            }
+        };
+        loaded.keep(stamp, group);
+        Ok(())
     }
 }
 

@@ -128,22 +128,23 @@ impl Mls<'_> {
         if *message.group_id() != mls_id(id) {
             return Ok(Err(Unreadable::Malformed));
         }
-        let group = self.load(&provider, id)?;
+        let group = provider.load(&mls_id(id))?;
         let (epoch, own) = (message.epoch().as_u64(), group.epoch().as_u64());
         let oldest = if message.is_handshake_message() { own } else { own.saturating_sub(PAST_EPOCHS) };
         if !group.is_active() {
-            return Ok(Err(Unreadable::NotIn));
+            return provider.keep(group).map(|()| Err(Unreadable::NotIn));
         }
         if !(oldest..=own).contains(&epoch) {
-            return Ok(Err(Unreadable::OtherEpoch { epoch, own }));
+            return provider.keep(group).map(|()| Err(Unreadable::OtherEpoch { epoch, own }));
         }
         if epoch < own {
-            let past = Provider::new(self.store, Room::Past(epoch));
+            provider.keep(group)?;
+            let past = Provider::new(self.store, Room::Past(epoch), None);
             // a device that came later has nothing of it
             if !past.storage().has(&mls_id(id))? {
                 return Ok(Err(Unreadable::OtherEpoch { epoch, own }));
             }
-            return read_in(&past, self.load(&past, id)?, message);
+            return read_in(&past, past.load(&mls_id(id))?, message);
         }
         read_in(&provider, group, message)
     }
@@ -173,6 +174,7 @@ impl Mls<'_> {
         }
         self.entering().storage().erase(group.group_id())?;
         provider.storage().remove_own_commit(group.group_id())?;
+        provider.keep(group)?;
         Ok(Ok(()))
     }
 }
@@ -212,6 +214,7 @@ fn sort(
         ProcessedMessageContent::ApplicationMessage(message) => {
             let Sender::Member(index) = sender else { return Ok(Err(Unreadable::Invalid)) };
             let from = leaves.iter().find(|(place, _)| *place == index).ok_or(Error::Damaged)?.1;
+            provider.keep(group)?;
             return Ok(Ok(Incoming::Message { from, aad, content: message.into_bytes() }));
         }
         ProcessedMessageContent::OwnPrivateMessage => return Ok(Err(Unreadable::OwnMessage)),

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::loaded::Stamp;
 use crate::error::Error;
 use crate::store::Store;
 
@@ -63,6 +64,8 @@ mod kind {
     pub(super) const EPOCH_KEYS: u8 = 12;
     /// Not of OpenMLS: the hash of the own commit that waits for the service's answer.
     pub(super) const OWN_COMMIT: u8 = 13;
+    /// Not of OpenMLS: names the state of the group, as long as nothing is written; see `loaded`.
+    pub(super) const STAMP: u8 = 14;
 }
 
 /// What a late message is read with.
@@ -96,6 +99,11 @@ pub(super) struct Storage<'a> {
 impl<'a> Storage<'a> {
     pub(super) fn new(store: Store<'a>, room: Room) -> Self {
         Self { store, room, failed: RefCell::new(None) }
+    }
+
+    /// Which part of the store it is.
+    pub(super) fn room(&self) -> Room {
+        self.room
     }
 
     /// Separates the store's failures from everything else that a call of OpenMLS can answer, because the library
@@ -159,6 +167,31 @@ impl<'a> Storage<'a> {
             let place = old.place(group, *kind)?;
             store.remove(place.space, &place.key)
         })
+    }
+
+    /// The stamp of the state of a group that this device is in; none in other rooms, and after a change.
+    pub(super) fn stamp(&self, group: &impl Serialize) -> Result<Option<Stamp>, Error> {
+        if self.room != Room::Groups {
+            return Ok(None);
+        }
+        let stamp = self.get(&self.place(group, kind::STAMP)?)?;
+        stamp.map(|stamp| stamp.try_into().map_err(|_| Error::Damaged)).transpose()
+    }
+
+    /// Gives the state of a group a stamp.
+    pub(super) fn put_stamp(&self, group: &impl Serialize, stamp: &Stamp) -> Result<(), Error> {
+        let place = self.place(group, kind::STAMP)?;
+        self.store.put_bytes(place.space, &place.key, stamp)
+    }
+
+    /// The state of a group is about to be another one.
+    fn note_change(&self, place: &Place) -> Result<(), Error> {
+        if place.space != Room::Groups.space() {
+            return Ok(());
+        }
+        let mut stamp = place.key.get(..32).ok_or(Error::Damaged)?.to_vec();
+        stamp.push(kind::STAMP);
+        self.store.remove(place.space, &stamp)
     }
 
     /// Remembers the own commit that waits for an answer.
@@ -235,7 +268,10 @@ impl<'a> Storage<'a> {
     }
 
     fn write(&self, place: Result<Place, Error>, value: &impl Serialize) -> Result<(), StorageFailed> {
-        self.record(place.and_then(|place| self.store.put_bytes(place.space, &place.key, &encode(value)?)))
+        self.record(place.and_then(|place| {
+            self.note_change(&place)?;
+            self.store.put_bytes(place.space, &place.key, &encode(value)?)
+        }))
     }
 
     fn read<T: DeserializeOwned>(&self, place: Result<Place, Error>) -> Result<Option<T>, StorageFailed> {
@@ -244,7 +280,10 @@ impl<'a> Storage<'a> {
     }
 
     fn delete(&self, place: Result<Place, Error>) -> Result<(), StorageFailed> {
-        self.record(place.and_then(|place| self.store.remove(place.space, &place.key)))
+        self.record(place.and_then(|place| {
+            self.note_change(&place)?;
+            self.store.remove(place.space, &place.key)
+        }))
     }
 
     /// For the parts of MLS that this program does not use: standing proposals, updates, external PSKs, stored

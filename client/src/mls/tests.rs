@@ -21,6 +21,7 @@ struct Person {
     db: Connection,
     key: StoreKey,
     device: Device,
+    loaded: Loaded,
 }
 
 impl Person {
@@ -35,13 +36,13 @@ impl Person {
 
     fn with_store(device: Device, db: Connection) -> Self {
         crate::prepare(&db).unwrap();
-        Self { db, key: StoreKey::new([9; 32]), device }
+        Self { db, key: StoreKey::new([9; 32]), device, loaded: Loaded::default() }
     }
 
     /// One step whose transaction is committed.
     fn step<T>(&self, step: impl FnOnce(Mls<'_>) -> T) -> T {
         let transaction = self.db.unchecked_transaction().unwrap();
-        let done = step(Mls::new(Store::new(&transaction, &self.key), &self.device));
+        let done = step(Mls::new(Store::new(&transaction, &self.key), &self.device, &self.loaded));
         transaction.commit().unwrap();
         done
     }
@@ -49,7 +50,7 @@ impl Person {
     /// One step whose transaction is rolled back.
     fn undone<T>(&self, step: impl FnOnce(Mls<'_>) -> T) -> T {
         let transaction = self.db.unchecked_transaction().unwrap();
-        step(Mls::new(Store::new(&transaction, &self.key), &self.device))
+        step(Mls::new(Store::new(&transaction, &self.key), &self.device, &self.loaded))
     }
 
     fn admitted(&self) -> Admitted {
@@ -62,7 +63,7 @@ impl Person {
 
     /// The tree that the service would have.
     fn tree(&self) -> Vec<u8> {
-        let group = self.step(|mls| mls.load(&mls.groups(), &GROUP).unwrap());
+        let group = self.step(|mls| mls.groups().load(&mls_id(&GROUP)).unwrap());
         group.export_ratchet_tree().tls_serialize_detached().unwrap()
     }
 
@@ -465,15 +466,38 @@ fn a_welcome_to_a_group_that_the_device_is_in_is_refused() {
     assert_eq!(answer, Err(MlsRefused::AlreadyIn));
 }
 
+/// TXN-3: what is in memory does not roll back, and counts only in the state that the store has.
+#[test]
+fn a_group_in_memory_is_the_one_in_the_store_or_is_read_again() {
+    let (alice, bob) = two();
+    assert_reads(&bob, &alice.encrypt("first"), "first", &alice);
+    let lost = alice.undone(|mls| mls.encrypt(&GROUP, b"", b"lost").unwrap());
+    let second = alice.encrypt("second");
+    // the same key of the ratchet: had memory gone on, the lost message would be readable too
+    assert_reads(&bob, &second, "second", &alice);
+    assert!(bob.read(&lost).is_err());
+    alice.undone(|mls| mls.commit(&GROUP, &plan(stands(ALICE, 3))).unwrap().unwrap());
+    assert!(alice.step(|mls| mls.merge_pending(&GROUP)).is_err(), "nothing is pending");
+    // another process has changed the store
+    let elsewhere = Loaded::default();
+    let transaction = alice.db.unchecked_transaction().unwrap();
+    let store = Store::new(&transaction, &alice.key);
+    Mls::new(store, &alice.device, &elsewhere).encrypt(&GROUP, b"", b"elsewhere").unwrap();
+    transaction.commit().unwrap();
+    let in_memory = alice.step(|mls| mls.encrypt(&GROUP, b"", b"third").unwrap());
+    let third = bob.read(&in_memory);
+    assert!(matches!(third, Ok(Incoming::Message { .. })), "{third:?}");
+}
+
 /// What MLS would allow and this protocol does not. A renewal of keys alone is allowed.
 #[test]
 fn a_commit_that_rewrites_the_context_is_refused() {
     let (alice, bob) = two();
     let commit = |extensions: Option<Extensions<GroupContext>>| {
         let transaction = alice.db.unchecked_transaction().unwrap();
-        let mls = Mls::new(Store::new(&transaction, &alice.key), &alice.device);
+        let mls = Mls::new(Store::new(&transaction, &alice.key), &alice.device, &alice.loaded);
         let provider = mls.groups();
-        let mut group = mls.load(&provider, &GROUP).unwrap();
+        let mut group = provider.load(&mls_id(&GROUP)).unwrap();
         let stage = group.commit_builder().force_self_update(true);
         let stage = match extensions {
             Some(extensions) => stage.propose_group_context_extensions(extensions).unwrap(),
@@ -484,7 +508,7 @@ fn a_commit_that_rewrites_the_context_is_refused() {
         built.stage_commit(&provider).unwrap().into_commit().to_bytes().unwrap()
     };
     assert!(matches!(bob.read(&commit(None)), Ok(Incoming::Commit(_))));
-    let mut extensions = alice.step(|mls| mls.load(&mls.groups(), &GROUP).unwrap().extensions().clone());
+    let mut extensions = alice.step(|mls| mls.groups().load(&mls_id(&GROUP)).unwrap().extensions().clone());
     let required = RequiredCapabilitiesExtension::new(&[ExtensionType::AppDataDictionary], &[], &[]);
     extensions.add_or_replace(Extension::RequiredCapabilities(required)).unwrap();
     assert_eq!(bob.read(&commit(Some(extensions))).unwrap_err(), Unreadable::NotOurs);
@@ -509,8 +533,9 @@ fn a_message_rewrites_one_small_value() {
         }
         let after = person.everything();
         let rewritten: Vec<_> = after.iter().zip(&before).filter(|(after, before)| after != before).collect();
-        assert_eq!((after.len(), rewritten.len()), (before.len(), 1));
-        assert!(rewritten[0].0.2.len() < 4_096);
+        // and the stamp
+        assert_eq!((after.len(), rewritten.len()), (before.len(), 2));
+        assert!(rewritten.iter().all(|(after, _)| after.2.len() < 4_096));
     }
 }
 
@@ -530,9 +555,9 @@ fn a_device_that_was_given_too_few_keys_enters_anew() {
     // a commit without a path: it has nothing to decrypt
     let pathless = {
         let transaction = alice.db.unchecked_transaction().unwrap();
-        let mls = Mls::new(Store::new(&transaction, &alice.key), &alice.device);
+        let mls = Mls::new(Store::new(&transaction, &alice.key), &alice.device, &alice.loaded);
         let provider = mls.groups();
-        let mut group = mls.load(&provider, &GROUP).unwrap();
+        let mut group = provider.load(&mls_id(&GROUP)).unwrap();
         let added = check_key_package(&provider, &adding(&Person::new(BOB, 6), 5).add[0]).unwrap();
         let stage = group.commit_builder().propose_adds([added]).load_psks(provider.storage()).unwrap();
         let stage = stage.create_group_info(true);

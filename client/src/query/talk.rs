@@ -133,7 +133,9 @@ fn conversation_row(
 ) -> Result<ConversationRow, Error> {
     let group = conversation.group;
     let now = match device {
-        Some(device) if Mls::new(*store, device).has(&group)? => Some(Mls::new(*store, device).composition(&group)?),
+        Some(device) if Mls::reading(*store, device).has(&group)? => {
+            Some(Mls::reading(*store, device).composition(&group)?)
+        }
         _ => None,
     };
     let mut members = Vec::new();
