@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod keeping;
 mod link;
+mod lives_with;
 mod local;
 mod places;
 mod remote;
@@ -75,6 +76,7 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    lives_with::watch();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return not_understood(&error),

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request as HttpRequest, StatusCode, header};
 use chain::id::DeviceId;
-use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, Secret};
+use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, RequestId, Secret};
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
 use protocol::api::AccountAnswer;
@@ -183,6 +183,21 @@ impl Town {
     /// Somebody wants something; the intent.
     pub fn command(&mut self, who: Who, command: Command) -> Option<IntentId> {
         self.step(who, Input::Command(command))
+    }
+
+    /// From now on a device's commits are on the disk before the next step, as an agent's are.
+    pub fn set_durable(&mut self, who: Who) {
+        self.devices[who.0].db.pragma_update(None, "synchronous", "FULL").unwrap();
+    }
+
+    /// The oldest request of a device, which nobody has sent yet.
+    pub fn take_request(&mut self, who: Who) -> Option<Request> {
+        self.devices[who.0].requests.pop_front()
+    }
+
+    /// A request of a device is answered.
+    pub fn answer(&mut self, who: Who, id: RequestId, answer: Answer) {
+        self.step(who, Input::Answer { id, answer });
     }
 
     /// Somebody wants something, and the disk fails before the commit: the transaction is gone, and so is the client.

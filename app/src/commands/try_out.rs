@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{asked_to_end, runtime, say};
 use crate::failure::Failure;
-use stage::{Speaker, Stage, program, text, unexpected};
+use stage::{Speaker, Stage, command, program, text, unexpected};
 
 /// The password of everybody in the story.
 const PASSWORD: &str = "correct horse battery staple";
@@ -43,14 +43,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// One device of the story: a folder of its own, and an agent that works in it.
 struct Device {
     home: PathBuf,
+    folder: PathBuf,
 }
 
 impl Drop for Device {
     fn drop(&mut self) {
         // an agent that has ended by itself is no trouble
-        let agent = program().map(|program| {
-            let mut command = Command::new(program);
-            command.args(["agent", "--stop"]).env("TREFOIL_HOME", &self.home);
+        let agent = self.command(&["agent", "--stop"]).map(|mut command| {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().map(drop)
         });
         agent.map(Result::unwrap_or_default).unwrap_or_default();
@@ -59,8 +58,8 @@ impl Drop for Device {
 
 impl Device {
     fn command(&self, arguments: &[&str]) -> Result<Command, Failure> {
-        let mut command = Command::new(program()?);
-        command.args(arguments).arg("--json").env("TREFOIL_HOME", &self.home);
+        let mut command = command(&self.folder, arguments)?;
+        command.arg("--json").env("TREFOIL_HOME", &self.home);
         Ok(command)
     }
 
@@ -109,7 +108,9 @@ impl<'a> Story<'a> {
         std::fs::write(&password, PASSWORD).map_err(Failure::broken)?;
         let device = |name: &str| {
             let home = stage.folder.join(name);
-            std::fs::create_dir_all(&home).map(|()| Device { home }).map_err(Failure::broken)
+            std::fs::create_dir_all(&home)
+                .map(|()| Device { home, folder: stage.folder.clone() })
+                .map_err(Failure::broken)
         };
         let (alice, laptop, desktop) = (device("alice")?, device("bob-laptop")?, device("bob-desktop")?);
         Ok(Self { stage, alice, laptop, desktop, password })

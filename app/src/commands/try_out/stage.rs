@@ -11,6 +11,7 @@ use witness::source::Source;
 
 use super::super::say;
 use crate::failure::{Failure, Kind};
+use crate::lives_with::{Alive, VARIABLE};
 
 /// How many witnesses there are.
 const WITNESSES: usize = 4;
@@ -33,6 +34,7 @@ impl Drop for Actor {
 /// The running service and who watches it.
 pub(super) struct Stage {
     _actors: Vec<Actor>,
+    _alive: Alive,
     pub(super) folder: PathBuf,
     pub(super) service: String,
     pub(super) policy: PathBuf,
@@ -40,12 +42,13 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn set_up(folder: &Path) -> Result<Self, Failure> {
+        let alive = Alive::at(&proof_of_life(folder)).map_err(Failure::broken)?;
         let mut actors = Vec::new();
         let mut witnesses = Vec::new();
         for number in 1..=WITNESSES {
             let data = folder.join(format!("witness-{number}")).display().to_string();
             let name = format!("w{number}.example");
-            let ready = finish(&["witness", "init", "--data", &data, "--name", &name, "--json"])?;
+            let ready = finish(folder, &["witness", "init", "--data", &data, "--name", &name, "--json"])?;
             witnesses.push((data, free_port()?, text(&ready, "witness_vkey")?));
         }
         let data = folder.join("service").display().to_string();
@@ -56,12 +59,13 @@ impl Stage {
         for address in &addresses {
             arguments.extend(["--witness", address]);
         }
-        let (service, ready) = start(&arguments)?;
+        let (service, ready) = start(folder, &arguments)?;
         actors.push(service);
         let log = text(&ready, "log_vkey")?;
         for (data, port, _) in &witnesses {
             let listen = format!("127.0.0.1:{port}");
-            let (witness, _) = start(&["witness", "--json", "--data", data, "--listen", &listen, "--log", &log])?;
+            let (witness, _) =
+                start(folder, &["witness", "--json", "--data", data, "--listen", &listen, "--log", &log])?;
             actors.push(witness);
         }
         let service = text(&ready, "service")?;
@@ -71,13 +75,13 @@ impl Stage {
         ));
         say("cosign each state of the record before anybody believes it.");
         let policy = PathBuf::from(text(&ready, "policy")?);
-        Ok(Self { _actors: actors, folder: folder.to_owned(), service, policy })
+        Ok(Self { _actors: actors, _alive: alive, folder: folder.to_owned(), service, policy })
     }
 
     /// Runs an auditor to its end.
     pub(super) fn audit(&self) -> Result<(), Failure> {
         let policy = self.policy.display().to_string();
-        let last = finish(&["audit", &self.service, "--policy", &policy, "--json"])?;
+        let last = finish(&self.folder, &["audit", &self.service, "--policy", &policy, "--json"])?;
         if last.get("ok") != Some(&Value::Bool(true)) {
             return Err(unexpected("the auditor found something"));
         }
@@ -95,7 +99,7 @@ impl Stage {
         let policy = self.policy.display().to_string();
         let data = self.folder.join("auditor").display().to_string();
         let arguments = ["audit", &self.service, "--policy", &policy, "--data", &data, "--follow", "--json"];
-        start(&arguments).map(|(actor, _)| actor)
+        start(&self.folder, &arguments).map(|(actor, _)| actor)
     }
 }
 
@@ -105,6 +109,17 @@ pub(super) fn unexpected(what: &str) -> Failure {
 
 pub(super) fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe().map_err(Failure::broken)
+}
+
+/// This program once more, for the story in this folder: it ends with the story, and whatever it starts does too.
+pub(super) fn command(folder: &Path, arguments: &[&str]) -> Result<Command, Failure> {
+    let mut command = Command::new(program()?);
+    command.args(arguments).env(VARIABLE, proof_of_life(folder));
+    Ok(command)
+}
+
+fn proof_of_life(folder: &Path) -> PathBuf {
+    folder.join("alive")
 }
 
 /// Until the witnesses have cosigned block 0, nobody can believe anything.
@@ -127,10 +142,8 @@ fn free_port() -> Result<u16, Failure> {
 }
 
 /// Starts a process and waits for its ready line.
-fn start(arguments: &[&str]) -> Result<(Actor, Value), Failure> {
-    let mut command = Command::new(program()?);
-    command.args(arguments);
-    let mut speaker = Speaker::start(command)?;
+fn start(folder: &Path, arguments: &[&str]) -> Result<(Actor, Value), Failure> {
+    let mut speaker = Speaker::start(command(folder, arguments)?)?;
     let ready = speaker.next()?;
     Ok((speaker.leave(), ready))
 }
@@ -165,8 +178,8 @@ impl Speaker {
 }
 
 /// Runs a process to its end and takes its last line.
-fn finish(arguments: &[&str]) -> Result<Value, Failure> {
-    let output = Command::new(program()?).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+fn finish(folder: &Path, arguments: &[&str]) -> Result<Value, Failure> {
+    let output = command(folder, arguments)?.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let output = output.map_err(Failure::broken)?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let last = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
