@@ -1,6 +1,8 @@
 //! What happens to a group: made, welcomed to, entered, changed by others, changed from here. Rules GRP-1 to GRP-6.
 
-use protocol::api::delivery::{CommitSubmission, GROUPS, GroupCreation, GroupState, OwnGroups, STALE_EPOCH, Submitted};
+use protocol::api::delivery::{
+    CommitSubmission, GROUP_UNKNOWN, GROUPS, GroupCreation, GroupState, OwnGroups, STALE_EPOCH, Submitted,
+};
 use protocol::bytes::Base64Url;
 use protocol::id::GroupId;
 use protocol::members::{
@@ -221,10 +223,25 @@ impl Turn<'_> {
             return Ok(Processed::Done);
         }
         self.mls(&device).accept(staged)?;
-        let mut conversation = Conversation::new(*group, Stage::Active);
+        // of an earlier time in it only what it is called counts
+        let title = self.conversation(group)?.and_then(|before| before.title);
+        let mut conversation = Conversation { title, ..Conversation::new(*group, Stage::Active) };
         self.settle(&mut conversation, &now)?;
         self.conversation_changed(group);
         Ok(Processed::Done)
+    }
+
+    /// This account is not in it any more, and no commit that says so will come.
+    fn left(&mut self, group: &GroupId) -> Result<(), Error> {
+        let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
+        if conversation.stage == Stage::Entering {
+            conversation.stage = Stage::Removed;
+            conversation.pending = None;
+            self.mls(&self.device()?).forget(group)?;
+            self.keep_conversation(&conversation)?;
+            self.conversation_changed(group);
+        }
+        Ok(())
     }
 
     fn enter_instead(&mut self, group: &GroupId) -> Result<(), Error> {
@@ -343,9 +360,11 @@ impl Turn<'_> {
         &mut self,
         group: &GroupId,
         epoch: Option<u64>,
-        _: &Problem,
+        problem: &Problem,
     ) -> Result<(), Error> {
         match epoch {
+            // its account has left, or was taken out; should it be let in again, it is welcomed or finds the group
+            None if problem.code == GROUP_UNKNOWN => self.left(group),
             Some(epoch) => {
                 let key = [group.0.as_slice(), &epoch.to_be_bytes()].concat();
                 self.store.put_bytes(GROUP, &key, &[])

@@ -55,3 +55,35 @@ fn a_text_that_waits_where_its_writer_was_taken_out_fails_with_a_reason() {
     town.wish(carol, more);
     assert_eq!(failures(&town, carol), ["group.removed", "group.removed"]);
 }
+
+/// A device that lost its state enters anew; if its account was taken out meanwhile, it finds out and asks no more.
+#[test]
+fn a_device_that_was_to_enter_where_its_account_is_no_more_stops_asking() {
+    let mut town = Town::new();
+    let (alice, _, carol) = (town.sign_up("alice"), town.sign_up("bob"), town.sign_up("carol"));
+    let (title, with) = ("Friends".to_owned(), vec!["bob".to_owned(), "carol".to_owned()]);
+    town.wish(alice, Command::NewChat { title, with });
+    let group = town.read(carol, query::conversations).pop().unwrap().group;
+    town.set_online(carol, false);
+    let commit = Delivery {
+        position: 1_000,
+        kind: DeliveryKind::Commit,
+        group: Some(group),
+        epoch: 1_000,
+        bytes: Base64Url(vec![7; 32]),
+        at_s: 0,
+        from: None,
+    };
+    town.hand(carol, commit);
+    town.wish(alice, Command::RemoveMembers { chat: "Friends".to_owned(), with: vec!["carol".to_owned()] });
+    town.set_online(carol, true);
+    town.settle();
+    let asked =
+        |town: &Town| town.asked.iter().filter(|(who, path)| *who == carol && path.contains("/groups/")).count();
+    let before = asked(&town);
+    assert!(before > 0);
+    town.pass_ms(300_000);
+    assert_eq!(asked(&town), before);
+    town.wish(carol, Command::Send { to: group.to_string(), text: "hello?".to_owned() });
+    assert_eq!(failures(&town, carol), ["group.removed"]);
+}
