@@ -47,18 +47,21 @@ impl Client {
     pub fn step(&mut self, transaction: &Transaction<'_>, now_ms: u64, input: Input) -> Result<Output, Error> {
         let mut out = Output::default();
         let store = Store::new(transaction, &self.key);
-        let mut turn = Turn { store, now_ms, memory: &mut self.memory, loaded: &self.loaded, out: &mut out };
+        let mut turn =
+            Turn { store, now_ms, memory: &mut self.memory, loaded: &self.loaded, out: &mut out, answered: None };
         match input {
             Input::Command(command) => turn.command(command)?,
             Input::Answer { id, answer } => {
                 turn.note_reachability(&answer);
                 if let Some((purpose, flight)) = turn.take_flight(id) {
+                    turn.answered = Some(purpose.clone());
                     turn.answered(purpose, flight, answer)?;
+                    turn.forget_old_pause();
                 }
             }
             Input::Delivered(delivery) => turn.delivered(delivery)?,
             Input::Tick => {
-                turn.stop_pausing();
+                turn.stop_waiting_for_service();
                 turn.look_after_pause()?;
             }
         }

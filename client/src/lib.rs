@@ -20,6 +20,7 @@ mod message;
 mod mls;
 mod notices;
 mod own;
+mod pausing;
 mod pending;
 pub mod query;
 mod receiving;

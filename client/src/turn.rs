@@ -15,8 +15,9 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::joining::JoiningMemory;
 use crate::mls::{Loaded, Mls};
+use crate::pausing::{Pauses, Reachability};
 use crate::record::Known;
-use crate::step::{Answer, Call, Event, Output, Request, RequestId};
+use crate::step::{Call, Event, Output, Request, RequestId};
 use crate::store::Store;
 
 /// What an answer is for. Of each there is at most one under way.
@@ -97,6 +98,7 @@ pub(crate) struct Memory {
     pub(crate) password: Option<Zeroizing<String>>,
     pub(crate) joining: JoiningMemory,
     pub(crate) reachability: Reachability,
+    pub(crate) pauses: Pauses,
 }
 
 impl Memory {
@@ -113,23 +115,6 @@ pub(crate) struct Flight {
     pub(crate) view_size: u64,
 }
 
-/// Whether the service answers, and when it is asked again if not.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reachability {
-    pub(crate) is_reachable: bool,
-    retry_at_ms: u64,
-    pause_ms: u64,
-}
-
-const FIRST_PAUSE_MS: u64 = 500;
-const LONGEST_PAUSE_MS: u64 = 30_000;
-
-impl Default for Reachability {
-    fn default() -> Self {
-        Self { is_reachable: true, retry_at_ms: 0, pause_ms: FIRST_PAUSE_MS }
-    }
-}
-
 /// One step while it runs.
 pub(crate) struct Turn<'a> {
     pub(crate) store: Store<'a>,
@@ -137,6 +122,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) memory: &'a mut Memory,
     pub(crate) loaded: &'a Loaded,
     pub(crate) out: &'a mut Output,
+    /// What the answer that came in is for.
+    pub(crate) answered: Option<Purpose>,
 }
 
 impl<'a> Turn<'a> {
@@ -155,7 +142,7 @@ impl<'a> Turn<'a> {
 
     /// Asks, unless the same is under way already or the service is not to be asked yet.
     pub(crate) fn ask(&mut self, purpose: Purpose, call: Call) {
-        if self.memory.in_flight.contains_key(&purpose) || self.is_pausing() {
+        if self.memory.in_flight.contains_key(&purpose) || self.is_too_early(&purpose) {
             return;
         }
         let id = self.memory.next_request;
@@ -166,56 +153,11 @@ impl<'a> Turn<'a> {
         self.out.requests.push(Request { id, call });
     }
 
-    /// True while the service is left alone after it did not answer; the turn then comes back by itself.
-    fn is_pausing(&mut self) -> bool {
-        let retry_at_ms = self.memory.reachability.retry_at_ms;
-        let is_pausing = retry_at_ms > self.now_ms && retry_at_ms <= self.now_ms.saturating_add(LONGEST_PAUSE_MS);
-        if is_pausing {
-            self.wake(retry_at_ms);
-        }
-        is_pausing
-    }
-
     /// What an answer is for, and how it was sent; `None` for answers to a client before a restart.
     pub(crate) fn take_flight(&mut self, id: RequestId) -> Option<(Purpose, Flight)> {
         let purpose = self.memory.purposes.remove(&id)?;
         let flight = self.memory.in_flight.remove(&purpose)?;
         Some((purpose, flight))
-    }
-
-    /// Notes whether the service answers.
-    pub(crate) fn note_reachability(&mut self, answer: &Answer) {
-        let now_reachable = !matches!(answer, Answer::Unreachable);
-        let it = &mut self.memory.reachability;
-        if matches!(answer, Answer::Ok(_)) {
-            it.pause_ms = FIRST_PAUSE_MS;
-            it.retry_at_ms = 0;
-        } else if !now_reachable {
-            it.retry_at_ms = self.now_ms.saturating_add(it.pause_ms);
-            it.pause_ms = it.pause_ms.saturating_mul(2).min(LONGEST_PAUSE_MS);
-        }
-        if it.is_reachable != now_reachable {
-            it.is_reachable = now_reachable;
-            self.event(Event::Reachable(now_reachable));
-        }
-    }
-
-    /// Leaves the service alone for a moment.
-    pub(crate) fn pause(&mut self) {
-        let it = &mut self.memory.reachability;
-        it.retry_at_ms = self.now_ms.saturating_add(it.pause_ms);
-        it.pause_ms = it.pause_ms.saturating_mul(2).min(LONGEST_PAUSE_MS);
-    }
-
-    /// Leaves the service alone for so long, milliseconds.
-    pub(crate) fn pause_for(&mut self, pause_ms: u64) {
-        let it = &mut self.memory.reachability;
-        it.retry_at_ms = it.retry_at_ms.max(self.now_ms.saturating_add(pause_ms.min(LONGEST_PAUSE_MS)));
-    }
-
-    /// A person pressed a key, or the network is new: the service is asked again at once.
-    pub(crate) fn stop_pausing(&mut self) {
-        self.memory.reachability.retry_at_ms = 0;
     }
 
     /// Shows something after the commit.

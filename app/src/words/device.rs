@@ -122,7 +122,7 @@ mod tests {
         let all = [device("aa", "laptop", "confirmed", None), device("bb", "desktop", "confirmed", Some("aa"))];
         assert_eq!(
             line(&all[1], &all),
-            "bb  \"desktop\"  confirmed by \"laptop\"; added 2026-08-02 14:02 UTC, block 7"
+            format!("bb  \"desktop\"  confirmed by \"laptop\"; added {}, block 7", time(&all[1].added_at))
         );
     }
 

@@ -71,9 +71,10 @@ mod tests {
 
     #[test]
     fn a_text_cannot_pose_as_another_message_or_move_the_cursor() {
-        let row = message("hi\n2026-08-02 14:02 UTC  bob: fake\u{1b}[1A", MessageState::Received);
+        let row = message("hi\n2026-08-02 14:02  bob: fake\u{1b}[1A", MessageState::Received);
         let shown = line(&row, None, None);
-        assert!(shown.starts_with("2026-08-02 14:02 UTC  alice: hi\n      2026"), "{shown:?}");
+        let at = time(&row.sent_at);
+        assert!(shown.starts_with(&format!("{at}  alice: hi\n      2026")), "{shown:?}");
         assert!(!shown.contains('\u{1b}'));
     }
 
@@ -94,6 +95,7 @@ mod tests {
             offline_since: Some("2026-08-02T14:02:11.123Z".into()),
             waiting: 3,
         };
-        assert!(sent(&row).starts_with("Offline since 2026-08-02 14:02 UTC; 3 messages"));
+        let since = time("2026-08-02T14:02:11.123Z");
+        assert!(sent(&row).starts_with(&format!("Offline since {since}; 3 messages")));
     }
 }

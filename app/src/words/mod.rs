@@ -6,8 +6,10 @@ pub(crate) mod message;
 pub(crate) mod record;
 
 use client::query::Phase;
+use jiff::tz::TimeZone;
 use protocol::tame;
 
+use crate::clock;
 use crate::local::rows::{Connection, Contact, SignedUp, State};
 
 /// Longest name of a device that is shown, in letters.
@@ -27,12 +29,9 @@ pub(crate) fn one_line(text: &str) -> String {
     format!("{}{rest}", tame::display(&short))
 }
 
-/// `2026-08-02T14:02:11.123Z` as `2026-08-02 14:02 UTC`; anything else as it is.
+/// `2026-08-02T14:02:11.123Z` as `2026-08-02 16:02`, in the zone of whoever reads it; anything else as it is.
 pub(crate) fn time(rfc3339: &str) -> String {
-    match (rfc3339.split_once('T'), rfc3339.ends_with('Z')) {
-        (Some((date, time)), true) => format!("{date} {} UTC", time.chars().take(5).collect::<String>()),
-        _ => tame::display(rfc3339),
-    }
+    clock::in_zone(rfc3339, TimeZone::system()).unwrap_or_else(|| tame::display(rfc3339))
 }
 
 /// The account is open.
@@ -138,7 +137,13 @@ mod tests {
     #[test]
     fn what_waits_is_counted_and_the_time_since_when_is_said() {
         let line = offline(Some("2026-08-02T14:02:11.123Z"), 3);
-        assert_eq!(line, "Offline since 2026-08-02 14:02 UTC; 3 messages will be sent when the connection is back.");
+        assert_eq!(
+            line,
+            format!(
+                "Offline since {}; 3 messages will be sent when the connection is back.",
+                time("2026-08-02T14:02:11.123Z")
+            )
+        );
     }
 
     #[test]
