@@ -4,7 +4,8 @@
 //! Not in scope: the agent, the push connection, processes ([`crate::world`]). What a push connection would bring is
 //! fetched between the steps; what a network loses, doubles or holds back is up to the test ([`Weather`]).
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,7 @@ use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Reque
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
 use protocol::api::AccountAnswer;
-use protocol::api::delivery::{Delivery, DeliveryKind, Feed, PUSH};
+use protocol::api::delivery::{ACK, Delivery, DeliveryKind, Feed, PUSH};
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
@@ -48,6 +49,8 @@ pub struct Town {
     pub deaf: Option<Who>,
     /// Whose next message is lost on its way.
     pub robbed: Option<Who>,
+    /// Whose feed may have something new.
+    stirred: RefCell<BTreeSet<Who>>,
 }
 
 /// What happens to requests on their way.
@@ -88,7 +91,7 @@ impl Default for Town {
 impl Town {
     /// A service without witnesses, and nobody yet.
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("trefoil-town-").tempdir().unwrap();
+        let folder = tempfile::Builder::new().prefix("trefoil-town-").tempdir_in(memory_or_disk()).unwrap();
         let clock_ms = Arc::new(AtomicU64::new(MORNING_MS));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let service = open(&folder.path().join("service"), &clock_ms);
@@ -105,6 +108,7 @@ impl Town {
             spoiled: None,
             deaf: None,
             robbed: None,
+            stirred: RefCell::default(),
         };
         // block 0 is sealed by another thread
         while town
@@ -129,6 +133,8 @@ impl Town {
         let service = open(&self.path("service"), &self.clock_ms);
         self.router = service.router();
         self.service = Some(service);
+        self.wait_for_hints();
+        self.stir();
     }
 
     /// The time, milliseconds since 1970.
@@ -150,6 +156,7 @@ impl Town {
             skew_ms: 0,
             wake_at_ms: None,
         });
+        self.stir();
         Who(self.devices.len() - 1)
     }
 
@@ -322,10 +329,6 @@ impl Town {
             if self.exchange() {
                 continue;
             }
-            self.wait_for_hints();
-            if self.exchange() {
-                continue;
-            }
             let soon = self.now_ms() + 3_000;
             let due = self.devices.iter().filter(|it| it.online).filter_map(|it| it.wake_at_ms).min();
             match due.filter(|due| *due <= soon && self.weather == Weather::Fine) {
@@ -337,6 +340,11 @@ impl Town {
             }
         }
         panic!("the town does not come to rest");
+    }
+
+    /// Every device's feed may have something new.
+    fn stir(&self) {
+        self.stirred.borrow_mut().extend((0..self.devices.len()).map(Who));
     }
 
     /// Waits until the service's own threads have told everybody what is new in the record.
@@ -386,7 +394,8 @@ impl Town {
 
     /// What the push connection would bring.
     fn fetch_feed(&mut self, who: Who) -> bool {
-        if !self.devices[who.0].online || self.weather != Weather::Fine || self.deaf == Some(who) {
+        let is_quiet = !self.stirred.borrow().contains(&who);
+        if is_quiet || !self.devices[who.0].online || self.weather != Weather::Fine || self.deaf == Some(who) {
             return false;
         }
         let device = &self.devices[who.0];
@@ -408,6 +417,9 @@ impl Town {
             }
         }
         let any = !feed.deliveries.is_empty();
+        if !any {
+            self.stirred.borrow_mut().remove(&who);
+        }
         for mut delivery in feed.deliveries {
             if delivery.kind == DeliveryKind::Message && self.spoiled.take_if(|it| *it == who).is_some() {
                 delivery.bytes.0.iter_mut().rev().take(20).for_each(|byte| *byte ^= 0x55);
@@ -426,12 +438,18 @@ impl Town {
         let method = if call.body.is_some() { "POST" } else { "GET" };
         let request = request.method(method).body(Body::from(call.body.clone().unwrap_or_default())).unwrap();
         let router = self.router.clone();
-        self.runtime.block_on(async move {
+        let answer = self.runtime.block_on(async move {
             let answer = router.oneshot(request).await.unwrap();
             let status: StatusCode = answer.status();
             let body = answer.into_body().collect().await.ok()?.to_bytes().to_vec();
             Some((status.as_u16(), body))
-        })
+        });
+        // whatever is in a feed came by somebody's request
+        if call.body.is_some() && call.path != ACK {
+            self.wait_for_hints();
+            self.stir();
+        }
+        answer
     }
 
     fn step(&mut self, who: Who, input: Input) -> Option<IntentId> {
@@ -446,6 +464,13 @@ impl Town {
         device.wake_at_ms = output.wake_at_ms.map(|at| at.saturating_add_signed(-device.skew_ms));
         output.intent
     }
+}
+
+/// Where syncing costs nothing, if there is room: a killed process loses nothing that the system was given.
+fn memory_or_disk() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    let free = rustix::fs::statvfs(&memory).map_or(0, |it| it.f_bavail.saturating_mul(it.f_frsize));
+    if free >= 1 << 30 { memory } else { std::env::temp_dir() }
 }
 
 fn fresh_client() -> Client {
