@@ -17,8 +17,9 @@ use chain::id::DeviceId;
 use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, RequestId, Secret};
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
-use protocol::api::AccountAnswer;
-use protocol::api::delivery::{ACK, Delivery, DeliveryKind, Feed, PUSH};
+use protocol::api::accounts::TOKEN_CHALLENGE;
+use protocol::api::delivery::{ACK, CLAIM, Delivery, DeliveryKind, Feed, KEY_PACKAGES, PUSH};
+use protocol::api::{AccountAnswer, HANDLE_LOOKUP};
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
@@ -81,6 +82,8 @@ struct Device {
 }
 
 const KEY: [u8; 32] = [42; 32];
+/// Requests after which nobody's feed has anything new; a new token opens one that was closed.
+const QUIET: [&str; 5] = [ACK, CLAIM, HANDLE_LOOKUP, KEY_PACKAGES, TOKEN_CHALLENGE];
 
 impl Default for Town {
     fn default() -> Self {
@@ -401,6 +404,7 @@ impl Town {
         let device = &self.devices[who.0];
         let listening = device.client.listening(&Store::reading(&device.db, &StoreKey::new(KEY))).unwrap();
         let Some(listening) = listening else { return false };
+        self.stirred.borrow_mut().remove(&who);
         let path = listening.path.replace(PUSH, "/v1/feed");
         let Some((200, body)) = self.ask(&Call { path, body: None, bearer: Some(listening.bearer) }) else {
             return false;
@@ -417,8 +421,8 @@ impl Town {
             }
         }
         let any = !feed.deliveries.is_empty();
-        if !any {
-            self.stirred.borrow_mut().remove(&who);
+        if feed.more {
+            self.stirred.borrow_mut().insert(who);
         }
         for mut delivery in feed.deliveries {
             if delivery.kind == DeliveryKind::Message && self.spoiled.take_if(|it| *it == who).is_some() {
@@ -445,7 +449,7 @@ impl Town {
             Some((status.as_u16(), body))
         });
         // whatever is in a feed came by somebody's request
-        if call.body.is_some() && call.path != ACK {
+        if call.body.is_some() && !QUIET.contains(&call.path.as_str()) {
             self.wait_for_hints();
             self.stir();
         }
