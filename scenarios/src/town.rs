@@ -50,8 +50,12 @@ pub struct Town {
     pub deaf: Option<Who>,
     /// Whose next message is lost on its way.
     pub robbed: Option<Who>,
+    /// The commits that the service took: path and body, in order.
+    pub commits: RefCell<Vec<(String, Vec<u8>)>>,
     /// Whose feed may have something new.
     stirred: RefCell<BTreeSet<Who>>,
+    /// Answers that are still on their way.
+    late: VecDeque<(Who, RequestId, Answer)>,
 }
 
 /// What happens to requests on their way.
@@ -64,6 +68,10 @@ pub enum Weather {
     Down,
     /// They arrive; the answers are lost.
     AnswersLost,
+    /// They arrive twice; the answer that counts is that to the second.
+    Doubled,
+    /// They arrive; the answers come when this is over.
+    Slow,
 }
 
 /// Names a device of the town.
@@ -75,6 +83,7 @@ struct Device {
     db: Connection,
     client: Client,
     requests: VecDeque<Request>,
+    heard: VecDeque<Delivery>,
     events: Vec<Event>,
     online: bool,
     skew_ms: i64,
@@ -111,7 +120,9 @@ impl Town {
             spoiled: None,
             deaf: None,
             robbed: None,
+            commits: RefCell::default(),
             stirred: RefCell::default(),
+            late: VecDeque::new(),
         };
         // block 0 is sealed by another thread
         while town
@@ -154,6 +165,7 @@ impl Town {
             db,
             client: fresh_client(),
             requests: VecDeque::new(),
+            heard: VecDeque::new(),
             events: Vec::new(),
             online: true,
             skew_ms: 0,
@@ -169,6 +181,7 @@ impl Town {
         device.db = database(&device.path);
         device.client = fresh_client();
         device.requests.clear();
+        self.late.retain(|(of, ..)| *of != who);
         self.step(who, Input::Tick);
     }
 
@@ -188,6 +201,19 @@ impl Town {
     /// The service hands a device something that nobody else was handed.
     pub fn hand(&mut self, who: Who, delivery: Delivery) {
         self.step(who, Input::Delivered(delivery));
+    }
+
+    /// The network hands a device once more what came last, the newest first.
+    pub fn echo(&mut self, who: Who) {
+        for delivery in self.devices[who.0].heard.clone() {
+            self.step(who, Input::Delivered(delivery));
+        }
+    }
+
+    /// What a device asks next overtakes what it asked first.
+    pub fn overtake(&mut self, who: Who) {
+        let requests = &mut self.devices[who.0].requests;
+        requests.rotate_left(1.min(requests.len()));
     }
 
     /// Somebody wants something; the intent.
@@ -370,13 +396,22 @@ impl Town {
     /// One round: every device's oldest request, then what came for it. True if there was anything.
     pub fn exchange(&mut self) -> bool {
         let mut any = false;
+        while self.weather != Weather::Slow
+            && let Some((who, id, answer)) = self.late.pop_front()
+        {
+            any = true;
+            self.step(who, Input::Answer { id, answer });
+        }
         for index in 0..self.devices.len() {
             let who = Who(index);
             if let Some(request) = self.devices[index].requests.pop_front() {
                 any = true;
                 self.asked.push((who, request.call.path.clone()));
                 let answer = self.deliver(who, &request.call);
-                self.step(who, Input::Answer { id: request.id, answer });
+                match self.weather {
+                    Weather::Slow => self.late.push_back((who, request.id, answer)),
+                    _ => drop(self.step(who, Input::Answer { id: request.id, answer })),
+                }
             }
             any |= self.fetch_feed(who);
         }
@@ -386,6 +421,9 @@ impl Town {
     fn deliver(&self, who: Who, call: &Call) -> Answer {
         if !self.devices[who.0].online || self.weather == Weather::Down {
             return Answer::Unreachable;
+        }
+        if self.weather == Weather::Doubled {
+            self.ask(call);
         }
         match self.ask(call) {
             _ if self.weather == Weather::AnswersLost => Answer::Unreachable,
@@ -397,14 +435,13 @@ impl Town {
 
     /// What the push connection would bring.
     fn fetch_feed(&mut self, who: Who) -> bool {
-        let is_quiet = !self.stirred.borrow().contains(&who);
-        if is_quiet || !self.devices[who.0].online || self.weather != Weather::Fine || self.deaf == Some(who) {
+        let is_cut = matches!(self.weather, Weather::Down | Weather::AnswersLost) || !self.devices[who.0].online;
+        if is_cut || self.deaf == Some(who) || !self.stirred.borrow_mut().remove(&who) {
             return false;
         }
         let device = &self.devices[who.0];
         let listening = device.client.listening(&Store::reading(&device.db, &StoreKey::new(KEY))).unwrap();
         let Some(listening) = listening else { return false };
-        self.stirred.borrow_mut().remove(&who);
         let path = listening.path.replace(PUSH, "/v1/feed");
         let Some((200, body)) = self.ask(&Call { path, body: None, bearer: Some(listening.bearer) }) else {
             return false;
@@ -428,6 +465,9 @@ impl Town {
             if delivery.kind == DeliveryKind::Message && self.spoiled.take_if(|it| *it == who).is_some() {
                 delivery.bytes.0.iter_mut().rev().take(20).for_each(|byte| *byte ^= 0x55);
             }
+            let heard = &mut self.devices[who.0].heard;
+            heard.truncate(7);
+            heard.push_front(delivery.clone());
             self.step(who, Input::Delivered(delivery));
         }
         any
@@ -452,6 +492,11 @@ impl Town {
         if call.body.is_some() && !QUIET.contains(&call.path.as_str()) {
             self.wait_for_hints();
             self.stir();
+        }
+        if let (Some(body), Some((200, _))) = (&call.body, &answer)
+            && call.path.ends_with("/commits")
+        {
+            self.commits.borrow_mut().push((call.path.clone(), body.clone()));
         }
         answer
     }
