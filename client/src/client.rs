@@ -5,6 +5,7 @@ use rusqlite::Transaction;
 use crate::error::Error;
 use crate::intent::Want;
 use crate::mls::Loaded;
+use crate::own::OwnRead;
 use crate::seal::StoreKey;
 use crate::step::{Answer, Command, Input, Listening, Output};
 use crate::store::Store;
@@ -47,8 +48,8 @@ impl Client {
     pub fn step(&mut self, transaction: &Transaction<'_>, now_ms: u64, input: Input) -> Result<Output, Error> {
         let mut out = Output::default();
         let store = Store::new(transaction, &self.key);
-        let mut turn =
-            Turn { store, now_ms, memory: &mut self.memory, loaded: &self.loaded, out: &mut out, answered: None };
+        let (memory, loaded, own_read) = (&mut self.memory, &self.loaded, OwnRead::default());
+        let mut turn = Turn { store, own_read, now_ms, memory, loaded, out: &mut out, answered: None };
         match input {
             Input::Command(command) => turn.command(command)?,
             Input::Answer { id, answer } => {

@@ -4,6 +4,7 @@ use chain::id::{AccountId, DeviceId, DeviceKeys};
 use ed25519_dalek::SigningKey;
 
 /// This device: its account and its two private keys, which never leave it.
+#[derive(Clone)]
 pub(crate) struct Device {
     /// Its account.
     pub(crate) account: AccountId,

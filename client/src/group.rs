@@ -25,7 +25,7 @@ pub(crate) const CLAIMED: &str = "claimed";
 impl Turn<'_> {
     /// This device with its keys.
     pub(crate) fn device(&self) -> Result<Device, Error> {
-        self.own()?.and_then(|own| own.device()).ok_or(Error::Fault("a group without an account"))
+        self.own_device()?.ok_or(Error::Fault("a group without an account"))
     }
 
     /// Makes a group of this device alone, for these accounts.

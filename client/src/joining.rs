@@ -208,6 +208,7 @@ impl Turn<'_> {
     /// Forgets this device and what it has seen, as if nothing had been.
     fn forget_everything(&mut self) -> Result<(), Error> {
         self.store.clear_all()?;
+        self.own_read.forget();
         let Memory { joining, reachability, .. } = &mut *self.memory;
         let (stretching, reachability) = (joining.stretching, *reachability);
         self.memory.forget();

@@ -1,5 +1,7 @@
 //! This device itself: its account, its keys, and how far it has come.
 
+use std::cell::RefCell;
+
 use chain::id::{AccountId, DeviceId, DeviceKeys, PublicKey};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
@@ -109,14 +111,43 @@ impl Own {
     }
 }
 
+/// What a step has read of this device: nearly every part of it asks, and to read it is to open, parse and derive keys.
+#[derive(Default)]
+pub(crate) struct OwnRead {
+    own: RefCell<Option<Own>>,
+    device: RefCell<Option<Device>>,
+}
+
+impl OwnRead {
+    /// What the store has is another one now.
+    pub(crate) fn forget(&self) {
+        self.own.take();
+        self.device.take();
+    }
+}
+
 impl Turn<'_> {
     /// This device, if it has begun to join.
     pub(crate) fn own(&self) -> Result<Option<Own>, Error> {
-        stored(&self.store)
+        let mut read = self.own_read.own.borrow_mut();
+        if read.is_none() {
+            *read = stored(&self.store)?;
+        }
+        Ok(read.clone())
+    }
+
+    /// Its keys with its account, while it is in the record.
+    pub(crate) fn own_device(&self) -> Result<Option<Device>, Error> {
+        let mut read = self.own_read.device.borrow_mut();
+        if read.is_none() {
+            *read = self.own()?.and_then(|own| own.device());
+        }
+        Ok(read.clone())
     }
 
     /// Keeps a change of this device.
     pub(crate) fn keep_own(&self, own: &Own) -> Result<(), Error> {
+        self.own_read.forget();
         self.store.put(OWN, b"device", own)
     }
 }

@@ -57,7 +57,7 @@ impl Turn<'_> {
     /// Signs the challenge.
     pub(crate) fn take_challenge(&mut self, body: &[u8]) -> Result<(), Error> {
         let Ok(Challenge { challenge }) = serde_json::from_slice(body) else { return Ok(()) };
-        let Some(device) = self.own()?.and_then(|own| own.device()) else { return Ok(()) };
+        let Some(device) = self.own_device()? else { return Ok(()) };
         let Some(origin) = self.view()?.map(View::parameters).map(|parameters| parameters.origin.clone()) else {
             return Ok(());
         };

@@ -15,6 +15,7 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::joining::JoiningMemory;
 use crate::mls::{Loaded, Mls};
+use crate::own::OwnRead;
 use crate::pausing::{Pauses, Reachability};
 use crate::record::Known;
 use crate::step::{Call, Event, Output, Request, RequestId};
@@ -118,6 +119,7 @@ pub(crate) struct Flight {
 /// One step while it runs.
 pub(crate) struct Turn<'a> {
     pub(crate) store: Store<'a>,
+    pub(crate) own_read: OwnRead,
     pub(crate) now_ms: u64,
     pub(crate) memory: &'a mut Memory,
     pub(crate) loaded: &'a Loaded,

@@ -1,5 +1,8 @@
 //! What a person may ask of conversations, messages and people.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use chain::handle::Handle;
 use chain::id::{AccountId, DeviceId};
 use chain::sigchain::body::Confirmer;
@@ -25,7 +28,14 @@ pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec
         Some(with) => Some(meant(store, with)?.into_iter().map(|it| it.group).collect::<Vec<_>>()),
     };
     let newest = store.newest_messages(groups.as_deref(), limit)?;
-    newest.into_iter().map(|stored| message_row(store, stored)).collect()
+    let mut handles = BTreeMap::new();
+    for from in newest.iter().map(|stored| stored.kept.from()) {
+        if let Entry::Vacant(place) = handles.entry(from) {
+            place.insert(handle_of(store, &from)?);
+        }
+    }
+    let row = |stored: Stored| message_row(handles.get(&stored.kept.from()).cloned().flatten(), stored);
+    Ok(newest.into_iter().map(row).collect())
 }
 
 /// One message by its row.
@@ -33,7 +43,9 @@ pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec
 /// # Errors
 /// [`Error`].
 pub fn message(store: &Store<'_>, row: i64) -> Result<Option<MessageRow>, Error> {
-    store.message(row)?.map(|stored| message_row(store, stored)).transpose()
+    let Some(stored) = store.message(row)? else { return Ok(None) };
+    let handle = handle_of(store, &stored.kept.from())?;
+    Ok(Some(message_row(handle, stored)))
 }
 
 /// All conversations, the one with the newest message first.
@@ -108,22 +120,21 @@ fn handle_of(store: &Store<'_>, account: &AccountId) -> Result<Option<String>, E
     }
 }
 
-fn message_row(store: &Store<'_>, stored: Stored) -> Result<MessageRow, Error> {
+fn message_row(from_handle: Option<String>, stored: Stored) -> MessageRow {
     let kept = stored.kept;
-    let from = AccountId(kept.from);
-    Ok(MessageRow {
+    MessageRow {
         row: stored.row,
         message: stored.message,
         group: stored.group,
-        from,
-        from_handle: handle_of(store, &from)?,
-        device: DeviceId(kept.device),
+        from: kept.from(),
+        from_handle,
+        device: kept.device(),
         text: kept.text,
         sent_at_ms: kept.sent_at_ms,
         state: kept.state,
         from_history: kept.from_history,
         encrypted_to: kept.encrypted_to.into_iter().map(DeviceId).collect(),
-    })
+    }
 }
 
 fn conversation_row(

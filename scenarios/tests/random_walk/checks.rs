@@ -12,6 +12,9 @@ use scenarios::town::Who;
 
 use crate::walk::{PEOPLE, Walk};
 
+/// What each device shows.
+type Shown = BTreeMap<Who, Vec<MessageRow>>;
+
 impl Walk {
     /// Judges what has changed since the last look.
     pub(crate) fn look(&mut self) {
@@ -67,27 +70,30 @@ impl Walk {
     }
 
     /// When everything has been repaired: what each device shows is what it has to show.
-    pub(crate) fn check(&mut self) {
+    pub(crate) fn check(&mut self) -> Shown {
         println!("all is checked");
         self.calm_down();
         self.look();
+        let mut shown = BTreeMap::new();
         for who in self.seen.keys().copied().collect::<Vec<_>>() {
             let rows = self.town.read(who, |store| query::messages(store, None, 10_000));
             let places = self.check_rows(who, &rows);
             if self.counts(who) {
                 self.check_complete(who, &places);
             }
+            shown.insert(who, rows);
             let size = self.town.read(who, |store| query::status(store, 0)).chain_size;
             let seen = self.seen.get_mut(&who).unwrap();
             assert!(seen.chain_size <= size, "I6: {who:?} has forgotten a part of the record");
             seen.chain_size = size;
         }
         for talk in 0..self.talks.len() {
-            self.check_order(talk);
+            self.check_order(talk, &shown);
         }
         for person in 0..3 {
             self.check_record(person);
         }
+        shown
     }
 
     fn check_rows<'a>(&self, who: Who, rows: &'a [MessageRow]) -> BTreeMap<&'a str, usize> {
@@ -116,17 +122,17 @@ impl Walk {
     }
 
     /// I9: what two devices both have of a conversation is in the same order on both.
-    fn check_order(&self, talk: usize) {
-        let shown = |who| {
-            let texts = self.town.texts(who, None).into_iter();
-            texts.filter(|text| self.written.get(text).is_some_and(|it| it.talk == talk)).collect::<Vec<_>>()
+    fn check_order(&self, talk: usize, shown: &Shown) {
+        let texts = |who: &Who| {
+            let texts = shown[who].iter().map(|row| row.text.as_str());
+            texts.filter(|text| self.written.get(*text).is_some_and(|it| it.talk == talk)).collect::<Vec<_>>()
         };
         let devices = self.devices_of(&self.talks[talk].members);
-        let all: Vec<_> = devices.iter().map(|who| shown(*who)).collect();
+        let all: Vec<_> = devices.iter().map(texts).collect();
         for two in all.windows(2) {
-            let common = |of: &[String], other: &[String]| {
+            let common = |of: &[&str], other: &[&str]| {
                 let other: BTreeSet<_> = other.iter().collect();
-                of.iter().filter(|text| other.contains(text)).cloned().collect::<Vec<_>>()
+                of.iter().filter(|text| other.contains(text)).map(|text| (*text).to_owned()).collect::<Vec<_>>()
             };
             assert_eq!(common(&two[0], &two[1]), common(&two[1], &two[0]), "I9: the order in conversation {talk}");
         }
@@ -166,22 +172,21 @@ impl Walk {
                 self.town.settle();
             }
         }
-        self.check();
+        let shown = self.check();
         for talk in 0..self.talks.len() {
-            self.check_members(talk);
+            self.check_members(talk, &shown);
         }
     }
 
     /// I9: everybody sees the same members and as many devices as there are.
-    fn check_members(&self, talk: usize) {
+    fn check_members(&self, talk: usize, shown: &Shown) {
         let members = &self.talks[talk].members;
         let devices = self.devices_of(members);
         let mut people: Vec<_> = members.iter().map(|person| PEOPLE[*person]).collect();
         people.sort_unstable();
         let is_newest = |row: &&MessageRow| self.written.get(&row.text).is_some_and(|it| it.talk == talk);
         for who in &devices {
-            let rows = self.town.read(*who, |store| query::messages(store, None, 10_000));
-            let group = rows.iter().rfind(is_newest).unwrap().group;
+            let group = shown[who].iter().rfind(is_newest).unwrap().group;
             let shown = self.town.read(*who, query::conversations);
             let shown = shown.iter().find(|row| row.group == group).unwrap();
             let mut names: Vec<_> = shown.members.iter().filter_map(|(_, handle)| handle.as_deref()).collect();
