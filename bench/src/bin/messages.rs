@@ -17,7 +17,7 @@ use scenarios::town::{Town, Who};
 
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519;
 const SIZES: [usize; 2] = [2, 100];
-const ROUNDS: usize = 30;
+const ROUNDS: usize = 12;
 const MESSAGES: usize = 10;
 const TEXT: &str = "about as long as what people write to each other";
 
@@ -73,7 +73,9 @@ impl Crowd {
         let mut town = Town::new();
         let sender = town.sign_up("sender");
         let with: Vec<_> = (1..size).map(|number| format!("member{number}")).collect();
-        with.iter().for_each(|name| drop(town.sign_up(name)));
+        for name in &with {
+            town.sign_up(name);
+        }
         town.wish(sender, Command::NewChat { title: "all".to_owned(), with });
         town.send(sender, "all", "the first");
         let encrypted_to = town.read(sender, |store| client::query::messages(store, None, 1)).remove(0).encrypted_to;
@@ -96,7 +98,6 @@ impl Crowd {
             let ((), took) = time_process(|| self.town.answer(self.sender, request.id, Answer::Ok(body)));
             costs.noted.add(took, 1);
         }
-        self.town.settle();
     }
 
     fn request(&mut self) -> Request {
