@@ -1,5 +1,6 @@
 //! What happens to a group: made, welcomed to, entered, changed by others, changed from here. Rules GRP-1 to GRP-6.
 
+use chain::id::AccountId;
 use protocol::api::delivery::{
     CommitSubmission, GROUP_UNKNOWN, GROUPS, GroupCreation, GroupState, OwnGroups, STALE_EPOCH, Submitted,
 };
@@ -136,9 +137,22 @@ impl Turn<'_> {
         conversation.pending = None;
         // whoever comes in is told who is there; who writes next says it again for those who came by themselves
         conversation.must_introduce |= conversation.stage == Stage::Active && !conversation.invited.is_empty();
+        let entered = conversation.stage != Stage::Active;
+        let met = now.members.accounts.keys().filter(|it| entered || conversation.invited.contains(&it.0)).copied();
+        self.meet(met.collect())?;
         conversation.stage = Stage::Active;
         self.settle(&mut conversation, &now)?;
         self.conversation_changed(&group);
+        Ok(())
+    }
+
+    /// CHK-8: only who shares a group with an account hears of its changes. So whoever is met in one is looked at once
+    /// more before anything is written there, however short ago that was done.
+    fn meet(&mut self, accounts: Vec<AccountId>) -> Result<(), Error> {
+        let own = self.device()?.account;
+        for account in accounts.into_iter().filter(|account| *account != own) {
+            self.hint(&account)?;
+        }
         Ok(())
     }
 
@@ -184,7 +198,7 @@ impl Turn<'_> {
     }
 
     /// The accounts in a group, as far as this device is in it.
-    pub(crate) fn members_of(&self, conversation: &Conversation) -> Result<Vec<chain::id::AccountId>, Error> {
+    pub(crate) fn members_of(&self, conversation: &Conversation) -> Result<Vec<AccountId>, Error> {
         let device = self.device()?;
         let mls = self.mls(&device);
         if !mls.has(&conversation.group)? {
@@ -226,6 +240,7 @@ impl Turn<'_> {
         // of an earlier time in it only what it is called counts
         let title = self.conversation(group)?.and_then(|before| before.title);
         let mut conversation = Conversation { title, ..Conversation::new(*group, Stage::Active) };
+        self.meet(now.members.accounts.keys().copied().collect())?;
         self.settle(&mut conversation, &now)?;
         self.conversation_changed(group);
         Ok(Processed::Done)

@@ -233,3 +233,17 @@ fn a_sender_who_has_not_heard_of_a_new_device_writes_to_it_all_the_same() {
             .all(|row| row.state == MessageState::Received)
     );
 }
+
+/// SND-1, CHK-8: with whom one shares no group, of him one hears no hints; what one has seen of him before does not count
+/// for the first message.
+#[test]
+fn whoever_comes_in_is_looked_at_once_more_before_anything_is_written() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    // alice looked at bob a moment ago, in vain for what comes now
+    town.wish(alice, Command::AddContact { handle: "bob".to_owned(), account: None });
+    let phone = town.add_device("bob", bob, false);
+    town.send(alice, "bob", "one");
+    assert_eq!(town.texts(phone, None), ["one"]);
+    assert_eq!(newest(&town, alice).encrypted_to.len(), 2);
+}

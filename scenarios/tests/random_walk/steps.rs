@@ -128,17 +128,23 @@ impl Walk {
         assert!(events.iter().any(|event| matches!(event, Event::Done { .. })), "{events:?}");
     }
 
-    /// A device more, with the old messages.
+    /// A device more; most get the old messages.
     fn add(&mut self, number: usize) {
         let (person, older) = self.somebody();
         if self.devices[person].len() >= MAX_DEVICES {
             return self.remove(number);
         }
-        println!("{number} {} adds a device by {older:?}", PEOPLE[person]);
+        let history = self.dice.roll(4) > 0;
+        println!("{number} {} adds a device by {older:?}, with old messages: {history}", PEOPLE[person]);
         self.calm_down();
-        let who = self.town.add_device(PEOPLE[person], older, true);
+        let who = self.town.add_device(PEOPLE[person], older, history);
         self.town.settle();
         self.meet(person, who);
+        // whichever device let it in: what all of them have it has too
+        let older = &self.devices[person];
+        for it in self.written.values_mut().filter(|it| history && older.iter().all(|who| it.counted.contains(who))) {
+            it.counted.insert(who);
+        }
         self.devices[person].push(who);
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Written {
     pub(crate) number: usize,
     /// Who was in the conversation.
     pub(crate) audience: Vec<usize>,
-    /// Their devices that counted.
+    /// Their devices that counted, and those that got it with the old messages.
     pub(crate) counted: BTreeSet<Who>,
 }
 
