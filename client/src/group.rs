@@ -2,7 +2,8 @@
 
 use chain::id::AccountId;
 use protocol::api::delivery::{
-    CommitSubmission, GROUP_UNKNOWN, GROUPS, GroupCreation, GroupState, OwnGroups, STALE_EPOCH, Submitted,
+    CommitSubmission, GROUP_UNKNOWN, GROUPS, GroupCreation, GroupState, LEAF_NOT_IN_CHAIN, OwnGroups, STALE_EPOCH,
+    Submitted,
 };
 use protocol::bytes::Base64Url;
 use protocol::id::GroupId;
@@ -17,7 +18,7 @@ use crate::error::Error;
 use crate::feed::Processed;
 use crate::membership::Difference;
 use crate::mls::{Add, Admitted, CommitPlan, Committed, Incoming};
-use crate::step::Event;
+use crate::step::{Event, Failure};
 use crate::turn::{Purpose, Turn, get, post_bytes};
 
 const GROUP: &str = "group";
@@ -94,9 +95,14 @@ impl Turn<'_> {
         }
         match committed {
             Ok(committed) => self.keep_pending(conversation, committed).map(|()| true),
-            // a key package that does not fit its device is thrown away, and another one claimed
+            // a key package that is not its device's is thrown away, and another one claimed after a while
             Err(_) => {
-                self.pause();
+                let waiting = self.store.first_waiting(&conversation.group)?;
+                let message = "the service gave out no valid key of a device that this has to reach";
+                self.hold_back(waiting, Failure::lie(LEAF_NOT_IN_CHAIN, message))?;
+                for added in &difference.add {
+                    self.unclaimable(&added.id())?;
+                }
                 Ok(false)
             }
         }
@@ -287,7 +293,9 @@ impl Turn<'_> {
             Ok(Incoming::Message { .. }) | Err(_) => return self.enter_instead(group).map(|()| Processed::Done),
         };
         let (before, after, committer) = (staged.before.clone(), staged.after.clone(), staged.committer);
-        let somebody_new = after.leaves.iter().any(|leaf| !before.leaves.contains(leaf));
+        // who comes by itself may have lost what it was told before
+        let by_itself = matches!(committer, Committer::External(_));
+        let somebody_new = by_itself || after.leaves.iter().any(|leaf| !before.leaves.contains(leaf));
         let Some(facts) = self.facts(&after)? else { return Ok(Processed::Later) };
         if let Err(broken) = facts.judge(|record| check_commit(&before, &after, &committer, record)) {
             return self.halt(conversation, &broken).map(|()| Processed::Done);

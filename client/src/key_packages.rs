@@ -14,6 +14,9 @@ use crate::turn::{Purpose, Turn, post};
 const SPACE: &str = "key packages";
 /// How often the last resort is replaced and the others are counted, milliseconds.
 const AGAIN_MS: u64 = 7 * 86_400_000;
+/// When a device's key package was no good, by its id; and how long none of its is claimed then, milliseconds.
+const UNFIT: &str = "unfit key package";
+const CLAIM_AGAIN_MS: u64 = 300_000;
 
 impl Turn<'_> {
     /// Puts key packages at the service when there are none, when some were used, and once a week.
@@ -45,10 +48,21 @@ impl Turn<'_> {
         self.store.put(SPACE, b"told_ms", &self.now_ms)
     }
 
-    /// Asks for a key package of somebody's device.
+    /// Asks for a key package of somebody's device, unless one was no good a short while ago.
     pub(crate) fn claim(&mut self, account: &AccountId, device: &DeviceId) -> Result<(), Error> {
+        let unfit_ms: Option<u64> = self.store.get(UNFIT, &device.0)?;
+        let again_ms = unfit_ms.filter(|at| *at <= self.now_ms).map(|at| at.saturating_add(CLAIM_AGAIN_MS));
+        if let Some(again_ms) = again_ms.filter(|at| *at > self.now_ms) {
+            self.wake(again_ms);
+            return Ok(());
+        }
         let request = ClaimRequest { account: *account, device: *device };
         self.ask_as_device(Purpose::Claim(*account, *device), post(CLAIM, &request)?)
+    }
+
+    /// A device's key package was no good: claimed at once again, it would use up all that may be claimed in an hour.
+    pub(crate) fn unclaimable(&mut self, device: &DeviceId) -> Result<(), Error> {
+        self.store.put(UNFIT, &device.0, &self.now_ms)
     }
 
     /// A key package came; whether it fits its device is found when it is used.

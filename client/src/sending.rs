@@ -183,7 +183,7 @@ impl Turn<'_> {
     }
 
     /// What waits here waits on; whoever wants it is told why, once for each reason.
-    fn hold_back(&mut self, waiting: Option<Stored>, failure: Failure) -> Result<(), Error> {
+    pub(crate) fn hold_back(&mut self, waiting: Option<Stored>, failure: Failure) -> Result<(), Error> {
         if let Some(intent) = waiting.and_then(|waiting| waiting.kept.intent) {
             self.hold(intent, failure);
         }

@@ -35,7 +35,9 @@ impl Turn<'_> {
         {
             return Ok(Some(held.bearer));
         }
-        if self.own()?.is_some_and(|own| own.is_listed()) && !self.memory.in_flight.contains_key(&Purpose::Token) {
+        // a challenge that may not be answered yet would be asked for again as soon as it came
+        let is_asked = self.memory.in_flight.contains_key(&Purpose::Token) || self.is_too_early(&Purpose::Token);
+        if !is_asked && self.own()?.is_some_and(|own| own.is_listed()) {
             self.ask(Purpose::Challenge, post_bytes(TOKEN_CHALLENGE, Vec::new()));
         }
         Ok(None)

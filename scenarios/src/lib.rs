@@ -4,12 +4,16 @@
 //! In scope: starting, asking, killing, copying. Not in scope: what has to come out; that is in `tests/`, one file per
 //! kind of claim. Every wait here ends with a panic that says what did not happen.
 //!
-//! Reading order: [`program`], [`world`], [`api`], [`people`], [`proxy`], [`lies`].
+//! Reading order: [`program`], [`world`], [`api`], [`people`], [`proxy`], [`lies`];
+//! [`town`], [`evil`], [`impostor`], [`usurper`].
 
 pub mod api;
+pub mod evil;
+pub mod impostor;
 pub mod lies;
 pub mod people;
 pub mod program;
 pub mod proxy;
 pub mod town;
+pub mod usurper;
 pub mod world;

@@ -27,6 +27,8 @@ use rusqlite::Connection;
 use service::{Options, Service};
 use tower::ServiceExt as _;
 
+use crate::evil::{Face, Liar};
+
 /// A moment in November 2026, milliseconds since 1970.
 const MORNING_MS: u64 = 1_795_000_000_000;
 /// Passwords cost nothing here.
@@ -56,6 +58,8 @@ pub struct Town {
     stirred: RefCell<BTreeSet<Who>>,
     /// Answers that are still on their way.
     late: VecDeque<(Who, RequestId, Answer)>,
+    /// What the service lies about.
+    pub liar: Liar,
 }
 
 /// What happens to requests on their way.
@@ -123,6 +127,7 @@ impl Town {
             commits: RefCell::default(),
             stirred: RefCell::default(),
             late: VecDeque::new(),
+            liar: Liar::default(),
         };
         // block 0 is sealed by another thread
         while town
@@ -151,6 +156,17 @@ impl Town {
         self.stir();
     }
 
+    /// A copy of the service's folder, run beside it: a second face of the same log, whose clock stands still.
+    pub fn second_face(&mut self) -> Face {
+        self.router = Router::new();
+        self.service.take();
+        let path = self.path(&format!("face-{}", self.now_ms()));
+        crate::world::copy(&self.path("service"), &path);
+        self.restart_service();
+        let stopped = Arc::new(AtomicU64::new(self.now_ms()));
+        Face::new(open(&path, &stopped))
+    }
+
     /// The time, milliseconds since 1970.
     pub fn now_ms(&self) -> u64 {
         self.clock_ms.load(Ordering::SeqCst)
@@ -173,6 +189,24 @@ impl Town {
         });
         self.stir();
         Who(self.devices.len() - 1)
+    }
+
+    /// All devices, in the order in which they came.
+    pub fn everybody(&self) -> impl Iterator<Item = Who> + use<> {
+        (0..self.devices.len()).map(Who)
+    }
+
+    /// A copy of a device as it is now, with its keys and all that it has.
+    pub fn copy_of(&mut self, who: Who) -> Who {
+        let copy = self.device();
+        let path = self.devices[copy.0].path.clone();
+        self.devices[copy.0].db = Connection::open_in_memory().unwrap();
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", path.display()));
+        }
+        self.devices[who.0].db.execute("VACUUM INTO ?1", [path.display().to_string()]).unwrap();
+        self.devices[copy.0].db = database(&path);
+        copy
     }
 
     /// Kills a device's process and starts it again: what was not in the database is gone.
@@ -418,50 +452,51 @@ impl Town {
         any
     }
 
-    fn deliver(&self, who: Who, call: &Call) -> Answer {
+    fn deliver(&mut self, who: Who, call: &Call) -> Answer {
         if !self.devices[who.0].online || self.weather == Weather::Down {
             return Answer::Unreachable;
         }
         if self.weather == Weather::Doubled {
             self.ask(call);
         }
-        match self.ask(call) {
-            _ if self.weather == Weather::AnswersLost => Answer::Unreachable,
-            Some((200, body)) => Answer::Ok(body),
-            Some((_, body)) => serde_json::from_slice::<Problem>(&body).map_or(Answer::Unreachable, Answer::Refused),
-            None => Answer::Unreachable,
-        }
+        let instead = self.liar.instead(who, call);
+        let answer = instead.unwrap_or_else(|| answer_of(self.ask(call)));
+        let answer = self.liar.answered(who, call, answer);
+        if self.weather == Weather::AnswersLost { Answer::Unreachable } else { answer }
     }
 
     /// What the push connection would bring.
     fn fetch_feed(&mut self, who: Who) -> bool {
         let is_cut = matches!(self.weather, Weather::Down | Weather::AnswersLost) || !self.devices[who.0].online;
-        if is_cut || self.deaf == Some(who) || !self.stirred.borrow_mut().remove(&who) {
+        let is_lied_to = self.liar.makes_up_deliveries();
+        if is_cut || self.deaf == Some(who) || !(self.stirred.borrow_mut().remove(&who) || is_lied_to) {
             return false;
         }
         let device = &self.devices[who.0];
         let listening = device.client.listening(&Store::reading(&device.db, &StoreKey::new(KEY))).unwrap();
         let Some(listening) = listening else { return false };
         let path = listening.path.replace(PUSH, "/v1/feed");
-        let Some((200, body)) = self.ask(&Call { path, body: None, bearer: Some(listening.bearer) }) else {
-            return false;
+        let feed = match self.ask(&Call { path, body: None, bearer: Some(listening.bearer) }) {
+            Some((200, body)) => serde_json::from_slice(&body).unwrap(),
+            _ => Feed { deliveries: Vec::new(), more: false, up_to: 0 },
         };
-        let mut feed: Feed = serde_json::from_slice(&body).unwrap();
+        if feed.more || is_lied_to {
+            // what was kept back is there when the lie ends
+            self.stirred.borrow_mut().insert(who);
+        }
+        let mut deliveries = self.liar.delivered(who, feed.deliveries);
         if self.robbed == Some(who)
-            && let Some(lost) = feed.deliveries.iter().position(|it| it.kind == DeliveryKind::Message)
+            && let Some(lost) = deliveries.iter().position(|it| it.kind == DeliveryKind::Message)
         {
             // nobody misses it before something later comes
-            let rest = feed.deliveries.split_off(lost);
+            let rest = deliveries.split_off(lost);
             if rest.len() > 1 {
-                feed.deliveries.extend(rest.into_iter().skip(1));
+                deliveries.extend(rest.into_iter().skip(1));
                 self.robbed = None;
             }
         }
-        let any = !feed.deliveries.is_empty();
-        if feed.more {
-            self.stirred.borrow_mut().insert(who);
-        }
-        for mut delivery in feed.deliveries {
+        let any = !deliveries.is_empty();
+        for mut delivery in deliveries {
             if delivery.kind == DeliveryKind::Message && self.spoiled.take_if(|it| *it == who).is_some() {
                 delivery.bytes.0.iter_mut().rev().take(20).for_each(|byte| *byte ^= 0x55);
             }
@@ -475,19 +510,7 @@ impl Town {
 
     /// Asks the service as a network would: status and body.
     pub fn ask(&self, call: &Call) -> Option<(u16, Vec<u8>)> {
-        let mut request = HttpRequest::builder().uri(&call.path).header(header::CONTENT_TYPE, "application/json");
-        if let Some(bearer) = &call.bearer {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
-        }
-        let method = if call.body.is_some() { "POST" } else { "GET" };
-        let request = request.method(method).body(Body::from(call.body.clone().unwrap_or_default())).unwrap();
-        let router = self.router.clone();
-        let answer = self.runtime.block_on(async move {
-            let answer = router.oneshot(request).await.unwrap();
-            let status: StatusCode = answer.status();
-            let body = answer.into_body().collect().await.ok()?.to_bytes().to_vec();
-            Some((status.as_u16(), body))
-        });
+        let answer = ask(&self.runtime, &self.router, call);
         // whatever is in a feed came by somebody's request
         if call.body.is_some() && !QUIET.contains(&call.path.as_str()) {
             self.wait_for_hints();
@@ -512,6 +535,32 @@ impl Town {
         device.events.extend(output.events);
         device.wake_at_ms = output.wake_at_ms.map(|at| at.saturating_add_signed(-device.skew_ms));
         output.intent
+    }
+}
+
+/// Asks a service as a network would: status and body.
+pub(crate) fn ask(runtime: &tokio::runtime::Runtime, router: &Router, call: &Call) -> Option<(u16, Vec<u8>)> {
+    let mut request = HttpRequest::builder().uri(&call.path).header(header::CONTENT_TYPE, "application/json");
+    if let Some(bearer) = &call.bearer {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
+    }
+    let method = if call.body.is_some() { "POST" } else { "GET" };
+    let request = request.method(method).body(Body::from(call.body.clone().unwrap_or_default())).unwrap();
+    let router = router.clone();
+    runtime.block_on(async move {
+        let answer = router.oneshot(request).await.unwrap();
+        let status: StatusCode = answer.status();
+        let body = answer.into_body().collect().await.ok()?.to_bytes().to_vec();
+        Some((status.as_u16(), body))
+    })
+}
+
+/// What a client is told of an answer.
+pub(crate) fn answer_of(answer: Option<(u16, Vec<u8>)>) -> Answer {
+    match answer {
+        Some((200, body)) => Answer::Ok(body),
+        Some((_, body)) => serde_json::from_slice::<Problem>(&body).map_or(Answer::Unreachable, Answer::Refused),
+        None => Answer::Unreachable,
     }
 }
 

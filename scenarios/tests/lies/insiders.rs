@@ -1,0 +1,100 @@
+//! What a member can say that no program of ours says: made-up roots of the record, and the words of others as its own.
+//! Rules CHK-7, SND-3; attacks 15, 34, 39.
+
+use chain::id::Digest;
+use chain::log::checkpoint::Checkpoint;
+use chain::log::note::{KeyKind, NoteSigner};
+use chain::sigchain::entry::SeenCheckpoint;
+use client::query;
+use client::step::Command;
+use ed25519_dalek::SigningKey;
+use protocol::api::delivery::{Delivery, DeliveryKind};
+use protocol::content::{Content, Part, pad};
+use protocol::gossip::Gossip;
+use scenarios::impostor::Impostor;
+use scenarios::people::random;
+use scenarios::town::{Town, Who};
+
+use crate::{is_done, lies, newest};
+
+fn words(text: &str) -> Vec<u8> {
+    let part = Part::Text(text.to_owned());
+    pad(&Content { salt: [3; 16], replaces: None, in_reply_to: None, previous: None, part }.encode()).unwrap()
+}
+
+/// CHK-7, attack 15 turned round: whoever is in a group cannot keep its members from sending with a root that the log never
+/// had: nothing counts but what the log itself has signed.
+#[test]
+fn a_made_up_root_of_a_member_stops_nobody() {
+    let mut town = Town::new();
+    let alice = town.sign_up("alice");
+    let mallory = Impostor::sign_up(&town, "mallory");
+    assert!(is_done(&town.send(alice, "mallory", "one")));
+    let group = mallory.join(&town);
+    let size = town.read(alice, |store| query::status(store, town.now_ms())).chain_size;
+    let forger =
+        NoteSigner::new("town.example/log".parse().unwrap(), KeyKind::Ed25519, SigningKey::from_bytes(&random()));
+    for size in [1, size, size + 1, u64::MAX >> 2] {
+        let log = SeenCheckpoint { size, root: Digest::sha256(b"made up") };
+        let signed = Checkpoint::new("town.example/log".parse().unwrap(), size, log.root).sign(&forger).unwrap();
+        for (number, note) in [Vec::new(), b"no note".to_vec(), signed.to_string().into_bytes()].into_iter().enumerate()
+        {
+            mallory.say(&town, &group, &Gossip { log, note }.encode(), &words(&format!("{number} at {size}")));
+        }
+    }
+    town.settle();
+    town.pass_ms(120_000);
+    assert_eq!(town.texts(alice, None).len(), 1 + 12);
+    assert!(lies(&town, alice).is_empty());
+    assert!(is_done(&town.send(alice, "mallory", "two")));
+}
+
+/// Attack 39, SND-3: the very bytes of somebody's message, sent by another member, take nothing from it: both are shown,
+/// each under the name of its sender, whichever the service lets come first.
+#[test]
+fn the_words_of_another_do_not_take_the_place_of_his() {
+    for copy_first in [false, true] {
+        let mut town = Town::new();
+        let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+        let mallory = Impostor::sign_up(&town, "mallory");
+        let with = vec!["bob".to_owned(), "mallory".to_owned()];
+        town.wish(alice, Command::NewChat { title: "Three".to_owned(), with });
+        let group = mallory.join(&town);
+        mallory.hear(&town, &group);
+        town.liar.change_deliveries(swapped(bob, copy_first));
+        assert!(is_done(&town.send(alice, "Three", "mine")));
+        for content in mallory.hear(&town, &group) {
+            mallory.say(&town, &group, b"", &content);
+        }
+        town.settle();
+        let rows = town.read(bob, |store| query::messages(store, None, 10));
+        let mut from: Vec<_> = rows.iter().filter(|row| row.text == "mine").map(|row| row.device).collect();
+        if copy_first {
+            from.reverse();
+        }
+        assert_eq!(from.len(), 2, "{rows:?}");
+        assert_eq!(from[0], town.id(alice));
+        assert_ne!(from[1], town.id(alice));
+        assert_eq!(newest(&town, alice).text, "mine");
+    }
+}
+
+/// Holds back what a device would get until there are two messages for it, and gives them in the other order.
+fn swapped(to: Who, is_on: bool) -> impl FnMut(Who, Vec<Delivery>) -> Vec<Delivery> {
+    move |who, mut deliveries| {
+        if who != to || !is_on {
+            return deliveries;
+        }
+        let messages: Vec<_> =
+            (0..deliveries.len()).filter(|index| deliveries[*index].kind == DeliveryKind::Message).collect();
+        match messages.as_slice() {
+            [] => deliveries,
+            [_] => Vec::new(),
+            [.., one, other] => {
+                let (first, second) = (deliveries[*one].bytes.clone(), deliveries[*other].bytes.clone());
+                (deliveries[*one].bytes, deliveries[*other].bytes) = (second, first);
+                deliveries
+            }
+        }
+    }
+}
