@@ -1,0 +1,215 @@
+//! The service killed in the middle of each of the nine steps, and started again on the same folder and port.
+
+use std::process::Command;
+
+use scenarios::program::{Process, eventually, trefoil};
+use scenarios::world::{Service, World, free_port};
+use serde_json::Value;
+
+use crate::device::Device;
+use crate::wire::{Fate, Wire};
+
+/// A service behind a line on which its killer listens.
+struct Scene {
+    world: World,
+    address: String,
+    wire: Wire,
+    service: Option<Service>,
+    /// What becomes of the request at which the service is killed.
+    fate: Fate,
+}
+
+impl Scene {
+    fn new(fate: Fate) -> Self {
+        let world = World::new();
+        let address = format!("127.0.0.1:{}", free_port());
+        let wire = Wire::to(&address);
+        let mut scene = Self { world, address, wire, service: None, fate };
+        scene.start();
+        scene
+    }
+
+    fn start(&mut self) {
+        let service = self.world.serve_at(Command::new(trefoil()), "service", &self.address, &[]);
+        self.service = Some(service.unwrap_or_else(|ended| panic!("it does not start again: {ended:?}")));
+        self.wire.judge(|_| Fate::Answered);
+    }
+
+    /// Kills the service at this request, and starts it again. Meanwhile nothing reaches it. `wait` is called until then.
+    fn kill_at(&mut self, wanted: &'static str, mut wait: impl FnMut()) {
+        let (fate, mut is_dead) = (self.fate, false);
+        self.wire.judge(move |request| match is_dead {
+            true => Fate::Lost,
+            false if !is_like(request, wanted) => Fate::Answered,
+            false => {
+                is_dead = true;
+                fate
+            }
+        });
+        eventually(wanted, || {
+            wait();
+            self.wire.is_cut().then_some(())
+        });
+        let killed = self.service.take().unwrap().process.kill();
+        assert_eq!(killed.status, None, "{killed:?}");
+        self.start();
+    }
+
+    /// What a command says during which the service is killed at each of these requests.
+    fn survives(&mut self, device: &Device, command: &[&str], requests: &[&'static str]) -> Vec<Value> {
+        let mut stubborn = Stubborn::start(device, command);
+        for wanted in requests {
+            self.kill_at(wanted, || stubborn.look());
+        }
+        stubborn.succeeds()
+    }
+}
+
+/// A command that is repeated for as long as it says that nobody answers.
+struct Stubborn<'a> {
+    device: &'a Device,
+    command: Vec<String>,
+    /// `None` once it has succeeded.
+    process: Option<Process>,
+    done: Vec<Value>,
+}
+
+impl<'a> Stubborn<'a> {
+    fn start(device: &'a Device, command: &[&str]) -> Self {
+        let process = Some(device.start(command));
+        Self { device, command: command.iter().map(ToString::to_string).collect(), process, done: Vec::new() }
+    }
+
+    /// Repeats it, if it has to be.
+    fn look(&mut self) {
+        let Some(process) = self.process.take_if(|process| !process.is_alive()) else { return };
+        let command: Vec<_> = self.command.iter().map(String::as_str).collect();
+        let ended = process.wait_for_end();
+        if ended.status == Some(0) {
+            self.done = ended.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+            return;
+        }
+        assert_eq!(ended.verdict(), (Some(3), "service.unreachable".to_owned()), "{command:?}: {ended:?}");
+        self.process = Some(self.device.start(&command));
+    }
+
+    /// What it says in the end.
+    fn succeeds(mut self) -> Vec<Value> {
+        eventually("the command succeeds", || {
+            self.look();
+            self.process.is_none().then_some(())
+        });
+        self.done
+    }
+}
+
+/// Whether a request is the one that is wanted: `*` stands for anything.
+fn is_like(request: &str, wanted: &str) -> bool {
+    match wanted.split_once('*') {
+        Some((start, end)) => request.starts_with(start) && request.ends_with(end),
+        None => request == wanted,
+    }
+}
+
+/// A log-in that is started again whenever it says that nobody answers.
+struct LogIn<'a> {
+    device: &'a Device,
+    process: Process,
+    said: Vec<Value>,
+}
+
+impl<'a> LogIn<'a> {
+    fn start(device: &'a Device) -> Self {
+        Self { device, process: Self::process(device), said: Vec::new() }
+    }
+
+    fn process(device: &Device) -> Process {
+        device.start(&[&device.join("login", "bob")[..], &["--wait", "60"]].concat())
+    }
+
+    /// Repeats it, if it has to be.
+    fn look(&mut self) {
+        self.said.extend(self.process.said());
+        if self.process.is_alive() {
+            return;
+        }
+        let ended = std::mem::replace(&mut self.process, Self::process(self.device)).wait_for_end();
+        self.said.extend(ended.lines.iter().map(|line| serde_json::from_str(line).unwrap()));
+        if ended.status != Some(0) {
+            assert_eq!(ended.verdict(), (Some(3), "service.unreachable".to_owned()), "{ended:?}");
+        }
+    }
+
+    /// Waits until it says this.
+    fn says(&mut self, event: &str) -> Value {
+        eventually(event, || {
+            self.look();
+            self.said.iter().find(|line| line["event"] == event).cloned()
+        })
+    }
+}
+
+fn texts(device: &Device) -> Vec<String> {
+    device.messages().iter().map(|it| it["text"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Steps 1 to 9, with a kill at the requests that make them.
+fn nine_steps(mut scene: Scene) {
+    let url = scene.wire.url.clone();
+    let laptop = Device::new(&scene.world, "laptop", &url);
+    let line = laptop.join("signup", "bob");
+    let bob = scene.survives(&laptop, &line, &["POST /v1/signup/start", "POST /v1/signup", "POST /v1/tokens"]);
+    assert_eq!(bob[0]["handle"], "bob");
+    let alice = Device::new(&scene.world, "alice", &url);
+    let line = alice.join("signup", "alice");
+    scene.survives(&alice, &line, &["POST /v1/handles/lookup", "POST /v1/signup", "POST /v1/key-packages"]);
+
+    // 3, 4: she writes, he reads
+    let requests = ["POST /v1/groups", "POST /v1/groups/*/commits", "POST /v1/groups/*/messages"];
+    scene.survives(&alice, &["send", "bob", "hello bob"], &requests);
+    // whoever has read says so
+    scene.survives(&alice, &["send", "bob", "are you there?"], &["POST /v1/feed/ack"]);
+    laptop.reads("are you there?");
+
+    // 5, 6: the second device asks to be let in, and shows six digits
+    let desktop = Device::new(&scene.world, "desktop", &url);
+    let mut login = LogIn::start(&desktop);
+    for request in ["POST /v1/login/finish", "POST /v1/entries*", "POST /v1/relay"] {
+        scene.kill_at(request, || login.look());
+    }
+    let id = login.says("pending")["device"].as_str().unwrap().to_owned();
+    let code = login.says("code")["code"].as_str().unwrap().to_owned();
+
+    // 7: they are typed on the first
+    let confirm = ["device", "confirm", &id, "--code", &code, "--history", "yes"];
+    scene.survives(&laptop, &confirm, &["POST /v1/entries*"]);
+    login.says("confirmed");
+
+    // 8: the old messages; 9: both read
+    scene.kill_at("POST /v1/groups/*/commits", || ());
+    assert_eq!(desktop.reads("hello bob")["from_history"], true);
+    scene.survives(&alice, &["send", "bob", "hello both"], &["POST /v1/groups/*/messages"]);
+    for device in [&laptop, &desktop] {
+        device.reads("hello both");
+        assert_eq!(texts(device), ["hello bob", "are you there?", "hello both"]);
+    }
+    let show = ["record", "show", "bob", "--service", &url];
+    let shown = scene.survives(&alice, &show, &["GET /v1/accounts/*"]);
+    let kinds: Vec<_> = shown.iter().filter_map(|it| it["kind"].as_str()).collect();
+    assert_eq!(kinds, ["AccountCreated", "DeviceAdded", "DeviceConfirmed"], "each entry once");
+    let service = scene.service.as_ref().unwrap();
+    let audit = scene.world.audit(&service.api.url, &service.policy);
+    assert_eq!(audit.status, Some(0), "{audit:?}");
+}
+
+/// The service has done it, and dies before it can say so: nothing is done twice.
+#[test]
+fn a_service_killed_after_each_request_costs_nothing_but_patience() {
+    nine_steps(Scene::new(Fate::AnswerLost));
+}
+
+/// It dies with the request in its hands: whether it was done or not, the story ends the same way.
+#[test]
+fn a_service_killed_during_each_request_costs_nothing_but_patience() {
+    nine_steps(Scene::new(Fate::Asked));
+}
