@@ -1,5 +1,7 @@
 //! Bad days of the real program: real agents, real sockets, processes that are killed, answers that are lost.
 
+mod agent_killed;
 mod device;
 mod service_killed;
+mod stubborn;
 mod wire;

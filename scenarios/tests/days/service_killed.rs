@@ -2,12 +2,16 @@
 
 use std::process::Command;
 
-use scenarios::program::{Process, eventually, trefoil};
+use scenarios::program::{eventually, trefoil};
 use scenarios::world::{Service, World, free_port};
 use serde_json::Value;
 
 use crate::device::Device;
+use crate::stubborn::Stubborn;
 use crate::wire::{Fate, Wire};
+
+/// How a command may fail on such a day.
+const UNREACHABLE: (i32, &str) = (3, "service.unreachable");
 
 /// A service behind a line on which its killer listens.
 struct Scene {
@@ -57,49 +61,11 @@ impl Scene {
 
     /// What a command says during which the service is killed at each of these requests.
     fn survives(&mut self, device: &Device, command: &[&str], requests: &[&'static str]) -> Vec<Value> {
-        let mut stubborn = Stubborn::start(device, command);
+        let mut stubborn = Stubborn::start(device, command, UNREACHABLE);
         for wanted in requests {
             self.kill_at(wanted, || stubborn.look());
         }
         stubborn.succeeds()
-    }
-}
-
-/// A command that is repeated for as long as it says that nobody answers.
-struct Stubborn<'a> {
-    device: &'a Device,
-    command: Vec<String>,
-    /// `None` once it has succeeded.
-    process: Option<Process>,
-    done: Vec<Value>,
-}
-
-impl<'a> Stubborn<'a> {
-    fn start(device: &'a Device, command: &[&str]) -> Self {
-        let process = Some(device.start(command));
-        Self { device, command: command.iter().map(ToString::to_string).collect(), process, done: Vec::new() }
-    }
-
-    /// Repeats it, if it has to be.
-    fn look(&mut self) {
-        let Some(process) = self.process.take_if(|process| !process.is_alive()) else { return };
-        let command: Vec<_> = self.command.iter().map(String::as_str).collect();
-        let ended = process.wait_for_end();
-        if ended.status == Some(0) {
-            self.done = ended.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-            return;
-        }
-        assert_eq!(ended.verdict(), (Some(3), "service.unreachable".to_owned()), "{command:?}: {ended:?}");
-        self.process = Some(self.device.start(&command));
-    }
-
-    /// What it says in the end.
-    fn succeeds(mut self) -> Vec<Value> {
-        eventually("the command succeeds", || {
-            self.look();
-            self.process.is_none().then_some(())
-        });
-        self.done
     }
 }
 
@@ -108,44 +74,6 @@ fn is_like(request: &str, wanted: &str) -> bool {
     match wanted.split_once('*') {
         Some((start, end)) => request.starts_with(start) && request.ends_with(end),
         None => request == wanted,
-    }
-}
-
-/// A log-in that is started again whenever it says that nobody answers.
-struct LogIn<'a> {
-    device: &'a Device,
-    process: Process,
-    said: Vec<Value>,
-}
-
-impl<'a> LogIn<'a> {
-    fn start(device: &'a Device) -> Self {
-        Self { device, process: Self::process(device), said: Vec::new() }
-    }
-
-    fn process(device: &Device) -> Process {
-        device.start(&[&device.join("login", "bob")[..], &["--wait", "60"]].concat())
-    }
-
-    /// Repeats it, if it has to be.
-    fn look(&mut self) {
-        self.said.extend(self.process.said());
-        if self.process.is_alive() {
-            return;
-        }
-        let ended = std::mem::replace(&mut self.process, Self::process(self.device)).wait_for_end();
-        self.said.extend(ended.lines.iter().map(|line| serde_json::from_str(line).unwrap()));
-        if ended.status != Some(0) {
-            assert_eq!(ended.verdict(), (Some(3), "service.unreachable".to_owned()), "{ended:?}");
-        }
-    }
-
-    /// Waits until it says this.
-    fn says(&mut self, event: &str) -> Value {
-        eventually(event, || {
-            self.look();
-            self.said.iter().find(|line| line["event"] == event).cloned()
-        })
     }
 }
 
@@ -173,7 +101,8 @@ fn nine_steps(mut scene: Scene) {
 
     // 5, 6: the second device asks to be let in, and shows six digits
     let desktop = Device::new(&scene.world, "desktop", &url);
-    let mut login = LogIn::start(&desktop);
+    let line = [&desktop.join("login", "bob")[..], &["--wait", "60"]].concat();
+    let mut login = Stubborn::start(&desktop, &line, UNREACHABLE);
     for request in ["POST /v1/login/finish", "POST /v1/entries*", "POST /v1/relay"] {
         scene.kill_at(request, || login.look());
     }

@@ -70,28 +70,25 @@ impl State {
     /// One connection, request by request.
     fn pass_all(&self, device: &TcpStream, service: &str) -> std::io::Result<()> {
         let mut from_device = BufReader::new(device.try_clone()?);
-        let mut upstream: Option<BufReader<TcpStream>> = None;
         while let Some(request) = Message::read(&mut from_device)? {
             let name = request.name();
             let fate = (self.judge.lock().unwrap())(&name);
             if fate == Fate::Lost {
                 return Ok(());
             }
-            let to_service = match &mut upstream {
-                Some(stream) => stream,
-                none => none.insert(BufReader::new(TcpStream::connect(service)?)),
-            };
+            // a new connection for each: one that is kept outlives the service at its other end
+            let mut to_service = BufReader::new(TcpStream::connect(service)?);
             to_service.get_mut().write_all(&request.bytes)?;
             if fate == Fate::Asked {
                 return self.cut();
             }
-            let Some(answer) = Message::read(to_service)? else { return Ok(()) };
+            let Some(answer) = Message::read(&mut to_service)? else { return Ok(()) };
             if fate == Fate::AnswerLost {
                 return self.cut();
             }
             (&*device).write_all(&answer.bytes)?;
             if answer.head.starts_with("HTTP/1.1 101") {
-                return join(from_device, upstream);
+                return join(from_device, to_service);
             }
         }
         Ok(())
@@ -106,8 +103,7 @@ impl State {
 }
 
 /// Passes bytes both ways until one end closes.
-fn join(from_device: BufReader<TcpStream>, upstream: Option<BufReader<TcpStream>>) -> std::io::Result<()> {
-    let Some(from_service) = upstream else { return Ok(()) };
+fn join(from_device: BufReader<TcpStream>, from_service: BufReader<TcpStream>) -> std::io::Result<()> {
     let (device, service) = (from_device.get_ref().try_clone()?, from_service.get_ref().try_clone()?);
     let there = std::thread::spawn(move || copy(from_device, &service));
     copy(from_service, &device);
