@@ -20,6 +20,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use protocol::tame;
 
 use crate::commands::{
     agent as agent_command, audit, chat, contact, device, doctor, joining, login, read, record, send, serve, signup,
@@ -124,9 +125,19 @@ fn not_understood(error: &clap::Error) -> ExitCode {
         let failure = Failure::new(Kind::Misuse, "usage", error.render());
         writeln!(std::io::stderr(), "{}", failure.to_json()).unwrap_or_default();
     } else {
-        error.print().unwrap_or_default();
+        complain(error);
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// What people read of it. Part of it is what was typed, or what a script passed on from somebody else (attack 63).
+fn complain(error: &clap::Error) {
+    if error.use_stderr() {
+        let text = tame::display(&error.render().to_string());
+        writeln!(std::io::stderr(), "{}", text.trim_end()).unwrap_or_default();
+    } else {
+        error.print().unwrap_or_default();
+    }
 }
 
 #[cfg(test)]

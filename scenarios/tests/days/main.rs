@@ -2,6 +2,7 @@
 
 mod agent_killed;
 mod device;
+mod hostile;
 mod service_killed;
 mod stubborn;
 mod wire;

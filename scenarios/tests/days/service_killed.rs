@@ -36,36 +36,47 @@ impl Scene {
     fn start(&mut self) {
         let service = self.world.serve_at(Command::new(trefoil()), "service", &self.address, &[]);
         self.service = Some(service.unwrap_or_else(|ended| panic!("it does not start again: {ended:?}")));
-        self.wire.judge(|_| Fate::Answered);
     }
 
-    /// Kills the service at this request, and starts it again. Meanwhile nothing reaches it. `wait` is called until then.
-    fn kill_at(&mut self, wanted: &'static str, mut wait: impl FnMut()) {
-        let (fate, mut is_dead) = (self.fate, false);
-        self.wire.judge(move |request| match is_dead {
+    /// The next such request has the chosen fate, and after it nothing reaches the service.
+    fn lie_in_wait(&self, wanted: &'static str) {
+        let (fate, mut is_over) = (self.fate, false);
+        self.wire.judge(move |request| match is_over {
             true => Fate::Lost,
             false if !is_like(request, wanted) => Fate::Answered,
             false => {
-                is_dead = true;
+                is_over = true;
                 fate
             }
         });
-        eventually(wanted, || {
-            wait();
-            self.wire.is_cut().then_some(())
-        });
-        let killed = self.service.take().unwrap().process.kill();
-        assert_eq!(killed.status, None, "{killed:?}");
-        self.start();
+    }
+
+    /// Kills the service at each of these requests, one after the other, and starts it again; meanwhile it `looks`.
+    fn kill_at(&mut self, requests: &[&'static str], mut looks: impl FnMut()) {
+        for (number, wanted) in requests.iter().enumerate() {
+            if number == 0 {
+                self.lie_in_wait(wanted);
+            }
+            eventually(wanted, || {
+                looks();
+                self.wire.is_cut().then_some(())
+            });
+            let killed = self.service.take().unwrap().process.kill();
+            assert_eq!(killed.status, None, "{killed:?}");
+            self.start();
+            match requests.get(number + 1) {
+                Some(next) => self.lie_in_wait(next),
+                None => self.wire.judge(|_| Fate::Answered),
+            }
+        }
     }
 
     /// What a command says during which the service is killed at each of these requests.
     fn survives(&mut self, device: &Device, command: &[&str], requests: &[&'static str]) -> Vec<Value> {
-        let mut stubborn = Stubborn::start(device, command, UNREACHABLE);
-        for wanted in requests {
-            self.kill_at(wanted, || stubborn.look());
-        }
-        stubborn.succeeds()
+        let mut stubborn = None;
+        let start = || Stubborn::start(device, command, UNREACHABLE);
+        self.kill_at(requests, || stubborn.get_or_insert_with(start).look());
+        stubborn.unwrap().succeeds()
     }
 }
 
@@ -103,19 +114,16 @@ fn nine_steps(mut scene: Scene) {
     let desktop = Device::new(&scene.world, "desktop", &url);
     let line = [&desktop.join("login", "bob")[..], &["--wait", "60"]].concat();
     let mut login = Stubborn::start(&desktop, &line, UNREACHABLE);
-    for request in ["POST /v1/login/finish", "POST /v1/entries*", "POST /v1/relay"] {
-        scene.kill_at(request, || login.look());
-    }
+    scene.kill_at(&["POST /v1/login/finish", "POST /v1/entries*", "POST /v1/relay"], || login.look());
     let id = login.says("pending")["device"].as_str().unwrap().to_owned();
     let code = login.says("code")["code"].as_str().unwrap().to_owned();
 
     // 7: they are typed on the first
     let confirm = ["device", "confirm", &id, "--code", &code, "--history", "yes"];
-    scene.survives(&laptop, &confirm, &["POST /v1/entries*"]);
+    scene.survives(&laptop, &confirm, &["POST /v1/entries*", "POST /v1/groups/*/commits"]);
     login.says("confirmed");
 
     // 8: the old messages; 9: both read
-    scene.kill_at("POST /v1/groups/*/commits", || ());
     assert_eq!(desktop.reads("hello bob")["from_history"], true);
     scene.survives(&alice, &["send", "bob", "hello both"], &["POST /v1/groups/*/messages"]);
     for device in [&laptop, &desktop] {
