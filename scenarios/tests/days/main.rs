@@ -3,6 +3,7 @@
 mod agent_killed;
 mod device;
 mod hostile;
+mod lost_answers;
 mod service_killed;
 mod stubborn;
 mod wire;
