@@ -300,3 +300,24 @@ fn a_welcome_that_comes_late_does_not_undo_a_devices_own_commit() {
     town.settle();
     reads_everything(&mut town, alice, phone);
 }
+
+/// Attack 38: somebody whose device went off before it had handed in any key package is asked for now and then, whatever
+/// else the service answers meanwhile, and gets what was written as soon as he is back.
+#[test]
+fn whoever_has_no_key_package_yet_is_asked_for_now_and_then() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.device());
+    town.command(bob, Command::SignUp(Town::joining("bob")));
+    until_asked(&mut town, bob, "/v1/tokens", "");
+    town.set_online(bob, false);
+    town.settle();
+    let before = town.asked.len();
+    town.send(alice, "bob", "one");
+    town.pass_ms(600_000);
+    let claims = town.asked[before..].iter().filter(|(_, path)| path.ends_with("/claim")).count();
+    assert!((5..=30).contains(&claims), "{claims}");
+    town.set_online(bob, true);
+    town.settle();
+    town.pass_ms(31_000);
+    assert_eq!(town.texts(bob, None), ["one"]);
+}
