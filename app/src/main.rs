@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use protocol::tame;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
     agent as agent_command, audit, chat, contact, device, doctor, joining, login, read, record, send, serve, signup,
@@ -77,6 +78,9 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    // its memory may hold keys, and a crash writes none of it to a disk (attack 64); a limit can always be lowered
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).unwrap_or_default();
     lives_with::watch();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

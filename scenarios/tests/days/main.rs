@@ -4,6 +4,7 @@ mod agent_killed;
 mod device;
 mod hostile;
 mod lost_answers;
+mod secrets;
 mod service_killed;
 mod stubborn;
 mod wire;
