@@ -20,6 +20,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use protocol::tame;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
     agent as agent_command, audit, chat, contact, device, doctor, joining, login, read, record, send, serve, signup,
@@ -76,6 +78,9 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    // its memory may hold keys, and a crash writes none of it to a disk (attack 64); a limit can always be lowered
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).unwrap_or_default();
     lives_with::watch();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -124,9 +129,19 @@ fn not_understood(error: &clap::Error) -> ExitCode {
         let failure = Failure::new(Kind::Misuse, "usage", error.render());
         writeln!(std::io::stderr(), "{}", failure.to_json()).unwrap_or_default();
     } else {
-        error.print().unwrap_or_default();
+        complain(error);
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// What people read of it. Part of it is what was typed, or what a script passed on from somebody else (attack 63).
+fn complain(error: &clap::Error) {
+    if error.use_stderr() {
+        let text = tame::display(&error.render().to_string());
+        writeln!(std::io::stderr(), "{}", text.trim_end()).unwrap_or_default();
+    } else {
+        error.print().unwrap_or_default();
+    }
 }
 
 #[cfg(test)]

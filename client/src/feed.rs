@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use chain::id::AccountId;
 use protocol::api::delivery::{ACK, Acknowledgement, Delivery, DeliveryKind, FEED, Feed, PUSH};
+use protocol::id::GroupId;
 use rusqlite::params;
 
 use crate::error::Error;
@@ -113,6 +114,12 @@ impl Turn<'_> {
             deliveries.push(serde_json::from_slice(&bytes).map_err(|_| Error::Damaged)?);
         }
         Ok(deliveries)
+    }
+
+    /// True if a Welcome to this group waits to be processed.
+    pub(crate) fn is_welcome(&self, group: &GroupId) -> Result<bool, Error> {
+        let is_one = |it: &Delivery| it.kind == DeliveryKind::Welcome && it.group == Some(*group);
+        Ok(self.waiting_deliveries()?.iter().any(is_one))
     }
 
     /// Processes what waits, in order, as far as the facts reach.

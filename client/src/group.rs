@@ -219,6 +219,10 @@ impl Turn<'_> {
         if self.mls(&device).has(group)? {
             return Ok(Processed::Done);
         }
+        if self.conversation(group)?.is_some_and(|it| it.stage == Stage::Entering && it.pending.is_some()) {
+            // TXN-4: its own way in may have been taken already, and it never drops its own commit
+            return Ok(Processed::Later);
+        }
         let key = [group.0.as_slice(), &epoch.to_be_bytes()].concat();
         let Some(tree) = self.store.bytes(GROUP, &key)? else {
             self.ask_as_device(
@@ -360,6 +364,9 @@ impl Turn<'_> {
     /// Goes on entering a group: asks for its state.
     pub(crate) fn go_on_entering(&mut self, conversation: &Conversation) -> Result<(), Error> {
         let group = conversation.group;
+        if self.is_welcome(&group)? {
+            return Ok(());
+        }
         self.ask_as_device(Purpose::GroupState(group, None), get(format!("{GROUPS}/{group}")))
     }
 
@@ -402,7 +409,8 @@ impl Turn<'_> {
     /// Enters by an external commit, with nobody else online (GRP-4).
     fn enter(&mut self, group: &GroupId, state: &GroupState) -> Result<(), Error> {
         let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
-        if conversation.stage != Stage::Entering || conversation.pending.is_some() {
+        // who was let in by somebody can also read what was sent since
+        if conversation.stage != Stage::Entering || conversation.pending.is_some() || self.is_welcome(group)? {
             return Ok(());
         }
         let device = self.device()?;

@@ -14,6 +14,7 @@ use protocol::members::Leaf;
 use crate::error::Error;
 use crate::message::{Kept, Stored};
 use crate::query::MessageState;
+use crate::sending::NAMES;
 use crate::step::Event;
 use crate::turn::Turn;
 
@@ -62,8 +63,9 @@ impl Turn<'_> {
             },
         };
         let device = self.device()?;
-        let own = stored.filter(|it| it.group == *group && it.kept.device == device.id().0 && it.kept.is_shown);
-        let Some(stored) = own else { return Ok(()) };
+        let own = stored.filter(|it| it.group == *group && it.kept.device == device.id().0);
+        // what only repairs is not repaired: that would have no end
+        let Some(stored) = own.filter(|it| it.kept.is_shown || tells_names(&it.kept.content)) else { return Ok(()) };
         // once for each who asks, whatever it is called
         let key = [stored.message.0.as_slice(), &from.device.0].concat();
         if self.store.bytes(ANSWERED, &key)?.is_some() {
@@ -85,8 +87,13 @@ impl Turn<'_> {
         let Some((hash, content)) = bytes.split_first_chunk::<32>() else { return Ok(()) };
         let unread = self.store.message_by_id(group, &Digest(*hash))?;
         let Some(unread) = unread.filter(|it| it.kept.state == MessageState::Unreadable) else { return Ok(()) };
-        let Ok(Content { part: Part::Text(text), .. }) = Content::decode(content) else {
-            return self.store.remove_message(unread.row);
+        let text = match Content::decode(content).map(|content| content.part) {
+            Ok(Part::Text(text)) => text,
+            Ok(Part::Signal { content_type, bytes }) if content_type == NAMES => {
+                self.named(&bytes)?;
+                return self.store.remove_message(unread.row);
+            }
+            _ => return self.store.remove_message(unread.row),
         };
         let kept = Kept {
             from: from.account.0,
@@ -111,4 +118,9 @@ impl Turn<'_> {
         }
         Ok(())
     }
+}
+
+fn tells_names(content: &[u8]) -> bool {
+    let part = Content::decode(content).map(|content| content.part);
+    matches!(part, Ok(Part::Signal { content_type, .. }) if content_type == NAMES)
 }

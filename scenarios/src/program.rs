@@ -115,6 +115,13 @@ impl Process {
         value
     }
 
+    /// What it has said so far and nobody has taken yet, each line as JSON.
+    pub fn said(&mut self) -> Vec<Value> {
+        let lines: Vec<String> = self.lines.try_iter().collect();
+        self.seen.extend(lines.iter().cloned());
+        lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
     /// True as long as it runs.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

@@ -84,12 +84,19 @@ impl World {
     /// # Errors
     /// How the process ended.
     pub fn serve_under(&self, command: Command, name: &str, witnesses: &[String]) -> Result<Service, Ended> {
+        let more: Vec<_> = witnesses.iter().flat_map(|witness| ["--witness", witness]).collect();
+        self.serve_at(command, name, "127.0.0.1:0", &more)
+    }
+
+    /// Starts a service under another program, at this address, with these further arguments.
+    ///
+    /// # Errors
+    /// How the process ended.
+    pub fn serve_at(&self, command: Command, name: &str, listen: &str, more: &[&str]) -> Result<Service, Ended> {
         let data = self.path(name).display().to_string();
-        let mut arguments = vec!["serve", "--json", "--listen", "127.0.0.1:0", "--origin", "scenario.example/log"];
+        let mut arguments = vec!["serve", "--json", "--listen", listen, "--origin", "scenario.example/log"];
         arguments.extend(["--data", &data]);
-        for witness in witnesses {
-            arguments.extend(["--witness", witness]);
-        }
+        arguments.extend(more);
         let mut process = Process::start(command, self.folder.path(), &arguments);
         let Some(ready) = process.ready() else { return Err(process.wait_for_end()) };
         let text = |name: &str| ready[name].as_str().unwrap().to_owned();
@@ -203,7 +210,7 @@ impl Witness {
 static NEXT_PORT: AtomicU32 = AtomicU32::new(0);
 
 /// A port below the ones that the system hands out by itself, so that it stays free while its owner is not running.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let place = std::process::id().wrapping_mul(16).wrapping_add(NEXT_PORT.fetch_add(1, Ordering::Relaxed));
         let port = u16::try_from(10_000 + place % 22_000).unwrap();

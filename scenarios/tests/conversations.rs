@@ -247,3 +247,91 @@ fn whoever_comes_in_is_looked_at_once_more_before_anything_is_written() {
     assert_eq!(town.texts(phone, None), ["one"]);
     assert_eq!(newest(&town, alice).encrypted_to.len(), 2);
 }
+
+/// Goes on until this device has just asked for something.
+fn until_asked(town: &mut Town, who: Who, path: &str, end: &str) {
+    let is_it = |asked: &(Who, String)| asked.0 == who && asked.1.starts_with(path) && asked.1.ends_with(end);
+    let before = town.asked.len();
+    while !town.asked[before..].last().is_some_and(is_it) {
+        assert!(town.exchange(), "{:?}", &town.asked[before..]);
+    }
+}
+
+/// A phone of Bob's that has just asked for this on its way into his conversation with Alice. It is then off while she
+/// writes, and lets it in.
+fn phone_off_after(path: &str, end: &str) -> (Town, Who, Who) {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    town.send(alice, "bob", "one");
+    // for whom Alice will say once more who is who, with the first text that she writes
+    town.add_device("bob", bob, false);
+    let phone = town.device();
+    town.wish(phone, Command::LogIn(Town::joining("bob")));
+    let (code, _) = town.read(phone, client::query::code).unwrap();
+    town.command(bob, Command::Confirm { device: town.id(phone), code, history: false });
+    until_asked(&mut town, phone, path, end);
+    town.set_online(phone, false);
+    town.settle();
+    town.send(alice, "bob", "two");
+    (town, alice, phone)
+}
+
+fn reads_everything(town: &mut Town, alice: Who, phone: Who) {
+    town.send(alice, "bob", "three");
+    town.send(phone, "alice", "four");
+    let rows = town.read(phone, |store| client::query::messages(store, None, 10));
+    assert!(rows.iter().all(|row| row.state != MessageState::Unreadable), "{rows:?}");
+    assert_eq!(town.texts(phone, None), ["two", "three", "four"]);
+    assert_eq!(town.texts(alice, None), ["one", "two", "three", "four"]);
+}
+
+/// I9: somebody has let it in while it looked for its own way; it takes that one, with which it can read what was sent since.
+#[test]
+fn a_device_that_somebody_has_let_in_makes_no_commit_of_its_own() {
+    let (mut town, alice, phone) = phone_off_after("/v1/groups/", "");
+    let before = town.asked.len();
+    town.set_online(phone, true);
+    town.settle();
+    let tries = town.asked[before..].iter().filter(|(who, path)| *who == phone && path.ends_with("/commits"));
+    assert_eq!(tries.count(), 0, "{:?}", &town.asked[before..]);
+    reads_everything(&mut town, alice, phone);
+}
+
+/// TXN-4, I10: its own commit is taken, the answer is lost, and the Welcome of somebody comes first. It keeps its own, and
+/// what was meant for it before stays no riddle.
+#[test]
+fn a_welcome_that_comes_late_does_not_undo_a_devices_own_commit() {
+    let (mut town, alice, phone) = phone_off_after("/v1/groups", "groups");
+    town.deaf = Some(phone);
+    town.set_online(phone, true);
+    // the first look tells whom it has to look up before the second
+    until_asked(&mut town, phone, "/v1/groups/", "");
+    until_asked(&mut town, phone, "/v1/groups/", "");
+    town.weather = Weather::AnswersLost;
+    until_asked(&mut town, phone, "/v1/groups/", "/commits");
+    town.weather = Weather::Fine;
+    town.deaf = None;
+    town.settle();
+    reads_everything(&mut town, alice, phone);
+}
+
+/// Attack 38: somebody whose device went off before it had handed in any key package is asked for now and then, whatever
+/// else the service answers meanwhile, and gets what was written as soon as he is back.
+#[test]
+fn whoever_has_no_key_package_yet_is_asked_for_now_and_then() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.device());
+    town.command(bob, Command::SignUp(Town::joining("bob")));
+    until_asked(&mut town, bob, "/v1/tokens", "");
+    town.set_online(bob, false);
+    town.settle();
+    let before = town.asked.len();
+    town.send(alice, "bob", "one");
+    town.pass_ms(600_000);
+    let claims = town.asked[before..].iter().filter(|(_, path)| path.ends_with("/claim")).count();
+    assert!((5..=30).contains(&claims), "{claims}");
+    town.set_online(bob, true);
+    town.settle();
+    town.pass_ms(31_000);
+    assert_eq!(town.texts(bob, None), ["one"]);
+}

@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use super::core::{Core, new_profile};
 use super::face::Reply;
-use super::waiting::{Goal, Waiting, code_event};
+use super::waiting::{Goal, Waiting, code_event, signed_up_row};
 use crate::failure::{Failure, Kind};
-use crate::local::rows::{Contact, Conversation, Device, LogInEvent, Message, Notice, State};
+use crate::local::rows::{Contact, Conversation, Device, LogInEvent, Message, Notice, SignedUp, State};
 use crate::local::{Join, What};
 
 /// How long a sign-up or log-in may take until it is in the record.
@@ -38,7 +38,13 @@ impl Core {
             What::Conversations => self.list(reply, query::conversations, Conversation::from),
             What::Notices => self.list(reply, query::notices, Notice::from),
             What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
-            What::SignUp(join) => self.join(join, reply, Command::SignUp, |_| Goal::SignedUp),
+            What::SignUp(join) => match self.opened_before(&join)? {
+                Some(row) => {
+                    reply.done(&row);
+                    Ok(())
+                }
+                None => self.join(join, reply, Command::SignUp, |_| Goal::SignedUp),
+            },
             What::LogIn(join) => {
                 let goal = |wait_until| Goal::LoggedIn { is_pending: false, wait_until };
                 self.join(join, reply, Command::LogIn, goal)
@@ -131,6 +137,19 @@ impl Core {
             policy: join.policy,
         };
         self.command(command(joining), reply, goal, Some(now + JOIN_WITHIN))
+    }
+
+    /// The account that this device has opened already: whoever asked was not told, and asks again.
+    fn opened_before(&self, join: &Join) -> Result<Option<SignedUp>, Failure> {
+        let open = self.opened()?;
+        let status = open.status()?;
+        let is_same = status.handle.as_ref() == Some(&join.handle) && status.service.as_ref() == Some(&join.service);
+        if status.phase != Phase::Confirmed || !is_same {
+            return Ok(None);
+        }
+        let rows = query::devices(&open.store()).map_err(|error| Failure::from_store(&error))?;
+        let first = rows.into_iter().find(|row| row.this && row.confirmed_by.is_none()).zip(status.account);
+        Ok(first.map(|(row, account)| signed_up_row(&account, &join.handle, row.device, row.added_block, open)))
     }
 
     fn await_confirmation(&mut self, wait_s: Option<u64>, reply: &Reply) -> Result<(), Failure> {

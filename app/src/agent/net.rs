@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::step::{Answer, Call, Request};
+use protocol::api::accounts::LOGIN_FINISH;
 use protocol::refusal::Problem;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -64,9 +65,11 @@ impl Net {
 fn ask(http: &ureq::Agent, service: &str, call: &Call) -> Answer {
     let first = try_once(http, service, call);
     // a kept connection that the service had closed meanwhile says nothing about the service; every request may be
-    // sent twice
+    // sent twice, but for the end of a log-in, which the service takes once: the second answer would be that of a wrong
+    // password
+    let is_repeatable = call.path != LOGIN_FINISH;
     let again = match first {
-        Err(ureq::Error::Io(error)) if is_lost(error.kind()) => try_once(http, service, call),
+        Err(ureq::Error::Io(error)) if is_repeatable && is_lost(error.kind()) => try_once(http, service, call),
         first => first,
     };
     again.unwrap_or(Answer::Unreachable)

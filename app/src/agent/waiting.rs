@@ -1,6 +1,6 @@
 //! What faces wait for: each looks at every event until it has its answer, its time is over, or nobody answers.
 
-use chain::id::DeviceId;
+use chain::id::{AccountId, DeviceId};
 use client::query::{self, MessageRow, MessageState};
 use client::step::{Event, IntentId};
 use serde_json::json;
@@ -147,18 +147,23 @@ fn unreachable() -> Failure {
 
 fn signed_up(reply: &Reply, event: &Event, open: &Open) -> Option<()> {
     let Event::SignedUp { account, handle, device, block } = event else { return None };
+    reply.done(&signed_up_row(account, handle, *device, *block, open));
+    Some(())
+}
+
+/// The row of an account that this device opened.
+pub(crate) fn signed_up_row(account: &AccountId, handle: &str, device: DeviceId, block: u64, open: &Open) -> SignedUp {
     let status = open.status().ok();
     let device = device.to_string();
-    reply.done(&SignedUp {
+    SignedUp {
         account: account.to_string(),
-        handle: handle.clone(),
+        handle: handle.to_owned(),
         fingerprint: rows::fingerprint(&device),
         device,
-        block: *block,
+        block,
         witnesses: status.as_ref().map_or(0, |it| it.witnesses),
         quorum: status.as_ref().map_or(0, |it| it.quorum),
-    });
-    Some(())
+    }
 }
 
 /// The row of the digits that this device shows.
@@ -271,7 +276,6 @@ fn follow(reply: &Reply, with: Option<&str>, event: &Event, open: &Open) {
 mod tests {
     use std::time::Duration;
 
-    use chain::id::AccountId;
     use client::StoreKey;
     use client::step::Blame;
     use tokio::sync::mpsc;

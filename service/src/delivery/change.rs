@@ -45,8 +45,7 @@ pub(crate) struct Change<'a> {
     pub(super) rows: &'a Rows,
     pub(super) now_s: u64,
     pub(super) position: u64,
-    /// False if nobody listens: then nothing is collected.
-    pub(super) is_live: bool,
+    /// Collected whoever listens: somebody may begin to before this is on disk, and not find it in the feed yet.
     pub(super) pushes: Vec<Push>,
     pub(super) acked: BTreeSet<Owner>,
     /// Why the whole transaction cannot go on.
@@ -98,17 +97,15 @@ impl Change<'_> {
             bytes,
             column(self.now_s)
         ])?;
-        if self.is_live {
-            let to = match (owner, group) {
-                (Some(owner), _) => vec![owner],
-                (None, Some(group)) => self.rows.leaves(&group)?,
-                (None, None) => Vec::new(),
-            };
-            let from = sender.map(|sender| sender.to_string());
-            let bytes = Base64Url(bytes);
-            let delivery = Delivery { position, kind, group, epoch, bytes, at_s: self.now_s, from };
-            self.pushes.push(Push { to, delivery });
-        }
+        let to = match (owner, group) {
+            (Some(owner), _) => vec![owner],
+            (None, Some(group)) => self.rows.leaves(&group)?,
+            (None, None) => Vec::new(),
+        };
+        let from = sender.map(|sender| sender.to_string());
+        let bytes = Base64Url(bytes);
+        let delivery = Delivery { position, kind, group, epoch, bytes, at_s: self.now_s, from };
+        self.pushes.push(Push { to, delivery });
         Ok(position)
     }
 

@@ -63,11 +63,6 @@ impl Hub {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True if nobody listens.
-    pub(super) fn is_empty(&self) -> bool {
-        self.sockets().open.is_empty()
-    }
-
     /// Listens from now on. End it with [`Hub::leave`].
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Key packages (RFC 9420 §10): each handed out once, then the last resort (attacks 37, 38).
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use chain::id::Digest;
 use chain::sigchain::device_set::Confirmed;
 use protocol::api::delivery::{
@@ -9,6 +11,7 @@ use protocol::members::{Leaf, MembersBroken};
 use rusqlite::{OptionalExtension as _, params};
 
 use crate::accounts::tokens::Caller;
+use crate::delivery::claims::Claims;
 use crate::delivery::rows::{Owner, Rows, column, number};
 use crate::delivery::writer::Reply;
 use crate::groups::{self, GroupBroken};
@@ -47,12 +50,17 @@ impl Shared {
     pub(crate) fn claim(&self, caller: &Caller, asked: &ClaimRequest) -> Result<Reply<ClaimedKeyPackage>, Refusal> {
         caller.require_confirmed()?;
         let (target, now_s) = (Owner { account: asked.account, device: asked.device }, self.now_s());
-        let mut claims = self.delivery.claims.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        claims.count(&caller.account, &target, now_s)?;
-        drop(claims);
-        self.confirmed(&target)?.ok_or(Refusal::NoKeyPackage)?;
+        let (asker, claims) = (caller.account, Arc::clone(&self.delivery.claims));
+        locked(&claims).count(&asker, &target, now_s)?;
+        let none = move || {
+            locked(&claims).take_back(&asker, &target);
+            Refusal::NoKeyPackage
+        };
+        if self.confirmed(&target)?.is_none() {
+            return Err(none());
+        }
         self.delivery.write(move |change| {
-            let bytes = change.rows.claim(&target, now_s)?.ok_or(Refusal::NoKeyPackage)?;
+            let bytes = change.rows.claim(&target, now_s)?.ok_or_else(none)?;
             Ok(ClaimedKeyPackage { key_package: bytes.into() })
         })
     }
@@ -62,6 +70,10 @@ impl Shared {
         let set = self.readers.with(|store| store.account(&owner.account))?;
         Ok(set.and_then(|set| set.confirmed().get(&owner.device).cloned()))
     }
+}
+
+fn locked(claims: &Mutex<Claims>) -> MutexGuard<'_, Claims> {
+    claims.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Only for the device's own leaf, and marked as what it is handed out as.

@@ -54,7 +54,7 @@ pub(crate) struct Delivery {
     pub(crate) hub: Hub,
     /// Groups whose leaves were all found confirmed.
     sound: Mutex<HashMap<GroupId, Sound>>,
-    claims: Mutex<Claims>,
+    claims: Arc<Mutex<Claims>>,
 }
 
 /// Opened for writing; [`Opened::start`] begins to write.
@@ -74,7 +74,7 @@ impl Delivery {
             queue: sender,
             hub: Hub::default(),
             sound: Mutex::default(),
-            claims: Mutex::default(),
+            claims: Arc::default(),
         };
         Ok((delivery, Opened { rows, queue }))
     }

@@ -123,13 +123,11 @@ impl Writer {
 
     /// Runs what waits in one transaction. True if the service ends after it.
     fn batch(&mut self, first: Box<dyn FnOnce(&mut Change<'_>) -> Answer + Send>) -> Result<bool, rusqlite::Error> {
-        let hub = &self.shared.delivery.hub;
         self.rows.db.execute_batch("BEGIN IMMEDIATE")?;
         let mut change = Change {
             rows: &self.rows,
             now_s: self.shared.now_s(),
             position: self.position,
-            is_live: !hub.is_empty(),
             pushes: Vec::new(),
             acked: BTreeSet::new(),
             broken: None,
@@ -157,7 +155,7 @@ impl Writer {
         self.position = position;
         self.acked.append(&mut acked);
         answers.into_iter().for_each(|answer| answer());
-        hub.push(&pushes);
+        self.shared.delivery.hub.push(&pushes);
         Ok(is_last)
     }
 

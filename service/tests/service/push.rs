@@ -1,6 +1,7 @@
 //! The socket on which a device is told at once: real sockets on loopback.
 
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use protocol::api::delivery::{Delivery, DeliveryKind};
 use protocol::bytes::Base64Url;
@@ -85,6 +86,31 @@ fn a_socket_tells_what_was_missed_and_what_comes_in_order_and_once() {
     }
     let later = alice.relay(&service, &alice, b"later").unwrap().position;
     assert_eq!(next(&mut socket).unwrap().position, later);
+}
+
+/// I1: nobody listens when the write begins, and somebody does before it has ended.
+#[test]
+fn nothing_is_left_out_that_is_written_while_the_first_socket_opens() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let alice = Member::alone(&service);
+    let port = Port::open(&service);
+    let mut last = alice.relay(&service, &alice, b"first").unwrap().position;
+    for round in 0_u8..60 {
+        let (mut socket, during) = std::thread::scope(|scope| {
+            let during = scope.spawn(|| alice.relay(&service, &alice, &[b'd', round]).unwrap().position);
+            let socket = std::iter::from_fn(|| Some(port.connect(&alice.token, last))).find_map(Result::ok);
+            (socket.unwrap(), during.join().unwrap())
+        });
+        // what is left out never comes
+        socket.get_ref().set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let after = alice.relay(&service, &alice, &[b'a', round]).unwrap().position;
+        let got = [next(&mut socket).unwrap().position, next(&mut socket).unwrap().position];
+        assert_eq!(got, [during, after], "round {round}");
+        last = after;
+        socket.close(None).unwrap();
+        while socket.read().is_ok() {}
+    }
 }
 
 #[test]

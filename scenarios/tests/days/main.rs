@@ -1,0 +1,10 @@
+//! Bad days of the real program: real agents, real sockets, processes that are killed, answers that are lost.
+
+mod agent_killed;
+mod device;
+mod hostile;
+mod lost_answers;
+mod secrets;
+mod service_killed;
+mod stubborn;
+mod wire;
