@@ -8,7 +8,7 @@ use chain::block::{Header, Parameters};
 use chain::handle::{Handle, HandleHead, HandleState, VrfProof};
 use chain::id::{AccountId, Digest};
 use chain::log::checkpoint::Checkpoint;
-use chain::log::merkle;
+use chain::log::merkle::{self, ProveError};
 use chain::log::note::SignedNote;
 use chain::log::policy::Policy;
 use chain::log::tile::{TILE_WIDTH, Tile, TileKind, decode_bundle, decode_hash_tile, node_from_tiles};
@@ -139,8 +139,7 @@ impl Remote {
 
     /// The root that the log on offer has at `size`.
     fn root_at(&self, size: u64, of: u64) -> Result<Digest, Failure> {
-        merkle::root(size, |level, index| self.node(of, level, index))
-            .map_err(|error| lie("chain.proof_invalid", error))
+        self.from_tiles(of, |node| merkle::root(size, node))
     }
 
     /// Everything of an account, checked against the view and against what was seen before.
@@ -205,15 +204,29 @@ impl Remote {
     }
 
     fn inclusion(&self, number: u64, size: u64) -> Result<Vec<Digest>, Failure> {
-        merkle::prove_inclusion(number, size, |level, index| self.node(size, level, index))
-            .map_err(|error| lie("chain.proof_invalid", error))
+        self.from_tiles(size, |node| merkle::prove_inclusion(number, size, node))
     }
 
-    fn node(&self, size: u64, level: u8, index: u64) -> Option<Digest> {
-        node_from_tiles(size, level, index, &mut |tile: &Tile| {
-            let bytes = self.source.read(&tile.to_string(), 32 * usize::from(TILE_WIDTH)).ok()?;
-            decode_hash_tile(tile, &bytes).ok()
-        })
+    /// Makes something out of the hashes of the tree. A tile that did not arrive is no lie.
+    fn from_tiles<T>(
+        &self,
+        size: u64,
+        make: impl FnOnce(&mut dyn FnMut(u8, u64) -> Option<Digest>) -> Result<T, ProveError>,
+    ) -> Result<T, Failure> {
+        let mut away = None;
+        let made = make(&mut |level, index| {
+            node_from_tiles(size, level, index, &mut |tile: &Tile| match self
+                .source
+                .read(&tile.to_string(), 32 * usize::from(TILE_WIDTH))
+            {
+                Ok(bytes) => decode_hash_tile(tile, &bytes).ok(),
+                Err(error) => {
+                    away.get_or_insert(unreachable(error));
+                    None
+                }
+            })
+        });
+        away.map_or_else(|| made.map_err(|error| lie("chain.proof_invalid", error)), Err)
     }
 }
 

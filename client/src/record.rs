@@ -179,7 +179,7 @@ impl Turn<'_> {
 
     /// Who holds a handle, proven within the last minute; asks if that is not known. The inner `None`: nobody.
     pub(crate) fn holder(&mut self, handle: &Handle) -> Result<Option<Holder>, Error> {
-        let held: Option<Holder> = self.store.get(HANDLE, handle.as_str().as_bytes())?;
+        let held: Option<Holder> = self.store.get(HANDLE, &self.store.pseudonym(HANDLE, handle.as_str()))?;
         if let Some(held) = held.filter(|held| self.now_ms.saturating_sub(held.checked_ms) <= HANDLE_MS) {
             return Ok(Some(held));
         }
@@ -338,7 +338,7 @@ impl Turn<'_> {
                 let bound = head.filter(|head| head.state == HandleState::Bound);
                 let account = bound.map(|head| head.account.0);
                 let holder = Holder { account, label, checked_ms: self.now_ms };
-                self.store.put(HANDLE, handle.as_str().as_bytes(), &holder)?;
+                self.store.put(HANDLE, &self.store.pseudonym(HANDLE, handle.as_str()), &holder)?;
                 self.end_trouble()
             }
             Err(error) => self.begin_trouble(&error),

@@ -5,6 +5,7 @@
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use chain::id::Digest;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -37,6 +38,12 @@ impl StoreKey {
         self.cipher().decrypt(XNonce::from_slice(nonce), payload).map_err(|_| Error::Damaged)
     }
 
+    /// What stands for a name where values are found by it: without the key nobody tells which name it is.
+    pub(crate) fn pseudonym(&self, space: &str, name: &[u8]) -> [u8; 32] {
+        let place = place_bytes(&[b"pseudonym", space.as_bytes(), name]);
+        Digest::sha256(&Zeroizing::new([self.0.as_slice(), &place].concat())).0
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(self.0.as_slice().into())
     }
@@ -57,6 +64,19 @@ fn place_bytes(place: &[&[u8]]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Attack 62: a thief of the disk cannot try names.
+    #[test]
+    fn a_name_is_found_by_whoever_has_the_key() {
+        let key = StoreKey::new([7; 32]);
+        assert_eq!(key.pseudonym("handle", b"bob"), key.pseudonym("handle", b"bob"));
+        let others = [
+            key.pseudonym("handle", b"eve"),
+            key.pseudonym("title", b"bob"),
+            StoreKey::new([8; 32]).pseudonym("handle", b"bob"),
+        ];
+        assert!(!others.contains(&key.pseudonym("handle", b"bob")));
+    }
 
     /// Attack 62: not readable without the key, not movable with the file.
     #[test]

@@ -69,6 +69,11 @@ impl<'a> Store<'a> {
         self.key.open(place, sealed)
     }
 
+    /// The key to use for a name, so that it does not stand in the file.
+    pub(crate) fn pseudonym(&self, space: &str, name: &str) -> [u8; 32] {
+        self.key.pseudonym(space, name.as_bytes())
+    }
+
     /// Reads the bytes at a key of a space.
     pub(crate) fn bytes(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let mut select = self.db.prepare_cached("SELECT value FROM kept WHERE space = ?1 AND key = ?2")?;

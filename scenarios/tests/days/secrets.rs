@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use scenarios::program::trefoil;
+use scenarios::program::{eventually, trefoil};
 use scenarios::world::{World, files, free_port};
 
 use crate::device::{Device, PASSWORD};
@@ -69,7 +69,8 @@ fn nothing_secret_is_on_a_disk_in_a_log_or_shown_to_neighbours() {
         assert_eq!(agents.len(), 1, "{agents:?}");
         shows_nothing(agents[0], &secrets);
     }
-    let following = bob.start(&["read", "--follow"]);
+    let mut following = bob.start(&["read", "--follow"]);
+    eventually("it reads along", || (!following.said().is_empty()).then_some(()));
     shows_nothing(following.id(), &secrets);
     drop(following);
     for device in [alice, bob] {
