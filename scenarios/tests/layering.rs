@@ -69,7 +69,7 @@ fn cargo(arguments: &[&str]) -> Vec<u8> {
 }
 
 fn metadata() -> Value {
-    serde_json::from_slice(&cargo(&["metadata", "--format-version", "1", "--locked", "--offline"])).unwrap()
+    serde_json::from_slice(&cargo(&["metadata", "--format-version", "1", "--locked"])).unwrap()
 }
 
 /// A resolved package: its name, and the packages that it uses other than in tests.
@@ -119,7 +119,7 @@ fn every_arrow_between_our_crates_follows_the_layers() {
 
 /// The crates that a crate reaches when it is built by itself, so without features that other crates turn on.
 fn reached(name: &str) -> BTreeSet<String> {
-    let output = cargo(&["tree", "-p", name, "-e", "normal", "--prefix", "none", "--locked", "--offline"]);
+    let output = cargo(&["tree", "-p", name, "-e", "normal", "--prefix", "none", "--locked"]);
     let text = String::from_utf8(output).unwrap();
     text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
