@@ -1,6 +1,8 @@
 //! The README's first command, on the real binary. That this test exists also makes `cargo test --workspace` build the
 //! binary, which the tests of crate `scenarios` run.
 
+#![expect(clippy::unwrap_used, reason = "test code")]
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@
 
 mod agent_killed;
 mod device;
+mod disk_full;
 mod hostile;
 mod lost_answers;
 mod secrets;
