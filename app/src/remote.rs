@@ -139,7 +139,7 @@ impl Remote {
 
     /// The root that the log on offer has at `size`.
     fn root_at(&self, size: u64, of: u64) -> Result<Digest, Failure> {
-        self.from_tiles(of, |node| merkle::root(size, node))
+        self.prove_by_tiles(of, |node| merkle::root(size, node))
     }
 
     /// Everything of an account, checked against the view and against what was seen before.
@@ -204,11 +204,11 @@ impl Remote {
     }
 
     fn inclusion(&self, number: u64, size: u64) -> Result<Vec<Digest>, Failure> {
-        self.from_tiles(size, |node| merkle::prove_inclusion(number, size, node))
+        self.prove_by_tiles(size, |node| merkle::prove_inclusion(number, size, node))
     }
 
     /// Makes something out of the hashes of the tree. A tile that did not arrive is no lie.
-    fn from_tiles<T>(
+    fn prove_by_tiles<T>(
         &self,
         size: u64,
         make: impl FnOnce(&mut dyn FnMut(u8, u64) -> Option<Digest>) -> Result<T, ProveError>,
