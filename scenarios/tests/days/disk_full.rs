@@ -9,7 +9,7 @@ use scenarios::world::{World, files};
 use crate::device::Device;
 
 /// How much more than now the largest file may hold, in blocks of 512 bytes.
-const ROOM: u64 = 400;
+const ROOM: u64 = 1_000;
 
 /// The agent of a device where no file grows beyond so many blocks of 512 bytes.
 fn on_a_full_disk(device: &Device, blocks: u64) -> Option<Process> {
@@ -29,8 +29,8 @@ fn a_full_disk_is_said_and_loses_nothing_that_was_acknowledged() {
     let agent = on_a_full_disk(alice, largest / 512 + ROOM).unwrap();
 
     let mut acknowledged = vec!["before".to_owned()];
-    let failed = (0..50).find_map(|number| {
-        let text = format!("{number} {}", "x".repeat(20_000));
+    let failed = (0..100).find_map(|number| {
+        let text = format!("{number} {}", "x".repeat(4_000));
         let ended = alice.run(&["send", "bob", &text]);
         if ended.status == Some(0) {
             acknowledged.push(text);
