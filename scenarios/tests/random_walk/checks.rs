@@ -8,6 +8,7 @@ use chain::sigchain::entry::Entry;
 use client::query::{self, MessageRow, MessageState};
 use client::step::Event;
 use protocol::api::delivery::CommitSubmission;
+use protocol::id::GroupId;
 use scenarios::town::Who;
 
 use crate::walk::{PEOPLE, Walk};
@@ -79,7 +80,7 @@ impl Walk {
             let rows = self.town.read(who, |store| query::messages(store, None, 10_000));
             let places = self.check_rows(who, &rows);
             if self.counts(who) {
-                self.check_complete(who, &places);
+                self.check_complete(who, &places, &rows);
             }
             shown.insert(who, rows);
             let size = self.town.read(who, |store| query::status(store, 0)).chain_size;
@@ -110,13 +111,14 @@ impl Walk {
         places
     }
 
-    fn check_complete(&self, who: Who, places: &BTreeMap<&str, usize>) {
+    fn check_complete(&self, who: Who, places: &BTreeMap<&str, usize>, rows: &[MessageRow]) {
         let mut written: Vec<_> = self.written.iter().filter(|(_, it)| it.counted.contains(&who)).collect();
         written.sort_by_key(|(_, it)| it.number);
-        let mut last: BTreeMap<(Who, usize), usize> = BTreeMap::new();
+        // two people who write to each other for the first time at one moment have two groups for a while
+        let mut last: BTreeMap<(Who, GroupId), usize> = BTreeMap::new();
         for (text, it) in written {
             let place = places.get(text.as_str()).unwrap_or_else(|| panic!("I1: {who:?} does not show {text:?}"));
-            let before = last.insert((it.by, it.talk), *place);
+            let before = last.insert((it.by, rows[*place].group), *place);
             assert!(before.is_none_or(|before| before < *place), "I3: {text:?} is out of order on {who:?}");
         }
     }
