@@ -49,13 +49,13 @@ impl Client {
         let mut out = Output::default();
         let store = Store::new(transaction, &self.key);
         let (memory, loaded, own_read) = (&mut self.memory, &self.loaded, OwnRead::default());
-        let mut turn = Turn { store, own_read, now_ms, memory, loaded, out: &mut out, answered: None };
+        let mut turn = Turn { store, own_read, now_ms, memory, loaded, out: &mut out, answering: None };
         match input {
             Input::Command(command) => turn.command(command)?,
             Input::Answer { id, answer } => {
                 turn.note_reachability(&answer);
                 if let Some((purpose, flight)) = turn.take_flight(id) {
-                    turn.answered = Some(purpose.clone());
+                    turn.answering = Some(purpose.clone());
                     turn.answered(purpose, flight, answer)?;
                     turn.forget_old_pause();
                 }

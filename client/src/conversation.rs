@@ -143,13 +143,18 @@ impl Turn<'_> {
         self.event(Event::Conversation { group: *group });
     }
 
-    /// The conversation with one other account: the one with the smallest id, if two were opened at once, so that both
-    /// sides come to the same.
+    /// The conversation with one other account. If two were opened at once: the one where a text of this device still
+    /// waits, since what is written now must not pass it; then the one with the smallest id, so that both sides come to
+    /// the same.
     pub(crate) fn pair_with(&self, account: &AccountId) -> Result<Option<Conversation>, Error> {
-        let found = self.conversations()?.into_iter();
-        Ok(found
-            .filter(|it| it.pair == Some(account.0) && !matches!(it.stage, Stage::Removed))
-            .min_by_key(|it| it.group))
+        let mut found = self.conversations()?;
+        found.retain(|it| it.pair == Some(account.0) && !matches!(it.stage, Stage::Removed));
+        for conversation in &found {
+            if self.store.has_waiting_text(&conversation.group)? {
+                return Ok(Some(conversation.clone()));
+            }
+        }
+        Ok(found.into_iter().min_by_key(|it| it.group))
     }
 
     /// Conversations that a person means by a title or by the beginning of an id (at least four digits).

@@ -64,6 +64,12 @@ impl Kept {
         }
     }
 
+    /// What somebody wrote and this device can show.
+    pub(crate) fn received(from: &Leaf, content: &[u8], text: String, sent_at_ms: u64) -> Self {
+        let (content, state) = (content.to_vec(), MessageState::Received);
+        Self { content, state, text, ..Self::unreadable(Some(from), "", sent_at_ms) }
+    }
+
     pub(crate) fn from(&self) -> AccountId {
         AccountId(self.from)
     }
@@ -129,6 +135,12 @@ impl Store<'_> {
     pub(crate) fn first_waiting(&self, group: &GroupId) -> Result<Option<Stored>, Error> {
         let which = "WHERE conversation = ?1 AND place = ?2 ORDER BY id LIMIT 1";
         Ok(self.select_messages(which, params![group.0, NOT_YET])?.into_iter().next())
+    }
+
+    /// True if a text of a group waits to be sent.
+    pub(crate) fn has_waiting_text(&self, group: &GroupId) -> Result<bool, Error> {
+        let which = "SELECT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1 AND place = ?2 AND shown)";
+        Ok(self.db().prepare_cached(which)?.query_row(params![group.0, NOT_YET], |row| row.get(0))?)
     }
 
     /// The messages of a group that the service does not have yet, oldest first.

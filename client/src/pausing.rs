@@ -92,7 +92,7 @@ impl Turn<'_> {
     }
 
     fn pause_of_the_answered(&mut self) -> &mut Pause {
-        match &self.answered {
+        match &self.answering {
             Some(purpose) => self.memory.pauses.entry(purpose.clone()).or_default(),
             None => &mut self.memory.reachability.pause,
         }
@@ -101,7 +101,7 @@ impl Turn<'_> {
     /// The answer was taken in: unless that began a pause, what it was for is none of those that have one.
     pub(crate) fn forget_old_pause(&mut self) {
         let now_ms = self.now_ms;
-        if let Some(purpose) = self.answered.take()
+        if let Some(purpose) = self.answering.take()
             && self.memory.pauses.get(&purpose).is_some_and(|pause| pause.end_ms(now_ms).is_none())
         {
             self.memory.pauses.remove(&purpose);

@@ -13,7 +13,6 @@ use crate::error::Error;
 use crate::feed::Processed;
 use crate::message::Kept;
 use crate::mls::Incoming;
-use crate::query::MessageState;
 use crate::repair::{AGAIN, RESENT};
 use crate::sending::NAMES;
 use crate::step::Event;
@@ -82,19 +81,8 @@ impl Turn<'_> {
             Part::Signal { .. } => return Ok(()),
             Part::Unknown { .. } => ("(something that this version cannot show)".to_owned(), true),
         };
-        let kept = Kept {
-            from: from.account.0,
-            device: from.device.0,
-            content: bytes.to_vec(),
-            text,
-            sent_at_ms: delivery.at_s.saturating_mul(1_000),
-            state: MessageState::Received,
-            from_history: false,
-            encrypted_to: Vec::new(),
-            submission: None,
-            intent: None,
-            is_shown,
-        };
+        let sent_at_ms = delivery.at_s.saturating_mul(1_000);
+        let kept = Kept { is_shown, ..Kept::received(from, bytes, text, sent_at_ms) };
         if is_shown {
             self.note_gap(group, from, &content, delivery)?;
         }

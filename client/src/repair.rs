@@ -95,19 +95,7 @@ impl Turn<'_> {
             }
             _ => return self.store.remove_message(unread.row),
         };
-        let kept = Kept {
-            from: from.account.0,
-            device: from.device.0,
-            content: content.to_vec(),
-            text,
-            sent_at_ms: unread.kept.sent_at_ms.min(at_ms),
-            state: MessageState::Received,
-            from_history: false,
-            encrypted_to: Vec::new(),
-            submission: None,
-            intent: None,
-            is_shown: true,
-        };
+        let kept = Kept::received(from, content, text, unread.kept.sent_at_ms.min(at_ms));
         let message = message_id(group, &from.account, &from.device, content);
         if unread.is_missing() && message != unread.message {
             return Ok(());

@@ -125,7 +125,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) loaded: &'a Loaded,
     pub(crate) out: &'a mut Output,
     /// What the answer that came in is for.
-    pub(crate) answered: Option<Purpose>,
+    pub(crate) answering: Option<Purpose>,
 }
 
 impl<'a> Turn<'a> {

@@ -335,3 +335,30 @@ fn whoever_has_no_key_package_yet_is_asked_for_now_and_then() {
     town.pass_ms(31_000);
     assert_eq!(town.texts(bob, None), ["one"]);
 }
+
+/// I3: two people write to each other for the first time at one moment, so there are two groups for a while. What somebody
+/// writes then does not pass what he wrote before, whichever of them both come to.
+#[test]
+fn what_is_written_while_two_conversations_begin_keeps_its_order() {
+    // ids are random: each of the two is the smaller one in half of the cases
+    for rounds in (0..8).flat_map(|rounds| [rounds; 4]) {
+        let mut town = Town::new();
+        let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+        town.wish(bob, Command::AddContact { handle: "alice".to_owned(), account: None });
+        town.set_online(bob, false);
+        let send = |text: &str| Command::Send { to: "alice".to_owned(), text: text.to_owned() };
+        town.command(bob, send("one"));
+        town.send(alice, "bob", "hello");
+        town.set_online(bob, true);
+        for _ in 0..rounds {
+            town.exchange();
+        }
+        town.command(bob, send("two"));
+        town.settle();
+        town.pass_ms(60_000);
+        for who in [alice, bob] {
+            let texts: Vec<_> = town.texts(who, None).into_iter().filter(|text| text != "hello").collect();
+            assert_eq!(texts, ["one", "two"], "after {rounds}");
+        }
+    }
+}

@@ -8,7 +8,6 @@ use chain::sigchain::entry::Entry;
 use client::query::{self, MessageRow, MessageState};
 use client::step::Event;
 use protocol::api::delivery::CommitSubmission;
-use protocol::id::GroupId;
 use scenarios::town::Who;
 
 use crate::walk::{PEOPLE, Walk};
@@ -80,7 +79,7 @@ impl Walk {
             let rows = self.town.read(who, |store| query::messages(store, None, 10_000));
             let places = self.check_rows(who, &rows);
             if self.counts(who) {
-                self.check_complete(who, &places, &rows);
+                self.check_complete(who, &places);
             }
             shown.insert(who, rows);
             let size = self.town.read(who, |store| query::status(store, 0)).chain_size;
@@ -111,14 +110,13 @@ impl Walk {
         places
     }
 
-    fn check_complete(&self, who: Who, places: &BTreeMap<&str, usize>, rows: &[MessageRow]) {
+    fn check_complete(&self, who: Who, places: &BTreeMap<&str, usize>) {
         let mut written: Vec<_> = self.written.iter().filter(|(_, it)| it.counted.contains(&who)).collect();
         written.sort_by_key(|(_, it)| it.number);
-        // two people who write to each other for the first time at one moment have two groups for a while
-        let mut last: BTreeMap<(Who, GroupId), usize> = BTreeMap::new();
+        let mut last: BTreeMap<(Who, usize), usize> = BTreeMap::new();
         for (text, it) in written {
             let place = places.get(text.as_str()).unwrap_or_else(|| panic!("I1: {who:?} does not show {text:?}"));
-            let before = last.insert((it.by, rows[*place].group), *place);
+            let before = last.insert((it.by, it.talk), *place);
             assert!(before.is_none_or(|before| before < *place), "I3: {text:?} is out of order on {who:?}");
         }
     }

@@ -10,7 +10,7 @@
 //!
 //! - I1: what was written is shown on each device that counted then, or was given the old messages.
 //! - I2: nothing is shown twice.
-//! - I3: what a device wrote into a group is shown in its order, on every device.
+//! - I3: what a device wrote into a conversation is shown in its order, on every device.
 //! - I4: nobody else shows it, or is encrypted to: no device that waits, was refused or removed, nobody who is out.
 //! - I5: exactly the devices whose digits were typed are confirmed in the record.
 //! - I6, I7: what a device has seen of the record never shrinks, and nobody finds a lie.
