@@ -15,13 +15,13 @@ use protocol::api::{ACCOUNTS, AccountAnswer, ENTRIES};
 use protocol::bytes::Base64Url;
 use protocol::confirm::{Offer, Reveal};
 use protocol::history::HistoryRequest;
-use protocol::refusal::{Kind, Problem};
+use protocol::refusal::Problem;
 use protocol::relay::RelayBody;
 use scenarios::evil::is_record;
 use scenarios::people::{Device, nothing_seen};
 use scenarios::town::{Town, Who};
 
-use crate::{account, fill, is_done, is_place, last_to, lies, places, reasons, send, stranger, two};
+use crate::{account, fill, is_done, is_place, last_to, lies, places, reasons, refused, send, stranger, two};
 
 /// Somebody who logged in to Bob's account; the digits that he shows, if he shows any.
 fn waiting(town: &mut Town) -> (Who, Option<String>) {
@@ -393,7 +393,7 @@ fn a_signature_that_was_asked_for_as_something_else_confirms_nobody() {
     let mut lost = true;
     town.liar.answer_instead(move |who, call| {
         let is_it = who == bob && call.bearer.is_some() && std::mem::take(&mut lost);
-        is_it.then(|| Answer::Refused(no_token()))
+        is_it.then(|| refused(TOKEN_INVALID))
     });
     town.command(bob, send("alice", "three"));
     town.pass_ms(5_000);
@@ -407,16 +407,4 @@ fn a_signature_that_was_asked_for_as_something_else_confirms_nobody() {
     let problem: Problem = serde_json::from_slice(&body).unwrap();
     assert_eq!((status, problem.code.as_str()), (422, "entry.signature"));
     assert_eq!(phase(&town, ghost), Phase::Pending);
-}
-
-fn no_token() -> Problem {
-    Problem {
-        problem_type: "about:blank".to_owned(),
-        status: 401,
-        code: TOKEN_INVALID.to_owned(),
-        kind: Kind::Refused,
-        detail: "this token has ended".to_owned(),
-        retry_after_s: None,
-        epoch: None,
-    }
 }

@@ -10,8 +10,8 @@ use chain::sigchain::entry::SeenCheckpoint;
 use client::query;
 use client::step::{Answer, Command};
 use protocol::api::delivery::{
-    CLAIM, ClaimRequest, ClaimedKeyPackage, CommitSubmission, Delivery, DeliveryKind, GROUPS, GroupState, OwnGroup,
-    OwnGroups,
+    CLAIM, ClaimRequest, ClaimedKeyPackage, CommitSubmission, Delivery, DeliveryKind, GROUP_UNKNOWN, GROUPS,
+    GroupState, OwnGroup, OwnGroups,
 };
 use protocol::api::{ACCOUNTS, AccountAnswer, GENESIS, GenesisAnswer};
 use protocol::bytes::Base64Url;
@@ -20,7 +20,7 @@ use protocol::members::{Members, Standing};
 use scenarios::impostor::Impostor;
 use scenarios::town::{Town, Who};
 
-use crate::{account, bearer, group, is_done, lies, newest, reasons, send, two};
+use crate::{account, bearer, group, is_done, lies, newest, reasons, refused, send, two};
 
 const MADE_UP: GroupId = GroupId([7; 32]);
 const FOREIGN: &str = "mls.leaf_not_in_chain";
@@ -267,4 +267,26 @@ fn whoever_always_loses_the_race_for_a_commit_gets_through() {
     epochs.sort_unstable();
     epochs.dedup();
     assert_eq!(epochs.len(), all, "one commit for each epoch");
+}
+
+/// Attack 39: a new device is told that there is no such group. It is held up, for as long as nobody writes there, and is let in
+/// by whoever does.
+#[test]
+fn a_device_that_is_told_of_no_group_is_let_in_with_the_next_message() {
+    let (mut town, alice, bob) = two();
+    town.send(alice, "bob", "one");
+    let told = town.liar.answered.len();
+    town.liar.answer_instead(|_, call| {
+        let is_group = call.body.is_none() && call.path.starts_with(&format!("{GROUPS}/"));
+        is_group.then(|| refused(GROUP_UNKNOWN))
+    });
+    let desktop = town.add_device("bob", bob, false);
+    town.pass_ms(60_000);
+    assert!(town.liar.answered[told..].iter().any(|(who, call, _)| *who == desktop && call.path.contains(GROUPS)));
+    assert!(!town.texts(desktop, None).contains(&"one".to_owned()));
+    town.liar.stop();
+    assert!(is_done(&town.send(alice, "bob", "two")));
+    assert_eq!(town.texts(desktop, None), ["two"]);
+    assert!(is_done(&town.send(desktop, "alice", "three")));
+    assert_eq!(newest(&town, alice).text, "three");
 }

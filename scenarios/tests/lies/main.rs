@@ -30,7 +30,7 @@
 //! | 36 commit race | `groups::whoever_always_loses_the_race` |
 //! | 37 key package used twice | `messages::a_key_package_given_out_twice`, `messages::two_people_get_two_key_packages`, `messages::a_welcome_that_comes_again` |
 //! | 38 key packages drained | `service/tests/service/delivery.rs` |
-//! | 39 replay, reorder, drop | `messages::a_message_that_comes_three_times`, `messages::messages_that_were_shuffled`, `insiders::the_words_of_another`; `gaps.rs` |
+//! | 39 replay, reorder, drop | `messages::a_message_that_comes_three_times`, `messages::messages_that_were_shuffled`, `groups::a_device_that_is_told_of_no_group`, `insiders::the_words_of_another`; `gaps.rs` |
 //! | 40 key across protocols | `devices::a_signature_that_was_asked_for_as_something_else` |
 //! | 41 malformed keys | `groups::a_foreign_or_empty_key_package`; `chain/tests/vectors` |
 //! | 47 history to a pending device | `devices::a_request_for_old_messages`, `devices::whoever_is_confirmed_on_another_face_alone` |
@@ -49,11 +49,27 @@ use protocol::api::ENTRIES;
 use protocol::api::delivery::{Delivery, DeliveryKind, RELAY, Relay};
 use protocol::bytes::Base64Url;
 use protocol::id::GroupId;
+use protocol::refusal::{Problem, status_of};
 use scenarios::people::Device;
 use scenarios::town::{Town, Who};
 
 fn send(to: &str, text: &str) -> Command {
     Command::Send { to: to.to_owned(), text: text.to_owned() }
+}
+
+/// A refusal with this code, as the service writes it.
+fn refused(code: &str) -> Answer {
+    let (status, kind) = status_of(code);
+    let (problem_type, detail) = ("about:blank".to_owned(), String::new());
+    Answer::Refused(Problem {
+        problem_type,
+        status,
+        code: code.to_owned(),
+        kind,
+        detail,
+        retry_after_s: None,
+        epoch: None,
+    })
 }
 
 fn contact(handle: &str) -> Command {
