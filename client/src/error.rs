@@ -15,6 +15,9 @@ pub enum Error {
     /// The store was written by a newer program.
     #[error("the store was written by a newer version of this program")]
     NewerStore,
+    /// The store was written by a program from before its first release; what it holds is not converted.
+    #[error("the store was written by an older version of this program, which this one cannot read")]
+    OlderStore,
     /// The system gives no randomness.
     #[error("the system gives no randomness")]
     Randomness,
@@ -33,6 +36,7 @@ impl Error {
             Self::Store(_) => "store.io",
             Self::Damaged => "store.damaged",
             Self::NewerStore => "store.newer",
+            Self::OlderStore => "store.older",
             Self::Randomness | Self::Mls(_) | Self::Fault(_) => "client.broken",
         }
     }

@@ -5,6 +5,7 @@
 //! goes to a device that the record does not confirm (attack 47).
 
 use chain::id::{AccountId, DeviceId, Digest, PublicKey};
+use protocol::bytes::Base64Url;
 use protocol::content::{Content, Part, message_id};
 use protocol::history::{HistoryMessage, HistoryPart, HistoryRequest, decode_messages, encode_messages, split};
 use protocol::id::GroupId;
@@ -107,10 +108,10 @@ impl Turn<'_> {
                     messages.push(HistoryMessage {
                         group: stored.group,
                         place,
-                        from: stored.kept.from(),
-                        device: stored.kept.device(),
+                        from: stored.kept.from,
+                        device: stored.kept.device,
                         sent_at_ms: stored.kept.sent_at_ms,
-                        content: stored.kept.content,
+                        content: stored.kept.content.0,
                     });
                 }
             }
@@ -179,9 +180,9 @@ impl Turn<'_> {
             Ok(Part::Signal { .. } | Part::Unknown { .. }) | Err(_) => return Ok(()),
         };
         let kept = Kept {
-            from: message.from.0,
-            device: message.device.0,
-            content: message.content.clone(),
+            from: message.from,
+            device: message.device,
+            content: Base64Url(message.content.clone()),
             text,
             sent_at_ms: message.sent_at_ms,
             state: if is_own { MessageState::Sent } else { MessageState::Received },

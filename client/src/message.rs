@@ -1,7 +1,8 @@
 //! The rows of messages: their text sealed, their order in the clear.
 
 use chain::id::{AccountId, DeviceId, Digest};
-use protocol::id::{GroupId, MessageId};
+use protocol::bytes::Base64Url;
+use protocol::id::{GroupId, MessageId, hex};
 use protocol::members::Leaf;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
@@ -18,18 +19,21 @@ const NOT_YET: i64 = 1 << 62;
 /// What is kept of a message.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Kept {
-    pub(crate) from: [u8; 32],
-    pub(crate) device: [u8; 16],
+    #[serde(with = "hex")]
+    pub(crate) from: AccountId,
+    #[serde(with = "hex")]
+    pub(crate) device: DeviceId,
     /// The content's bytes, as sent.
-    pub(crate) content: Vec<u8>,
+    pub(crate) content: Base64Url,
     /// The text to show; empty for what is no text.
     pub(crate) text: String,
     pub(crate) sent_at_ms: u64,
     pub(crate) state: MessageState,
     pub(crate) from_history: bool,
-    pub(crate) encrypted_to: Vec<[u8; 16]>,
+    #[serde(with = "together")]
+    pub(crate) encrypted_to: Vec<DeviceId>,
     /// The request that carries it, once encrypted, until the service has it.
-    pub(crate) submission: Option<Vec<u8>>,
+    pub(crate) submission: Option<String>,
     /// The intent that wanted it.
     pub(crate) intent: Option<IntentId>,
     /// False for what this device tells others by itself.
@@ -46,13 +50,32 @@ pub(crate) struct Stored {
     pub(crate) kept: Kept,
 }
 
+/// Devices in JSON, their ids one behind the other: a message in a large conversation names hundreds.
+mod together {
+    use chain::id::DeviceId;
+    use protocol::bytes::Base64Url;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(devices: &[DeviceId], serializer: S) -> Result<S::Ok, S::Error> {
+        Base64Url(devices.iter().flat_map(|device| device.0).collect()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<DeviceId>, D::Error> {
+        match Base64Url::deserialize(deserializer)?.0.as_chunks::<16>() {
+            (ids, []) => Ok(ids.iter().map(|id| DeviceId(*id)).collect()),
+            _ => Err(D::Error::custom("not a list of ids")),
+        }
+    }
+}
+
 impl Kept {
     /// What stands for a message that cannot be shown; the code says why. `from`: its writer, if that is known.
     pub(crate) fn unreadable(from: Option<&Leaf>, code: &str, sent_at_ms: u64) -> Self {
         Self {
-            from: from.map_or([0; 32], |leaf| leaf.account.0),
-            device: from.map_or([0; 16], |leaf| leaf.device.0),
-            content: Vec::new(),
+            from: from.map_or(AccountId([0; 32]), |leaf| leaf.account),
+            device: from.map_or(DeviceId([0; 16]), |leaf| leaf.device),
+            content: Base64Url::default(),
             text: code.to_owned(),
             sent_at_ms,
             state: MessageState::Unreadable,
@@ -66,16 +89,8 @@ impl Kept {
 
     /// What somebody wrote and this device can show.
     pub(crate) fn received(from: &Leaf, content: &[u8], text: String, sent_at_ms: u64) -> Self {
-        let (content, state) = (content.to_vec(), MessageState::Received);
+        let (content, state) = (Base64Url(content.to_vec()), MessageState::Received);
         Self { content, state, text, ..Self::unreadable(Some(from), "", sent_at_ms) }
-    }
-
-    pub(crate) fn from(&self) -> AccountId {
-        AccountId(self.from)
-    }
-
-    pub(crate) fn device(&self) -> DeviceId {
-        DeviceId(self.device)
     }
 }
 
@@ -119,10 +134,9 @@ impl Store<'_> {
         Ok(found.into_iter().next())
     }
 
-    /// The message at a position.
-    pub(crate) fn message_at(&self, group: &GroupId, position: u64) -> Result<Option<Stored>, Error> {
-        let which = "WHERE conversation = ?1 AND place = ?2";
-        Ok(self.select_messages(which, params![group.0, column(position)])?.into_iter().next())
+    /// What stands at a position: beside the message itself also what was damaged there, or is missing before the next.
+    pub(crate) fn messages_at(&self, group: &GroupId, position: u64) -> Result<Vec<Stored>, Error> {
+        self.select_messages("WHERE conversation = ?1 AND place = ?2", params![group.0, column(position)])
     }
 
     /// Takes a row away.

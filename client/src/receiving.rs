@@ -23,6 +23,18 @@ const CLAIMED_NAME: &str = "claimed name";
 /// Most of them that wait at a time: each costs a question, and whoever is in a group can tell many.
 const MAX_CLAIMED_NAMES: usize = 256;
 
+/// What stands for a content that is no text.
+const CANNOT_SHOW: &str = "(something that this version cannot show)";
+
+/// What people see of a part.
+pub(crate) fn shown_text(part: &Part) -> String {
+    match part {
+        Part::Text(text) => text.clone(),
+        Part::Signal { .. } => String::new(),
+        Part::Unknown { .. } => CANNOT_SHOW.to_owned(),
+    }
+}
+
 impl Turn<'_> {
     /// A message came.
     pub(crate) fn received(&mut self, group: &GroupId, delivery: &Delivery, bytes: &[u8]) -> Result<Processed, Error> {
@@ -61,31 +73,19 @@ impl Turn<'_> {
     }
 
     fn keep_message(&mut self, group: &GroupId, delivery: &Delivery, from: &Leaf, padded: &[u8]) -> Result<(), Error> {
-        let decoded = unpad(padded).ok().and_then(|bytes| Some((bytes, Content::decode(bytes).ok()?)));
-        let Some((bytes, content)) = decoded else {
-            return self.unreadable(group, delivery, padded, "message.content");
-        };
-        let message = message_id(group, &from.account, &from.device, bytes);
-        let (text, is_shown) = match &content.part {
-            Part::Text(text) => (text.clone(), true),
-            Part::Signal { content_type, bytes } if content_type == NAMES => {
-                return self.named(bytes);
-            }
-            Part::Signal { content_type, bytes } if content_type == AGAIN => {
-                return self.asked_again(group, from, bytes);
-            }
-            Part::Signal { content_type, bytes } if content_type == RESENT => {
-                return self.resent(group, from, bytes, delivery.at_s.saturating_mul(1_000));
-            }
-            // a signal of a later version
-            Part::Signal { .. } => return Ok(()),
-            Part::Unknown { .. } => ("(something that this version cannot show)".to_owned(), true),
-        };
         let sent_at_ms = delivery.at_s.saturating_mul(1_000);
-        let kept = Kept { is_shown, ..Kept::received(from, bytes, text, sent_at_ms) };
-        if is_shown {
-            self.note_gap(group, from, &content, delivery)?;
+        // what another program made of it and this one cannot read is kept as it is
+        let bytes = unpad(padded).unwrap_or(padded);
+        let content = Content::decode(bytes).ok();
+        if let Some(Content { part: Part::Signal { content_type, bytes }, .. }) = &content {
+            return self.told(group, from, content_type, bytes, sent_at_ms);
         }
+        let message = message_id(group, &from.account, &from.device, bytes);
+        let text = content.as_ref().map_or_else(|| CANNOT_SHOW.to_owned(), |content| shown_text(&content.part));
+        if let Some(content) = &content {
+            self.note_gap(group, from, content, delivery)?;
+        }
+        let kept = Kept::received(from, bytes, text, sent_at_ms);
         let place = self.take_missing_place(group, &message)?.unwrap_or(delivery.position);
         if let Some(row) = self.store.add_message(group, &message, Some(place), &kept)? {
             self.event(Event::Message { row, message, group: *group, incoming: true });
@@ -93,16 +93,32 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// Another device tells this one something that nobody is shown.
+    pub(crate) fn told(
+        &mut self,
+        group: &GroupId,
+        from: &Leaf,
+        content_type: &str,
+        bytes: &[u8],
+        at_ms: u64,
+    ) -> Result<(), Error> {
+        match content_type {
+            NAMES => self.named(bytes),
+            AGAIN => self.asked_again(group, from, bytes),
+            RESENT => self.resent(group, from, bytes, at_ms),
+            // a signal of a later version
+            _ => Ok(()),
+        }
+    }
+
     /// It cannot be read here. What was read before, or is this device's own, is no loss.
     fn unreadable(&mut self, group: &GroupId, delivery: &Delivery, bytes: &[u8], code: &str) -> Result<(), Error> {
-        if code == "mls.already_read" || code == "mls.own_message" {
+        if code == "mls.already_read" || code == "mls.own_message" || self.own_at(group, delivery.position)?.is_some() {
             return Ok(());
         }
         let kept = Kept::unreadable(None, code, delivery.at_s.saturating_mul(1_000));
         let message = Digest::sha256(bytes);
-        if code != "message.content" {
-            self.ask_again(group, &message, delivery.position)?;
-        }
+        self.ask_again(group, &message, delivery.position)?;
         if let Some(row) = self.store.add_message(group, &message, Some(delivery.position), &kept)? {
             self.event(Event::Message { row, message, group: *group, incoming: true });
         }

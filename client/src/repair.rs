@@ -1,20 +1,21 @@
 //! A message that cannot be read here is asked for again: the device that wrote it recognises it by the hash of what it
-//! sent, and sends the content once more, in keys that this device has. Nobody has to press anything.
+//! sent, and sends the content once more, in keys that this device has. Nobody has to press anything (SND-4).
 //!
-//! Both are messages of the group like any other, which nobody is shown: a request holds the hash of the MLSMessage as it
-//! came (32 bytes) and its position (u64), in case it came damaged, or the id of a message that never came; an answer
-//! holds that hash and the content. Each is asked for and answered once, and only while nobody is in the group whom the
-//! message was not for: nobody who comes later is handed old messages by asking for them.
+//! Both are messages of the group like any other, which nobody is shown, and which can get lost like any other: so they
+//! are asked for and sent again as well. A service that damages everything would have devices ask each other for ever, so
+//! a device asks for many at once, and waits longer after each time.
 
+use chain::encoding::{Reader, Writer};
 use chain::id::Digest;
 use protocol::content::{Content, Part, message_id};
-use protocol::id::GroupId;
+use protocol::id::{GroupId, hex};
 use protocol::members::Leaf;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::message::{Kept, Stored};
 use crate::query::MessageState;
-use crate::sending::NAMES;
+use crate::receiving::shown_text;
 use crate::step::Event;
 use crate::turn::Turn;
 
@@ -24,9 +25,88 @@ pub(crate) const AGAIN: &str = "application/vnd.trefoil.again";
 pub(crate) const RESENT: &str = "application/vnd.trefoil.resent";
 /// By hash of the MLSMessage: the row of an own message.
 const SENT: &str = "sent";
-/// Hashes that were answered, or asked for, by group.
+/// Hashes that were asked for.
 const ASKED: &str = "asked again";
+/// What is to be asked for, by group.
+const ASKING: &str = "asking again";
+/// What was sent again: message and hash that was asked for; message, who asked, and how it was found.
 const ANSWERED: &str = "sent again";
+/// Most that one request names.
+const MOST_AT_ONCE: usize = 64;
+/// Most that waits to be asked for in a group; what is more stays unreadable.
+const MOST_WAITING: usize = 1_024;
+/// Most names that an answer has: it is one that itself was asked for seven times.
+const MOST_NAMES: usize = 8;
+/// After a request, the next one waits this long, and twice as long each time, up to the most; milliseconds.
+const PAUSE_MS: u64 = 5_000;
+const MOST_PAUSE_MS: u64 = 600_000;
+/// After so long without a request the pauses begin anew, milliseconds.
+const QUIET_MS: u64 = 3_600_000;
+
+/// Something that is to be asked for.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Lost {
+    /// Of the MLSMessage as it came, or the id of a message that never came.
+    #[serde(with = "hex")]
+    hash: Digest,
+    position: u64,
+}
+
+/// What is to be asked for in a group, and when.
+#[derive(Default, Serialize, Deserialize)]
+struct Asking {
+    lost: Vec<Lost>,
+    /// How often it was asked without an hour between.
+    times: u32,
+    next_ms: u64,
+}
+
+impl Asking {
+    /// True if the time has come, also when the clock was put back.
+    fn is_due(&self, now_ms: u64) -> bool {
+        now_ms >= self.next_ms || self.next_ms.saturating_sub(now_ms) > MOST_PAUSE_MS
+    }
+
+    /// What the next request names.
+    fn next(&mut self, now_ms: u64) -> Vec<Lost> {
+        if now_ms.saturating_sub(self.next_ms) > QUIET_MS {
+            self.times = 0;
+        }
+        let pause = PAUSE_MS.saturating_mul(1 << self.times.min(10)).min(MOST_PAUSE_MS);
+        (self.times, self.next_ms) = (self.times.saturating_add(1), now_ms.saturating_add(pause));
+        self.lost.drain(..self.lost.len().min(MOST_AT_ONCE)).collect()
+    }
+}
+
+/// Something sent again.
+struct Resent<'a> {
+    /// All that it was asked for as.
+    hashes: Vec<Digest>,
+    content: &'a [u8],
+}
+
+impl<'a> Resent<'a> {
+    fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let mut r = Reader::new(bytes);
+        let count = usize::from(r.u8("count").ok()?);
+        if !(1..=MOST_NAMES).contains(&count) {
+            return None;
+        }
+        let hashes = (0..count).map(|_| r.array("hash").map(Digest)).collect::<Result<_, _>>().ok()?;
+        let content = r.take(r.remaining(), "content").ok()?;
+        Some(Self { hashes, content })
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.u8(u8::try_from(self.hashes.len()).unwrap_or(u8::MAX));
+        for hash in &self.hashes {
+            w.raw(&hash.0);
+        }
+        w.raw(self.content);
+        w.finish()
+    }
+}
 
 impl Turn<'_> {
     /// Remembers what a message was sent as.
@@ -40,75 +120,143 @@ impl Turn<'_> {
         row.map_or(Ok(None), |row| self.store.message(row))
     }
 
-    /// Asks whoever wrote it to send it again.
+    /// Wants whoever wrote it to send it again; each is asked for once.
     pub(crate) fn ask_again(&mut self, group: &GroupId, hash: &Digest, position: u64) -> Result<(), Error> {
-        if self.store.bytes(ASKED, &hash.0)?.is_some() {
+        let mut asking: Asking = self.store.get(ASKING, &group.0)?.unwrap_or_default();
+        if asking.lost.len() >= MOST_WAITING || self.store.bytes(ASKED, &hash.0)?.is_some() {
             return Ok(());
         }
         self.store.put_bytes(ASKED, &hash.0, &[])?;
-        let bytes = [hash.0.as_slice(), &position.to_be_bytes()].concat();
-        let part = Part::Signal { content_type: AGAIN.to_owned(), bytes };
+        asking.lost.push(Lost { hash: *hash, position });
+        self.store.put(ASKING, &group.0, &asking)
+    }
+
+    /// Asks for what could not be read in a group, when it is time to.
+    pub(crate) fn go_on_asking(&mut self, group: &GroupId) -> Result<(), Error> {
+        let asking: Option<Asking> = self.store.get(ASKING, &group.0)?;
+        let Some(mut asking) = asking.filter(|it| !it.lost.is_empty()) else { return Ok(()) };
+        if !asking.is_due(self.now_ms) {
+            self.wake(asking.next_ms);
+            return Ok(());
+        }
+        let mut w = Writer::new();
+        for lost in asking.next(self.now_ms) {
+            w.raw(&lost.hash.0).u64(lost.position);
+        }
+        self.store.put(ASKING, &group.0, &asking)?;
+        let part = Part::Signal { content_type: AGAIN.to_owned(), bytes: w.finish() };
         self.write(group, part, None).map(|_| ())
     }
 
-    /// Somebody could not read a message; this device answers if it wrote it.
+    /// Somebody could not read messages; this device sends again those that it wrote.
     pub(crate) fn asked_again(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8]) -> Result<(), Error> {
-        let Some((hash, position)) = bytes.split_first_chunk::<32>() else { return Ok(()) };
-        let Ok(position) = <[u8; 8]>::try_from(position).map(u64::from_be_bytes) else { return Ok(()) };
-        let stored = match self.sent_as(&Digest(*hash))? {
-            Some(stored) => Some(stored),
-            None => match self.store.message_by_id(group, &Digest(*hash))? {
-                Some(stored) => Some(stored),
-                None => self.store.message_at(group, position)?,
-            },
-        };
-        let device = self.device()?;
-        let own = stored.filter(|it| it.group == *group && it.kept.device == device.id().0);
-        // what only repairs is not repaired: that would have no end
-        let Some(stored) = own.filter(|it| it.kept.is_shown || tells_names(&it.kept.content)) else { return Ok(()) };
-        // once for each who asks, whatever it is called
-        let key = [stored.message.0.as_slice(), &from.device.0].concat();
-        if self.store.bytes(ANSWERED, &key)?.is_some() {
-            return Ok(());
-        }
-        let now = self.mls(&device).composition(group)?;
-        let was_for = |leaf: &Leaf| leaf.device == device.id() || stored.kept.encrypted_to.contains(&leaf.device.0);
-        if !now.leaves.iter().all(was_for) {
-            return Ok(());
-        }
-        self.store.put_bytes(ANSWERED, &key, &[])?;
-        let bytes = [hash.as_slice(), &stored.kept.content].concat();
-        let part = Part::Signal { content_type: RESENT.to_owned(), bytes };
-        self.write(group, part, None).map(|_| ())
-    }
-
-    /// A message came again. It takes the place where it could not be read.
-    pub(crate) fn resent(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8], at_ms: u64) -> Result<(), Error> {
-        let Some((hash, content)) = bytes.split_first_chunk::<32>() else { return Ok(()) };
-        let unread = self.store.message_by_id(group, &Digest(*hash))?;
-        let Some(unread) = unread.filter(|it| it.kept.state == MessageState::Unreadable) else { return Ok(()) };
-        let text = match Content::decode(content).map(|content| content.part) {
-            Ok(Part::Text(text)) => text,
-            Ok(Part::Signal { content_type, bytes }) if content_type == NAMES => {
-                self.named(&bytes)?;
-                return self.store.remove_message(unread.row);
-            }
-            _ => return self.store.remove_message(unread.row),
-        };
-        let kept = Kept::received(from, content, text, unread.kept.sent_at_ms.min(at_ms));
-        let message = message_id(group, &from.account, &from.device, content);
-        if unread.is_missing() && message != unread.message {
-            return Ok(());
-        }
-        self.store.remove_message(unread.row)?;
-        if let Some(row) = self.store.add_message(group, &message, unread.place, &kept)? {
-            self.event(Event::Message { row, message, group: *group, incoming: true });
+        let mut r = Reader::new(bytes);
+        for _ in 0..MOST_AT_ONCE {
+            let (Ok(hash), Ok(position)) = (r.array("hash").map(Digest), r.u64("position")) else { break };
+            self.asked_for(group, from, &Lost { hash, position })?;
         }
         Ok(())
     }
-}
 
-fn tells_names(content: &[u8]) -> bool {
-    let part = Content::decode(content).map(|content| content.part);
-    matches!(part, Ok(Part::Signal { content_type, .. }) if content_type == NAMES)
+    fn asked_for(&mut self, group: &GroupId, from: &Leaf, lost: &Lost) -> Result<(), Error> {
+        let Some((found_by, stored)) = self.find_lost(group, lost)? else { return Ok(()) };
+        let device = self.device()?;
+        // nobody who came later is handed what was not for him
+        let now = self.mls(&device).composition(group)?;
+        let was_for = |leaf: &Leaf| leaf.device == device.id() || stored.kept.encrypted_to.contains(&leaf.device);
+        if !now.leaves.iter().all(was_for) {
+            return Ok(());
+        }
+        // once for all who have the same before them, and once for each who asks in the same way, whatever is before him
+        let for_hash = [stored.message.0.as_slice(), &lost.hash.0].concat();
+        let for_asker = [stored.message.0.as_slice(), &from.device.0, &[found_by]].concat();
+        if self.store.bytes(ANSWERED, &for_hash)?.is_some() || self.store.bytes(ANSWERED, &for_asker)?.is_some() {
+            return Ok(());
+        }
+        self.store.put_bytes(ANSWERED, &for_hash, &[])?;
+        self.store.put_bytes(ANSWERED, &for_asker, &[])?;
+        self.send_again(group, &stored, lost.hash)
+    }
+
+    /// An own message by what somebody has of it, and in which of three ways it was found.
+    fn find_lost(&self, group: &GroupId, lost: &Lost) -> Result<Option<(u8, Stored)>, Error> {
+        let device = self.device()?.id();
+        let is_own = |it: &Stored| it.group == *group && it.kept.device == device;
+        if let Some(stored) = self.sent_as(&lost.hash)?.filter(is_own) {
+            return Ok(Some((0, stored)));
+        }
+        if let Some(stored) = self.store.message_by_id(group, &lost.hash)?.filter(is_own) {
+            return Ok(Some((1, stored)));
+        }
+        Ok(self.own_at(group, lost.position)?.map(|stored| (2, stored)))
+    }
+
+    /// The own message that has this place.
+    pub(crate) fn own_at(&self, group: &GroupId, position: u64) -> Result<Option<Stored>, Error> {
+        let device = self.device()?.id();
+        let is_own = |it: &Stored| it.kept.device == device && it.kept.state == MessageState::Sent;
+        Ok(self.store.messages_at(group, position)?.into_iter().find(is_own))
+    }
+
+    /// What could not be read where an own message stands is no loss.
+    pub(crate) fn forget_unread_at(&mut self, group: &GroupId, position: u64) -> Result<(), Error> {
+        for stored in self.store.messages_at(group, position)? {
+            if stored.kept.state == MessageState::Unreadable && !stored.is_missing() {
+                self.store.remove_message(stored.row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a content once more. Of an answer that was lost the content that is in it, under one name more.
+    fn send_again(&mut self, group: &GroupId, stored: &Stored, hash: Digest) -> Result<(), Error> {
+        let content = &stored.kept.content.0;
+        let part = Content::decode(content).map(|content| content.part);
+        let mut resent = Resent { hashes: Vec::new(), content };
+        if let Ok(Part::Signal { content_type, bytes }) = &part
+            && content_type == RESENT
+        {
+            let Some(inner) = Resent::decode(bytes) else { return Ok(()) };
+            resent = inner;
+        }
+        resent.hashes.push(hash);
+        if resent.hashes.len() > MOST_NAMES {
+            return Ok(());
+        }
+        let part = Part::Signal { content_type: RESENT.to_owned(), bytes: resent.encode() };
+        self.write(group, part, None).map(|_| ())
+    }
+
+    /// Something came again. It takes the place where it could not be read; what nobody is shown leaves no trace.
+    pub(crate) fn resent(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8], at_ms: u64) -> Result<(), Error> {
+        let Some(Resent { hashes, content }) = Resent::decode(bytes) else { return Ok(()) };
+        let Ok(part) = Content::decode(content).map(|content| content.part) else { return Ok(()) };
+        let id = message_id(group, &from.account, &from.device, content);
+        let mut place = None;
+        let mut sent_at_ms = at_ms;
+        for hash in hashes {
+            let unread = self.store.message_by_id(group, &hash)?;
+            let fits =
+                |it: &Stored| it.kept.state == MessageState::Unreadable && (!it.is_missing() || it.message == id);
+            if let Some(unread) = unread.filter(fits) {
+                self.store.remove_message(unread.row)?;
+                sent_at_ms = sent_at_ms.min(unread.kept.sent_at_ms);
+                place = place.or(unread.place);
+            }
+        }
+        if place.is_none() {
+            return Ok(());
+        }
+        let Part::Signal { content_type, bytes } = part else {
+            // it may be missed under its id as well
+            let place = self.take_missing_place(group, &id)?.or(place);
+            let kept = Kept::received(from, content, shown_text(&part), sent_at_ms);
+            if let Some(row) = self.store.add_message(group, &id, place, &kept)? {
+                self.event(Event::Message { row, message: id, group: *group, incoming: true });
+            }
+            return Ok(());
+        };
+        // what is sent again is never an answer itself
+        if content_type == RESENT { Ok(()) } else { self.told(group, from, &content_type, &bytes, at_ms) }
+    }
 }

@@ -77,9 +77,9 @@ impl Turn<'_> {
             self.keep_conversation(&conversation)?;
         }
         let kept = Kept {
-            from: device.account.0,
-            device: device.id().0,
-            content: bytes,
+            from: device.account,
+            device: device.id(),
+            content: Base64Url(bytes),
             text,
             sent_at_ms: self.now_ms,
             state: MessageState::Waiting,
@@ -143,6 +143,7 @@ impl Turn<'_> {
     /// or go, or an own device was removed; then the oldest waiting message goes.
     fn go_on_in(&mut self, mut conversation: Conversation) -> Result<(), Error> {
         let group = conversation.group;
+        self.go_on_asking(&group)?;
         let device = self.device()?;
         let mls = self.mls(&device);
         let now = mls.composition(&group)?;
@@ -199,19 +200,22 @@ impl Turn<'_> {
         }
         if waiting.kept.submission.is_none() {
             let device = self.device()?;
-            let padded = pad(&waiting.kept.content).map_err(|_| Error::Fault("a message that is too long"))?;
+            let padded = pad(&waiting.kept.content.0).map_err(|_| Error::Fault("a message that is too long"))?;
             let aad = self.gossip(conversation).encode();
             let message = self.mls(&device).encrypt(&group, &aad, &padded)?;
             self.remember_sent(&message, waiting.row)?;
             let submission = MessageSubmission { epoch: now.epoch, message: Base64Url(message) };
-            waiting.kept.submission = Some(serde_json::to_vec(&submission).map_err(|_| Error::Damaged)?);
+            waiting.kept.submission = Some(serde_json::to_string(&submission).map_err(|_| Error::Damaged)?);
             let others = now.leaves.iter().filter(|leaf| leaf.device != device.id());
-            waiting.kept.encrypted_to = others.map(|leaf| leaf.device.0).collect();
+            waiting.kept.encrypted_to = others.map(|leaf| leaf.device).collect();
             self.store.update_message(&waiting)?;
             self.keep_conversation(conversation)?;
         }
         let body = waiting.kept.submission.unwrap_or_default();
-        self.ask_as_device(Purpose::Message(waiting.row), post_bytes(format!("{GROUPS}/{group}/messages"), body))
+        self.ask_as_device(
+            Purpose::Message(waiting.row),
+            post_bytes(format!("{GROUPS}/{group}/messages"), body.into_bytes()),
+        )
     }
 
     /// Says once in each conversation how its members are called; others ask the record whether that is so.
@@ -271,6 +275,7 @@ impl Turn<'_> {
         stored.kept.submission = None;
         let intent = stored.kept.intent.take();
         self.store.update_message(&stored)?;
+        self.forget_unread_at(&stored.group, position)?;
         if stored.kept.is_shown {
             let (row, message, group) = (stored.row, stored.message, stored.group);
             self.event(Event::Message { row, message, group, incoming: false });

@@ -11,12 +11,12 @@ use crate::error::Error;
 use crate::seal::StoreKey;
 
 /// The version of the schema, in `PRAGMA user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Prepares a database: settings and tables. Called once per opening, outside of a transaction.
 ///
 /// # Errors
-/// [`Error`]: the disk, or a database of a newer program.
+/// [`Error`]: the disk, or a database of a newer or older program.
 pub fn prepare(db: &Connection) -> Result<(), Error> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
@@ -24,6 +24,9 @@ pub fn prepare(db: &Connection) -> Result<(), Error> {
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version > VERSION {
         return Err(Error::NewerStore);
+    }
+    if (1..VERSION).contains(&version) {
+        return Err(Error::OlderStore);
     }
     db.execute_batch(include_str!("schema.sql"))?;
     db.pragma_update(None, "user_version", VERSION)?;
@@ -135,5 +138,21 @@ impl<'a> Store<'a> {
     /// Writes a value.
     pub(crate) fn put<T: Serialize>(&self, space: &str, key: &[u8], value: &T) -> Result<(), Error> {
         self.put_bytes(space, key, &serde_json::to_vec(value).map_err(|_| Error::Damaged)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_another_version_is_left_alone() {
+        let db = Connection::open_in_memory().unwrap();
+        prepare(&db).unwrap();
+        prepare(&db).unwrap();
+        for (version, code) in [(VERSION - 1, "store.older"), (VERSION + 1, "store.newer")] {
+            db.pragma_update(None, "user_version", version).unwrap();
+            assert_eq!(prepare(&db).unwrap_err().code(), code);
+        }
     }
 }

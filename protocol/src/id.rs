@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for GroupId {
     }
 }
 
-/// The id of a message: SHA-256 of its content's bytes as received (MIMI content).
+/// The id of a message: [`crate::content::message_id`].
 pub type MessageId = Digest;
 
 /// An id of crate `chain` in JSON, as lower-case hexadecimal: for `#[serde(with = "hex")]`.

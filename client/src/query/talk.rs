@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use chain::handle::Handle;
-use chain::id::{AccountId, DeviceId};
+use chain::id::AccountId;
 use chain::sigchain::body::Confirmer;
 
 use super::{ContactRow, ConversationRow, MessageRow};
@@ -29,12 +29,12 @@ pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec
     };
     let newest = store.newest_messages(groups.as_deref(), limit)?;
     let mut handles = BTreeMap::new();
-    for from in newest.iter().map(|stored| stored.kept.from()) {
+    for from in newest.iter().map(|stored| stored.kept.from) {
         if let Entry::Vacant(place) = handles.entry(from) {
             place.insert(handle_of(store, &from)?);
         }
     }
-    let row = |stored: Stored| message_row(handles.get(&stored.kept.from()).cloned().flatten(), stored);
+    let row = |stored: Stored| message_row(handles.get(&stored.kept.from).cloned().flatten(), stored);
     Ok(newest.into_iter().map(row).collect())
 }
 
@@ -44,7 +44,7 @@ pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec
 /// [`Error`].
 pub fn message(store: &Store<'_>, row: i64) -> Result<Option<MessageRow>, Error> {
     let Some(stored) = store.message(row)? else { return Ok(None) };
-    let handle = handle_of(store, &stored.kept.from())?;
+    let handle = handle_of(store, &stored.kept.from)?;
     Ok(Some(message_row(handle, stored)))
 }
 
@@ -126,14 +126,14 @@ fn message_row(from_handle: Option<String>, stored: Stored) -> MessageRow {
         row: stored.row,
         message: stored.message,
         group: stored.group,
-        from: kept.from(),
+        from: kept.from,
         from_handle,
-        device: kept.device(),
+        device: kept.device,
         text: kept.text,
         sent_at_ms: kept.sent_at_ms,
         state: kept.state,
         from_history: kept.from_history,
-        encrypted_to: kept.encrypted_to.into_iter().map(DeviceId).collect(),
+        encrypted_to: kept.encrypted_to,
     }
 }
 
