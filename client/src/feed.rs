@@ -129,6 +129,11 @@ impl Turn<'_> {
             if delivery.group.is_some_and(|group| waiting_groups.contains(&group)) {
                 continue;
             }
+            let is_judged = matches!(delivery.kind, DeliveryKind::Welcome | DeliveryKind::Commit);
+            if let Some(group) = delivery.group.filter(|group| is_judged && self.is_looking_up(group)) {
+                waiting_groups.insert(group);
+                continue;
+            }
             match self.process(&delivery)? {
                 Processed::Done => {
                     let mut delete = self.store.db().prepare_cached("DELETE FROM deliveries WHERE position = ?1")?;

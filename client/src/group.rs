@@ -8,7 +8,7 @@ use protocol::api::delivery::{
 use protocol::bytes::Base64Url;
 use protocol::id::GroupId;
 use protocol::members::{
-    Committer, Composition, Leaf, Members, MembersBroken, Roles, Standing, check_commit, check_entered, check_group,
+    Committer, Composition, Leaf, Members, MembersBroken, Roles, check_commit, check_entered, check_group,
 };
 use protocol::refusal::Problem;
 
@@ -34,7 +34,7 @@ impl Turn<'_> {
     pub(crate) fn create_group(&mut self, conversation: &mut Conversation, roles: &Roles) -> Result<bool, Error> {
         let device = self.device()?;
         let Some(own) = self.fresh(&device.account)? else { return Ok(false) };
-        let standing = Standing::of(own.set());
+        let standing = own.standing;
         let members = Members { log: self.checkpoint(), accounts: [(device.account, standing)].into() };
         let group = conversation.group;
         let made = self.mls(&device).create(&group, &members, roles)?;
@@ -210,7 +210,7 @@ impl Turn<'_> {
         if !mls.has(&conversation.group)? {
             return Ok(Vec::new());
         }
-        Ok(mls.composition(&conversation.group)?.members.accounts.into_keys().collect())
+        Ok(mls.composition(&conversation.group)?.members.accounts.keys().copied().collect())
     }
 
     /// Somebody let this device into a group.
@@ -238,7 +238,7 @@ impl Turn<'_> {
             return self.enter_instead(group).map(|()| Processed::Done);
         };
         let now = staged.composition.clone();
-        let Some(facts) = self.facts(&now)? else { return Ok(Processed::Later) };
+        let Some(facts) = self.facts(group, &now)? else { return Ok(Processed::Later) };
         self.store.remove(GROUP, &key)?;
         let let_in_by_a_member = now.leaves.contains(&staged.from);
         let verdict = facts.judge(|record| check_group(&now, record));
@@ -300,7 +300,7 @@ impl Turn<'_> {
         // who comes by itself may have lost what it was told before
         let by_itself = matches!(committer, Committer::External(_));
         let somebody_new = by_itself || after.leaves.iter().any(|leaf| !before.leaves.contains(leaf));
-        let Some(facts) = self.facts(&after)? else { return Ok(Processed::Later) };
+        let Some(facts) = self.facts(group, &after)? else { return Ok(Processed::Later) };
         if let Err(broken) = facts.judge(|record| check_commit(&before, &after, &committer, record)) {
             return self.halt(conversation, &broken).map(|()| Processed::Done);
         }
@@ -364,7 +364,7 @@ impl Turn<'_> {
     /// Goes on entering a group: asks for its state.
     pub(crate) fn go_on_entering(&mut self, conversation: &Conversation) -> Result<(), Error> {
         let group = conversation.group;
-        if self.is_welcome(&group)? {
+        if self.is_looking_up(&group) || self.is_welcome(&group)? {
             return Ok(());
         }
         self.ask_as_device(Purpose::GroupState(group, None), get(format!("{GROUPS}/{group}")))
@@ -415,7 +415,7 @@ impl Turn<'_> {
         }
         let device = self.device()?;
         let Some(own) = self.fresh(&device.account)? else { return Ok(()) };
-        let standing = Standing::of(own.set());
+        let standing = own.standing;
         let log = self.checkpoint();
         let update = |before: &Composition| {
             let mut after = before.members.clone();
@@ -431,7 +431,7 @@ impl Turn<'_> {
             }
         };
         let (before, after) = (entering.before.clone(), entering.after.clone());
-        let Some(facts) = self.facts(&after)? else {
+        let Some(facts) = self.facts(group, &after)? else {
             self.mls(&device).clear_pending(group)?;
             return Ok(());
         };

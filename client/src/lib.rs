@@ -1,5 +1,6 @@
 //! All state and cryptography of one device, without network and clock: a step over a transaction.
 
+mod accounts;
 mod client;
 mod confirm;
 mod conversation;

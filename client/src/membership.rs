@@ -2,16 +2,19 @@
 //! change before it sends (SND-1).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chain::id::{AccountId, DeviceId, Digest};
 use chain::sigchain::device_set::{AccountState, ConfirmedDevice, DeviceSet};
 use protocol::api::accounts::DEVICE_UNCONFIRMED;
+use protocol::id::GroupId;
 use protocol::members::{Composition, Members, MembersBroken, Record, Standing};
 
 use crate::conversation::Conversation;
 use crate::error::Error;
+use crate::record::{FRESH_MS, Known};
 use crate::step::{Blame, Failure};
-use crate::turn::Turn;
+use crate::turn::{Purpose, Turn};
 
 /// Facts of the record that a composition needs, all of them proven.
 pub(crate) struct Facts {
@@ -40,11 +43,14 @@ pub(crate) struct Difference {
     pub(crate) members: Members,
 }
 
-impl Difference {
-    /// True if the group is as it should be.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.add.is_empty() && self.remove.is_empty()
-    }
+/// A group that was as it should be. To find that out takes as long as there are members, so it is remembered.
+pub(crate) struct Settled {
+    composition: Arc<Composition>,
+    /// Of the accounts that it was compared with.
+    version: u64,
+    /// When the last of them was looked at, and when the first look will be too long ago.
+    since_ms: u64,
+    until_ms: u64,
 }
 
 /// What an account should have in a group; `Ok(None)`: not known yet.
@@ -52,8 +58,10 @@ type Expected = Result<Option<(Standing, Vec<ConfirmedDevice>)>, Failure>;
 
 /// Whether something can be sent.
 pub(crate) enum Standpoint {
-    /// The group's members are known well enough; this is what has to change first.
-    Known(Difference),
+    /// The group is as it should be.
+    Fits,
+    /// The group's members are known well enough; this has to change first.
+    Differs(Difference),
     /// Something is being fetched.
     Later,
     /// It waits for a person or for better times.
@@ -62,12 +70,12 @@ pub(crate) enum Standpoint {
 
 impl Turn<'_> {
     /// The facts for a composition, fetched where they are lacking. `None`: not yet (GRP-5).
-    pub(crate) fn facts(&mut self, group: &Composition) -> Result<Option<Facts>, Error> {
+    pub(crate) fn facts(&mut self, id: &GroupId, group: &Composition) -> Result<Option<Facts>, Error> {
         let Some(first) = group.members.accounts.keys().next().copied() else {
             return Ok(Some(Facts { size: 0, root: Digest::ZERO, sets: BTreeMap::new() }));
         };
         let mut sets = BTreeMap::new();
-        let mut complete = true;
+        let mut lookups = BTreeSet::new();
         for (account, standing) in &group.members.accounts {
             let known = self.known(account)?;
             let place = (standing.generation, standing.sequence);
@@ -81,19 +89,40 @@ impl Turn<'_> {
                 }
                 None => {
                     self.refresh(account)?;
-                    complete = false;
+                    lookups.insert(Purpose::Account(*account));
                 }
             }
         }
+        let size = group.members.log.size;
         let root = self.root_at(&group.members.log, &first)?;
-        Ok(root.filter(|_| complete).map(|root| Facts { size: group.members.log.size, root, sets }))
+        if root.is_none() {
+            lookups.insert(Purpose::Root(size));
+        }
+        let facts = root.filter(|_| lookups.is_empty()).map(|root| Facts { size, root, sets });
+        self.memory.lookups.insert(*id, lookups);
+        Ok(facts)
+    }
+
+    /// True while a fact that a composition of this group needs is still on its way: until all of them are there, what
+    /// came would be opened once for each of them, and in vain.
+    pub(crate) fn is_looking_up(&self, group: &GroupId) -> bool {
+        let lookups = self.memory.lookups.get(group);
+        lookups.is_some_and(|lookups| lookups.iter().any(|it| self.memory.in_flight.contains_key(it)))
     }
 
     /// SND-1: what has to change before a message may be encrypted here.
-    pub(crate) fn standpoint(&mut self, conversation: &Conversation, now: &Composition) -> Result<Standpoint, Error> {
+    pub(crate) fn standpoint(
+        &mut self,
+        conversation: &Conversation,
+        now: &Arc<Composition>,
+    ) -> Result<Standpoint, Error> {
         if let Some(trouble) = self.trouble()?.filter(|trouble| trouble.is_lie) {
             let message = "this service has shown different people different records; sending is stopped".to_owned();
             return Ok(Standpoint::Held(Failure { code: trouble.code, blame: Blame::Lie, message }));
+        }
+        let as_it_is = conversation.invited.is_empty() && conversation.expelled.is_empty();
+        if as_it_is && self.is_settled(&conversation.group, now) {
+            return Ok(Standpoint::Fits);
         }
         let invited = conversation.invited.iter().copied().map(AccountId);
         let mut wanted: BTreeSet<AccountId> = now.members.accounts.keys().copied().chain(invited).collect();
@@ -103,26 +132,56 @@ impl Turn<'_> {
             remove: Vec::new(),
             members: Members { log: self.checkpoint(), accounts: BTreeMap::new() },
         };
+        // a leaf counts with its key: the name of a device alone is anybody's to write
+        let mut leaves: BTreeMap<AccountId, Vec<_>> = BTreeMap::new();
+        for leaf in &now.leaves {
+            leaves.entry(leaf.account).or_default().push((leaf.device, leaf.key));
+        }
+        let mut later = false;
         for account in &wanted {
             match self.should_be(conversation, now, account)? {
                 Ok(Some((standing, devices))) => {
-                    // a leaf counts with its key: the name of a device alone is anybody's to write
-                    let leaves = now.leaves.iter().filter(|leaf| leaf.account == *account);
-                    let there: BTreeSet<_> = leaves.map(|leaf| (leaf.device, leaf.key)).collect();
+                    let there = leaves.remove(account).unwrap_or_default();
                     let named = |device: &ConfirmedDevice| (device.id(), device.keys().mls);
-                    let wanted: BTreeSet<_> = devices.iter().map(named).collect();
-                    difference.remove.extend(there.difference(&wanted).map(|(device, _)| *device));
+                    let gone = there.iter().filter(|leaf| !devices.iter().any(|device| named(device) == **leaf));
+                    difference.remove.extend(gone.map(|(device, _)| *device));
                     difference.add.extend(devices.into_iter().filter(|device| !there.contains(&named(device))));
                     difference.members.accounts.insert(*account, standing);
                 }
-                Ok(None) => return Ok(Standpoint::Later),
+                // all that are not known are asked for at once
+                Ok(None) => later = true,
                 Err(failure) => return Ok(Standpoint::Held(failure)),
             }
         }
-        let gone = now.leaves.iter().filter(|leaf| !wanted.contains(&leaf.account));
-        difference.remove.extend(gone.map(|leaf| leaf.device));
+        if later {
+            return Ok(Standpoint::Later);
+        }
+        // nobody asked for the accounts that are left
+        difference.remove.extend(leaves.into_values().flatten().map(|(device, _)| device));
         difference.members.log = self.checkpoint();
-        Ok(Standpoint::Known(difference))
+        if !difference.add.is_empty() || !difference.remove.is_empty() {
+            return Ok(Standpoint::Differs(difference));
+        }
+        self.note_settled(&conversation.group, now);
+        Ok(Standpoint::Fits)
+    }
+
+    /// True if nothing has changed since a group was found to be as it should be, and all that was seen is still fresh.
+    fn is_settled(&self, group: &GroupId, now: &Arc<Composition>) -> bool {
+        self.memory.settled.get(group).is_some_and(|it| {
+            let is_same = Arc::ptr_eq(&it.composition, now) && it.version == self.memory.accounts.version();
+            is_same && (it.since_ms..=it.until_ms).contains(&self.now_ms)
+        })
+    }
+
+    fn note_settled(&mut self, group: &GroupId, now: &Arc<Composition>) {
+        let known = now.members.accounts.keys().map(|account| self.memory.accounts.get(account));
+        let checked = known.map(|known| known.map(Known::checked_ms)).collect::<Option<BTreeSet<_>>>();
+        if let Some((first, last)) = checked.and_then(|checked| Some((*checked.first()?, *checked.last()?))) {
+            let (composition, version) = (now.clone(), self.memory.accounts.version());
+            let settled = Settled { composition, version, since_ms: last, until_ms: first.saturating_add(FRESH_MS) };
+            self.memory.settled.insert(*group, settled);
+        }
     }
 
     /// The devices that an account should have in a group, and the place of its sigchain that says so. `Ok(None)`: not
@@ -134,21 +193,17 @@ impl Turn<'_> {
         account: &AccountId,
     ) -> Result<Expected, Error> {
         let is_member = now.members.accounts.contains_key(account);
-        let known = match self.fresh(account)?.cloned() {
-            Some(known) => known,
+        if !self.is_fresh(account)? {
+            self.refresh(account)?;
             // a member whom nobody can look at again now is known well enough for a day (CHK-5); nobody new is
-            None if is_member && self.is_cut_off()? => {
-                let unchecked = conversation.unchecked;
-                match self.usable(account)?.cloned() {
-                    Some(known) => known,
-                    None => match self.known(account)?.filter(|_| unchecked).cloned() {
-                        Some(known) => known,
-                        None => return Ok(Err(stale())),
-                    },
-                }
+            if !is_member || !self.is_cut_off()? {
+                return Ok(Ok(None));
             }
-            None => return Ok(Ok(None)),
-        };
+            if self.usable(account)?.is_none() && !conversation.unchecked {
+                return Ok(Err(stale()));
+            }
+        }
+        let Some(known) = self.known(account)? else { return Ok(Err(stale())) };
         match known.set().state() {
             AccountState::Open => {}
             AccountState::ResetTo { .. } => return Ok(Err(waiting("account.reset", "this account was reset"))),
@@ -158,7 +213,7 @@ impl Turn<'_> {
         if devices.is_empty() {
             return Ok(Err(refused(DEVICE_UNCONFIRMED, "this account has no confirmed device")));
         }
-        Ok(Ok(Some((Standing::of(known.set()), devices))))
+        Ok(Ok(Some((known.standing, devices))))
     }
 
     /// True if the record cannot be believed now, although the service answers. While it does not answer at all, nothing

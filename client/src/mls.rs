@@ -26,6 +26,8 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use chain::id::{AccountId, DeviceId, DeviceKeys};
 use chain::sigchain::device_set::ConfirmedDevice;
 use openmls::component::ComponentData;
@@ -52,6 +54,13 @@ use self::storage::{Room, Storage};
 use crate::device::Device;
 use crate::error::Error;
 use crate::store::Store;
+
+/// What a group's leaves and context say.
+#[derive(Clone)]
+struct View {
+    leaves: Arc<Leaves>,
+    composition: Arc<Composition>,
+}
 
 /// The groups of one device, in the transaction of a step.
 #[derive(Clone, Copy)]
@@ -230,12 +239,9 @@ impl<'a> Mls<'a> {
     ///
     /// # Errors
     /// [`Error`]; there is none if the group is not there.
-    pub(crate) fn composition(&self, group: &GroupId) -> Result<Composition, Error> {
+    pub(crate) fn composition(&self, group: &GroupId) -> Result<Arc<Composition>, Error> {
         let provider = self.groups();
-        let group = provider.load(&mls_id(group))?;
-        let composition = view(&group)?.1;
-        provider.keep(group)?;
-        Ok(composition)
+        provider.look(&mls_id(group), |group| provider.view(group))?.map(|view| view.composition)
     }
 
     /// The epoch of a group.
@@ -243,11 +249,7 @@ impl<'a> Mls<'a> {
     /// # Errors
     /// [`Error`].
     pub(crate) fn epoch(&self, group: &GroupId) -> Result<u64, Error> {
-        let provider = self.groups();
-        let group = provider.load(&mls_id(group))?;
-        let epoch = group.epoch().as_u64();
-        provider.keep(group)?;
-        Ok(epoch)
+        self.groups().look(&mls_id(group), |group| group.epoch().as_u64())
     }
 
     /// The epoch authenticator (RFC 9420 §8.7): all members in the same state have the same.
@@ -267,7 +269,7 @@ impl<'a> Mls<'a> {
         self.clear_pending(id)?;
         let provider = self.groups();
         let mut group = provider.load(&mls_id(id))?;
-        let (leaves, before) = view(&group)?;
+        let View { leaves, composition: before } = provider.view(&group)?;
         let key_packages = match plan.add.iter().map(|add| check_key_package(&provider, add)).collect() {
             Ok::<Vec<_>, _>(key_packages) => key_packages,
             Err(refused) => return Ok(Err(refused)),
@@ -395,15 +397,6 @@ fn bytes_of(message: &MlsMessageOut) -> Result<Vec<u8>, Error> {
 /// Reads an MLSMessage, to its last byte.
 fn message_in(bytes: &[u8]) -> Option<MlsMessageBodyIn> {
     MlsMessageIn::tls_deserialize_exact(bytes).ok().map(MlsMessageIn::extract)
-}
-
-/// Leaves and composition of an own group; that they have another form would be this program's fault.
-fn view(group: &MlsGroup) -> Result<(Leaves, Composition), Error> {
-    let leaves = composition::leaves(group.members()).map_err(|_| Error::Damaged)?;
-    let context = group.public_group().group_context();
-    let composition =
-        composition::composition(context, composition::only_leaves(&leaves)).map_err(|_| Error::Damaged)?;
-    Ok((leaves, composition))
 }
 
 /// The changed components, in the form that OpenMLS takes; `None` if nothing changes.

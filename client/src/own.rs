@@ -93,6 +93,12 @@ impl Own {
         Some(Device { account: self.account()?, chain: self.chain_key(), mls: self.mls_key() })
     }
 
+    /// True if these are its keys, and it is in the record.
+    fn has(&self, device: &Device) -> bool {
+        let keys = (device.chain.as_bytes(), device.mls.as_bytes());
+        self.is_listed() && self.account() == Some(device.account) && keys == (&*self.chain, &*self.mls)
+    }
+
     /// True if the record confirmed it, as far as this device knows.
     pub(crate) fn is_confirmed(&self) -> bool {
         matches!(self.phase, Phase::Confirmed)
@@ -140,7 +146,13 @@ impl Turn<'_> {
     pub(crate) fn own_device(&self) -> Result<Option<Device>, Error> {
         let mut read = self.own_read.device.borrow_mut();
         if read.is_none() {
-            *read = self.own()?.and_then(|own| own.device());
+            let Some(own) = self.own()? else { return Ok(None) };
+            // to derive the public keys takes longer than the rest of a small step
+            let mut derived = self.memory.device.borrow_mut();
+            if !derived.as_ref().is_some_and(|device| own.has(device)) {
+                *derived = own.device();
+            }
+            read.clone_from(&derived);
         }
         Ok(read.clone())
     }

@@ -22,6 +22,8 @@ use crate::turn::Turn;
 const CLAIMED_NAME: &str = "claimed name";
 /// Most of them that wait at a time: each costs a question, and whoever is in a group can tell many.
 const MAX_CLAIMED_NAMES: usize = 256;
+/// Most of them that are asked about at a time: every step looks at all of those.
+const MAX_ASKED_NAMES: usize = 8;
 
 /// What stands for a content that is no text.
 const CANNOT_SHOW: &str = "(something that this version cannot show)";
@@ -145,7 +147,7 @@ impl Turn<'_> {
 
     /// Checks names that others told, as far as the facts are there.
     pub(crate) fn go_on_with_names(&mut self) -> Result<(), Error> {
-        for key in self.store.keys(CLAIMED_NAME)? {
+        for key in self.store.first_keys(CLAIMED_NAME, MAX_ASKED_NAMES)? {
             let name = self.store.bytes(CLAIMED_NAME, &key)?.unwrap_or_default();
             let handle = Handle::parse(std::str::from_utf8(&name).unwrap_or_default());
             let (Ok(handle), Ok(account)) = (handle, <[u8; 32]>::try_from(key.as_slice())) else { continue };

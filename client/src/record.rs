@@ -29,6 +29,8 @@ use crate::turn::{Flight, Purpose, Turn, get, post};
 const RECORD: &str = "record";
 const ACCOUNT: &str = "account";
 const HANDLE: &str = "handle";
+/// How long what is known of an account is good for sending (CHK-5), milliseconds.
+pub(crate) const FRESH_MS: u64 = REFRESH_AFTER_S.saturating_mul(1_000);
 /// How long what is known of a handle is good, milliseconds.
 const HANDLE_MS: u64 = 60_000;
 /// How long the service is left alone after an answer that cannot be believed, milliseconds.
@@ -39,10 +41,12 @@ pub(crate) const TROUBLE_MS: u64 = 5_000;
 pub(crate) struct Known {
     /// Its newest proven state.
     pub(crate) account: ProvenAccount,
+    /// What groups name that state by.
+    pub(crate) standing: Standing,
     /// All its entries.
     pub(crate) entries: Vec<StampedEntry>,
     /// The state after each of them.
-    sets: Vec<DeviceSet>,
+    states: Vec<(Standing, DeviceSet)>,
     /// When it was last proven, by this device's clock, milliseconds.
     checked_ms: u64,
     /// The service said since then that something is new.
@@ -68,7 +72,7 @@ pub(crate) struct Holder {
 impl Known {
     /// The state after the entry that a standing names, if it is that.
     pub(crate) fn set_at(&self, standing: &Standing) -> Option<&DeviceSet> {
-        self.sets.iter().find(|set| Standing::of(set) == *standing)
+        self.states.iter().find(|(at, _)| at == standing).map(|(_, set)| set)
     }
 
     /// When it was last proven, by this device's clock, milliseconds.
@@ -78,7 +82,7 @@ impl Known {
 
     /// True if a device with this leaf key counted at any time.
     pub(crate) fn ever_confirmed(&self, device: &DeviceId, key: &PublicKey) -> bool {
-        let confirmed = self.sets.iter().filter_map(|set| set.confirmed().get(device));
+        let confirmed = self.states.iter().filter_map(|(_, set)| set.confirmed().get(device));
         confirmed.into_iter().any(|it| it.keys.mls == *key)
     }
 
@@ -111,7 +115,7 @@ impl Turn<'_> {
 
     /// What is known of an account, from memory or from the store; asks nobody.
     pub(crate) fn known(&mut self, account: &AccountId) -> Result<Option<&Known>, Error> {
-        if !self.memory.accounts.contains_key(account)
+        if self.memory.accounts.get(account).is_none()
             && let Some(stored) = self.store.get::<StoredKnown>(ACCOUNT, &account.0)?
             && self.view()?.is_some()
         {
@@ -139,11 +143,12 @@ impl Turn<'_> {
         Ok(None)
     }
 
-    fn is_fresh(&mut self, account: &AccountId) -> Result<bool, Error> {
+    /// True if an account is known as well as sending demands it (CHK-5, SND-1).
+    pub(crate) fn is_fresh(&mut self, account: &AccountId) -> Result<bool, Error> {
         let now_ms = self.now_ms;
         let fresh = self.known(account)?.is_some_and(|known| {
             let age_ms = now_ms.saturating_sub(known.checked_ms);
-            !known.hinted && age_ms <= REFRESH_AFTER_S.saturating_mul(1_000)
+            !known.hinted && age_ms <= FRESH_MS
         });
         Ok(fresh)
     }
@@ -307,12 +312,13 @@ impl Turn<'_> {
             Ok(account) => account,
             Err(error) => return Ok(Err(error)),
         };
-        let (mut entries, sets) = before.map_or_else(Default::default, |known| (known.entries, known.sets));
-        let Some(sets) = states(view, sets, &new) else {
+        let (mut entries, states) = before.map_or_else(Default::default, |known| (known.entries, known.states));
+        let Some(states) = states_after(view, states, &new) else {
             return Ok(Err(ViewError::Proof(chain::proven::Unproven::Map)));
         };
         entries.extend(new);
-        let known = Known { account, entries, sets, checked_ms: self.now_ms, hinted: false };
+        let standing = Standing::of(account.set());
+        let known = Known { account, standing, entries, states, checked_ms: self.now_ms, hinted: false };
         self.keep_account(id, &known)?;
         self.memory.accounts.insert(*id, known);
         Ok(Ok(()))
@@ -380,19 +386,24 @@ fn restore(view: &View, stored: StoredKnown) -> Result<Known, Error> {
     let account = ProvenAccount::restore(view.policy(), proven).map_err(|_| Error::Damaged)?;
     let entries = stored.entries.into_iter();
     let entries: Vec<_> = entries.map(|(block, time_s, entry)| StampedEntry { block, time_s, entry }).collect();
-    let sets = states(view, Vec::new(), &entries).ok_or(Error::Damaged)?;
-    Ok(Known { account, entries, sets, checked_ms: stored.checked_ms, hinted: stored.hinted })
+    let states = states_after(view, Vec::new(), &entries).ok_or(Error::Damaged)?;
+    let standing = Standing::of(account.set());
+    Ok(Known { account, standing, entries, states, checked_ms: stored.checked_ms, hinted: stored.hinted })
 }
 
 /// The states after each entry: those that are there and those that new entries give.
-fn states(view: &View, mut sets: Vec<DeviceSet>, new: &[StampedEntry]) -> Option<Vec<DeviceSet>> {
+fn states_after(
+    view: &View,
+    mut states: Vec<(Standing, DeviceSet)>,
+    new: &[StampedEntry],
+) -> Option<Vec<(Standing, DeviceSet)>> {
     for entry in new {
-        let before = sets.last().cloned();
+        let before = states.last().map(|(_, set)| set.clone());
         let root_at = |size| view.seen_root(size);
         let set = fold_stamped(before, std::slice::from_ref(entry), view.parameters(), &root_at).ok()?;
-        sets.push(set);
+        states.push((Standing::of(&set), set));
     }
-    Some(sets)
+    Some(states)
 }
 
 fn newest(head: &Head) -> ProvenHeader {

@@ -1,5 +1,6 @@
 -- Everything that a device keeps. Values are sealed (seal.rs); what is in the clear is order, and random or hashed keys.
-CREATE TABLE IF NOT EXISTS kept (space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (space, key)) WITHOUT ROWID;
+-- keys are in an index of their own: the state of a large group has hundreds of kilobytes, and whoever searches passes it
+CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, UNIQUE (space, key));
 -- what came and waits to be processed, in the service's order
 CREATE TABLE IF NOT EXISTS deliveries (position INTEGER PRIMARY KEY, value BLOB NOT NULL);
 -- what a person or this device wants, in the order of wanting

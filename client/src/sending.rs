@@ -159,7 +159,7 @@ impl Turn<'_> {
         match self.standpoint(&conversation, &now)? {
             Standpoint::Later => Ok(()),
             Standpoint::Held(failure) => self.hold_back(waiting, failure),
-            Standpoint::Known(difference) if difference.is_empty() => match waiting {
+            Standpoint::Fits => match waiting {
                 _ if conversation.must_introduce => {
                     conversation.must_introduce = false;
                     self.introduce(&mut conversation, &now)
@@ -167,7 +167,7 @@ impl Turn<'_> {
                 Some(waiting) => self.send(&mut conversation, waiting, &now),
                 None => Ok(()),
             },
-            Standpoint::Known(difference) => {
+            Standpoint::Differs(difference) => {
                 if self.commit(&mut conversation, difference, &now)? {
                     self.send_pending(&conversation)?;
                 }

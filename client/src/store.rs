@@ -88,7 +88,9 @@ impl<'a> Store<'a> {
     pub(crate) fn put_bytes(&self, space: &str, key: &[u8], value: &[u8]) -> Result<(), Error> {
         let sealed = self.key.seal(&[space.as_bytes(), key], value)?;
         self.db
-            .prepare_cached("INSERT OR REPLACE INTO kept VALUES (?1, ?2, ?3)")?
+            .prepare_cached(
+                "INSERT INTO kept (space, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
+            )?
             .execute(params![space, key, sealed])?;
         Ok(())
     }
@@ -127,6 +129,14 @@ impl<'a> Store<'a> {
         let mut select = self.db.prepare_cached("SELECT key FROM kept WHERE space = ?1 ORDER BY key")?;
         let rows = select.query_map([space], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The first keys of a space, ascending.
+    pub(crate) fn first_keys(&self, space: &str, count: usize) -> Result<Vec<Vec<u8>>, Error> {
+        // a bound LIMIT would have SQLite plan the statement anew each time
+        let mut select = self.db.prepare_cached("SELECT key FROM kept WHERE space = ?1 ORDER BY key")?;
+        let rows = select.query_map([space], |row| row.get(0))?;
+        Ok(rows.take(count).collect::<Result<_, _>>()?)
     }
 
     /// Reads a value.

@@ -4,20 +4,22 @@
 //! answer has been taken in, every part looks again at what is stored and goes as far as it can. So a killed process
 //! needs no special care: after a start everything is asked for again.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chain::id::{AccountId, DeviceId, Digest};
 use chain::view::View;
 use protocol::id::GroupId;
 use zeroize::Zeroizing;
 
+use crate::accounts::Accounts;
 use crate::device::Device;
 use crate::error::Error;
 use crate::joining::JoiningMemory;
+use crate::membership::Settled;
 use crate::mls::{Loaded, Mls};
 use crate::own::OwnRead;
 use crate::pausing::{Pauses, Reachability};
-use crate::record::Known;
 use crate::step::{Call, Event, Output, Request, RequestId};
 use crate::store::Store;
 
@@ -89,12 +91,18 @@ impl Purpose {
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) view: Option<View>,
-    pub(crate) accounts: BTreeMap<AccountId, Known>,
+    pub(crate) accounts: Accounts,
     pub(crate) in_flight: BTreeMap<Purpose, Flight>,
+    /// Groups that were as they should be, and how long that holds.
+    pub(crate) settled: BTreeMap<GroupId, Settled>,
+    /// What was last asked for to judge a composition, by group.
+    pub(crate) lookups: BTreeMap<GroupId, BTreeSet<Purpose>>,
     purposes: BTreeMap<RequestId, Purpose>,
     next_request: RequestId,
     /// The service was asked since the start which groups this account has.
     pub(crate) knows_groups: bool,
+    /// This device, as its keys were last derived.
+    pub(crate) device: RefCell<Option<Device>>,
     /// Only here, never on disk.
     pub(crate) password: Option<Zeroizing<String>>,
     pub(crate) joining: JoiningMemory,

@@ -1,6 +1,8 @@
 //! How this device comes into a group: by a Welcome (RFC 9420 §12.4.3.1), or by itself, with an external commit
 //! (§12.4.3.2).
 
+use std::sync::Arc;
+
 use openmls::prelude::{
     CredentialWithKey, LeafNode, LeafNodeParameters, MlsGroup, MlsMessageBodyIn, OpenMlsProvider as _, RatchetTreeIn,
     StagedWelcome,
@@ -11,7 +13,7 @@ use protocol::members::{Composition, Leaf, MembersUpdate};
 use tls_codec::Deserialize as _;
 
 use super::provider::Provider;
-use super::{Committed, Mls, MlsRefused, changes, committed, composition, message_in, mls_id, provider, view};
+use super::{Committed, Mls, MlsRefused, changes, committed, composition, message_in, mls_id, provider};
 use crate::error::Error;
 
 /// A group that this device is welcomed to, valid MLS; nothing has changed before [`Mls::accept`].
@@ -185,7 +187,8 @@ impl Mls<'_> {
             provider.storage().settle(built.finalize(provider))?.map_err(|_| Error::Mls("an external commit"))?;
         let committed = committed(before.epoch, bundle, Vec::new())?;
         provider.storage().put_own_commit(group.group_id(), &committed.commit)?;
-        Ok(Ok((view(&group)?.1, committed)))
+        let after = Arc::unwrap_or_clone(provider.view(&group)?.composition);
+        Ok(Ok((after, committed)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What OpenMLS is given: cryptography, randomness, storage, the signing key, and the settings of every group.
 
+use std::sync::Arc;
+
 use ed25519_dalek::Signer as _;
 use openmls::group::GroupId;
 use openmls::prelude::{
@@ -12,6 +14,8 @@ use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
 use protocol::members::Leaf;
 
+use super::View;
+use super::composition;
 use super::loaded::Loaded;
 use super::storage::{Room, Storage};
 use crate::device::Device;
@@ -56,6 +60,37 @@ impl<'a> Provider<'a> {
         }
         let group = self.storage.settle(MlsGroup::load(&self.storage, id))?;
         group.map_err(|_| Error::Damaged)?.ok_or(Error::Fault("there is no such group"))
+    }
+
+    /// Looks at a group, and changes nothing.
+    pub(super) fn look<T>(&self, id: &GroupId, at: impl Fn(&MlsGroup) -> T) -> Result<T, Error> {
+        if let Some(loaded) = self.loaded
+            && let Some(stamp) = self.storage.stamp(id)?
+            && let Some(seen) = loaded.look(id, &stamp, &at)
+        {
+            return Ok(seen);
+        }
+        let group = self.load(id)?;
+        let seen = at(&group);
+        self.keep(group)?;
+        Ok(seen)
+    }
+
+    /// Leaves and composition of a group; that they have another form would be this program's fault.
+    pub(super) fn view(&self, group: &MlsGroup) -> Result<View, Error> {
+        let loaded = self.loaded.filter(|_| self.storage.room() == Room::Groups);
+        if let Some(view) = loaded.and_then(|loaded| loaded.view(group)) {
+            return Ok(view);
+        }
+        let leaves = composition::leaves(group.members()).map_err(|_| Error::Damaged)?;
+        let context = group.public_group().group_context();
+        let composition =
+            composition::composition(context, composition::only_leaves(&leaves)).map_err(|_| Error::Damaged)?;
+        let view = View { leaves: Arc::new(leaves), composition: Arc::new(composition) };
+        if let Some(loaded) = loaded {
+            loaded.keep_view(group, view.clone());
+        }
+        Ok(view)
     }
 
     /// Keeps a group in memory: one that is as the store has it, by the end of a call that went well (TXN-3).

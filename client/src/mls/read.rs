@@ -1,5 +1,7 @@
 //! What comes in a group: messages and commits.
 
+use std::sync::Arc;
+
 use openmls::framing::errors::{MessageDecryptionError, SecretTreeError};
 use openmls::prelude::{
     CredentialWithKey, LeafNodeIndex, MlsGroup, MlsGroupStateError, MlsMessageBodyIn, OpenMlsProvider as _,
@@ -14,7 +16,7 @@ use thiserror::Error as ThisError;
 use super::composition::{self, Leaves};
 use super::provider::Provider;
 use super::storage::{Room, Storage, StorageFailed};
-use super::{Mls, changes, message_in, mls_id, view};
+use super::{Mls, View, changes, message_in, mls_id};
 use crate::error::Error;
 
 /// Something that came in a group and could be read.
@@ -39,7 +41,7 @@ pub(crate) enum Incoming {
 /// A commit to look at, and to merge or to drop.
 pub(crate) struct Staged {
     /// The group before it.
-    pub(crate) before: Composition,
+    pub(crate) before: Arc<Composition>,
     /// The group after it.
     pub(crate) after: Composition,
     /// Who made it.
@@ -185,10 +187,10 @@ fn read_in(
     mut group: MlsGroup,
     message: ProtocolMessage,
 ) -> Result<Result<Incoming, Unreadable>, Error> {
-    let (leaves, before) = view(&group)?;
+    let view = provider.view(&group)?;
     let processed = provider.storage().settle(group.process_message(provider, message))?;
     match processed {
-        Ok(processed) => sort(provider, group, leaves, before, processed),
+        Ok(processed) => sort(provider, group, &view, processed),
         Err(error) => Ok(Err(unreadable(&error))),
     }
 }
@@ -197,14 +199,13 @@ fn read_in(
 fn sort(
     provider: &Provider<'_>,
     group: MlsGroup,
-    leaves: Leaves,
-    before: Composition,
+    view: &View,
     processed: ProcessedMessage,
 ) -> Result<Result<Incoming, Unreadable>, Error> {
     let sender = processed.sender().clone();
     let unresolved = match processed.content() {
         ProcessedMessageContent::UnresolvedAppDataCommit(unresolved) => {
-            composition::updated(&before, unresolved.app_data_update_proposals())
+            composition::updated(&view.composition, unresolved.app_data_update_proposals())
         }
         _ => Ok(Vec::new()),
     };
@@ -213,7 +214,7 @@ fn sort(
     let commit = match processed.into_content() {
         ProcessedMessageContent::ApplicationMessage(message) => {
             let Sender::Member(index) = sender else { return Ok(Err(Unreadable::Invalid)) };
-            let from = leaves.iter().find(|(place, _)| *place == index).ok_or(Error::Damaged)?.1;
+            let from = view.leaves.iter().find(|(place, _)| *place == index).ok_or(Error::Damaged)?.1;
             provider.keep(group)?;
             return Ok(Ok(Incoming::Message { from, aad, content: message.into_bytes() }));
         }
@@ -227,19 +228,14 @@ fn sort(
         _ => return Ok(Err(Unreadable::NotOurs)),
     };
     let Ok(commit) = commit else { return Ok(Err(Unreadable::Invalid)) };
-    Ok(staged(group, &leaves, before, commit, &sender).map(|staged| Incoming::Commit(Box::new(staged))))
+    Ok(staged(group, view, commit, &sender).map(|staged| Incoming::Commit(Box::new(staged))))
 }
 
-fn staged(
-    group: MlsGroup,
-    leaves: &Leaves,
-    before: Composition,
-    commit: StagedCommit,
-    sender: &Sender,
-) -> Result<Staged, Unreadable> {
-    let (committer, index) = committer(leaves, &commit, sender).ok_or(Unreadable::NotOurs)?;
-    let leaves = composition::leaves_after(leaves, &commit, index).map_err(|_| Unreadable::NotOurs)?;
+fn staged(group: MlsGroup, view: &View, commit: StagedCommit, sender: &Sender) -> Result<Staged, Unreadable> {
+    let (committer, index) = committer(&view.leaves, &commit, sender).ok_or(Unreadable::NotOurs)?;
+    let leaves = composition::leaves_after(&view.leaves, &commit, index).map_err(|_| Unreadable::NotOurs)?;
     let after = composition::composition(commit.group_context(), leaves).map_err(|_| Unreadable::NotOurs)?;
+    let before = view.composition.clone();
     Ok(Staged { before, after, committer, removes_me: commit.self_removed(), group, commit })
 }
 

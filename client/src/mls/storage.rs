@@ -293,12 +293,13 @@ impl<'a> Storage<'a> {
     }
 }
 
+/// Bytes as bytes: as JSON the secrets of a large group would take longer to write than to use.
 fn encode(value: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(value).map_err(|_| Error::Mls("a value of OpenMLS has no encoding"))
+    minicbor_serde::to_vec(value).map_err(|_| Error::Mls("a value of OpenMLS has no encoding"))
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|_| Error::Damaged)
+    minicbor_serde::from_slice(bytes).map_err(|_| Error::Damaged)
 }
 
 fn hash_of(name: &impl Serialize) -> Result<Vec<u8>, Error> {

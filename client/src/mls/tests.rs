@@ -92,7 +92,8 @@ impl Person {
     fn apply(&self, commit: &[u8]) -> (Composition, Composition, Committer, bool) {
         self.step(|mls| match mls.read(&GROUP, commit).unwrap().unwrap() {
             Incoming::Commit(staged) => {
-                let seen = (staged.before.clone(), staged.after.clone(), staged.committer, staged.removes_me);
+                let seen =
+                    (Composition::clone(&staged.before), staged.after.clone(), staged.committer, staged.removes_me);
                 mls.merge(*staged).unwrap().unwrap();
                 seen
             }
