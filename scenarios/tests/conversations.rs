@@ -44,6 +44,28 @@ fn a_sender_brings_the_group_to_what_the_record_says_first() {
     assert_eq!(town.texts(bob, Some("alice")), ["one", "two", "three"]);
 }
 
+/// SND-1: a sender goes by the record and not by what it found a moment ago, also if the removed device stays in the group,
+/// because nothing gets through that would take it out.
+#[test]
+fn a_removal_counts_for_whoever_has_just_written() {
+    let mut town = Town::new();
+    let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+    town.send(alice, "bob", "one");
+    let desktop = town.add_device("bob", bob, false);
+    for text in ["two", "three"] {
+        town.send(alice, "bob", text);
+        assert_eq!(newest(&town, alice).encrypted_to.len(), 2);
+    }
+    town.set_online(desktop, false);
+    town.liar.answer_instead(move |who, call| {
+        (who == bob && call.path.ends_with("/commits")).then_some(client::step::Answer::Unreachable)
+    });
+    town.command(bob, Command::Remove { device: town.id(desktop) });
+    town.settle();
+    town.send(alice, "bob", "four");
+    assert_eq!(newest(&town, alice).encrypted_to, [town.id(bob)]);
+}
+
 /// CHK-5: what was looked at within the hour is good, what is older is looked at again before anything is encrypted.
 #[test]
 fn a_sender_looks_again_after_an_hour() {
