@@ -269,7 +269,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn enter_instead(&mut self, group: &GroupId) -> Result<(), Error> {
+    pub(crate) fn enter_instead(&mut self, group: &GroupId) -> Result<(), Error> {
         let mut conversation = self.conversation(group)?.unwrap_or_else(|| Conversation::new(*group, Stage::Entering));
         if !matches!(conversation.stage, Stage::Halted(_)) {
             conversation.stage = Stage::Entering;

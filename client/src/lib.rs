@@ -8,6 +8,7 @@ mod device;
 mod error;
 mod failure;
 mod feed;
+mod fork;
 mod gap;
 mod gossip;
 mod group;

@@ -44,9 +44,7 @@ use tls_codec::{Deserialize as _, Serialize as _};
 
 pub(crate) use self::hpke::Sealed;
 pub(crate) use self::loaded::Loaded;
-pub(crate) use self::read::Incoming;
-#[cfg(test)]
-pub(crate) use self::read::Unreadable;
+pub(crate) use self::read::{Incoming, Unreadable};
 
 use self::composition::Leaves;
 use self::provider::{Provider, SUITE};

@@ -12,7 +12,7 @@ use crate::conversation::Stage;
 use crate::error::Error;
 use crate::feed::Processed;
 use crate::message::Kept;
-use crate::mls::Incoming;
+use crate::mls::{Incoming, Unreadable};
 use crate::repair::{AGAIN, RESENT};
 use crate::sending::NAMES;
 use crate::step::Event;
@@ -56,12 +56,18 @@ impl Turn<'_> {
         }
         match mls.read(group, bytes)? {
             Ok(Incoming::Message { from, aad, content, .. }) => {
+                self.is_understood(group)?;
                 self.keep_gossip(&aad)?;
                 self.keep_message(group, delivery, &from, &content)?;
             }
             // a commit is no message, whatever the service calls it
             Ok(Incoming::Commit(_) | Incoming::OwnCommit) => {}
-            Err(unreadable) => self.unreadable(group, delivery, bytes, unreadable.code())?,
+            Err(unreadable) => {
+                self.unreadable(group, delivery, bytes, unreadable.code())?;
+                if unreadable == Unreadable::Undecryptable && delivery.epoch == mls.epoch(group)? {
+                    self.is_not_understood(group)?;
+                }
+            }
         }
         Ok(Processed::Done)
     }

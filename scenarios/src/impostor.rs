@@ -12,8 +12,8 @@ use openmls_rust_crypto::OpenMlsRustCrypto;
 use openmls_traits::signatures::{Signer, SignerError};
 use protocol::api::accounts::{Challenge, TOKEN_CHALLENGE, TOKENS, Token, TokenRequest, token_request};
 use protocol::api::delivery::{
-    Delivery, DeliveryKind, FEED, Feed, GROUPS, GroupState, KEY_PACKAGES, KeyPackageCount, KeyPackages,
-    MessageSubmission, Submitted,
+    CommitSubmission, Delivery, DeliveryKind, FEED, Feed, GROUPS, GroupState, KEY_PACKAGES, KeyPackageCount,
+    KeyPackages, MessageSubmission, Submitted,
 };
 use protocol::api::{ENTRIES, EntryAccepted, HANDLE_LOOKUP, HandleAnswer, HandleQuestion};
 use protocol::bytes::Base64Url;
@@ -181,8 +181,19 @@ impl Impostor {
         (bytes_of(&welcome), self.state(&group))
     }
 
-    /// Comes into somebody else's group by an external commit.
-    pub fn enter(&self, state: &GroupState) -> Base64Url {
+    /// A group as the service has it.
+    pub fn state_of(&self, town: &Town, id: &Id) -> GroupState {
+        town.ask_for(&format!("{GROUPS}/{id}"), None, Some(self.bearer(town)))
+    }
+
+    /// Hands a commit to the service.
+    pub fn submit(&self, town: &Town, id: &Id, commit: &CommitSubmission) {
+        let path = format!("{GROUPS}/{id}/commits");
+        let _: Submitted = town.ask_for(&path, Some(json(commit)), Some(self.bearer(town)));
+    }
+
+    /// Comes into somebody else's group, or anew into its own, by an external commit.
+    pub fn enter(&self, state: &GroupState) -> CommitSubmission {
         let MlsMessageBodyIn::GroupInfo(info) = read(&state.group_info.0) else { panic!("no group info") };
         let dictionary = info.group_context().extensions().app_data_dictionary().unwrap().dictionary();
         let before = Members::decode(dictionary.get(&Members::COMPONENT).unwrap()).unwrap();
@@ -200,8 +211,14 @@ impl Impostor {
         stage.with_app_data_dictionary_updates(changed);
         let built = stage.build(self.provider.rand(), self.provider.crypto(), &self.keys, |_| true).unwrap();
         let (_, bundle) = built.finalize(&self.provider).unwrap();
-        let (commit, _, _) = bundle.into_messages();
-        bytes_of(&commit)
+        let (commit, _, group_info) = bundle.into_messages();
+        CommitSubmission {
+            base_epoch: state.epoch,
+            commit: bytes_of(&commit),
+            group_info: bytes_of(&group_info.unwrap()),
+            welcome: Base64Url::default(),
+            welcomed: Vec::new(),
+        }
     }
 }
 

@@ -111,7 +111,7 @@ fn a_ghost_that_commits_itself_into_a_group_stops_it_visibly() {
         let state: GroupState = town.ask_for(&format!("{GROUPS}/{id}"), None, bearer(&town, alice));
         // a device of its own, or that of Bob, as if he had lost his state
         let device = if takes_a_name { town.id(bob) } else { DeviceId([7; 16]) };
-        let commit = Impostor::new(account(&town, bob), device).enter(&state);
+        let commit = Impostor::new(account(&town, bob), device).enter(&state).commit;
         deliver(&mut town, alice, DeliveryKind::Commit, id, state.epoch, commit);
         assert_eq!(lies(&town, alice), [(FOREIGN.to_owned(), Vec::new())], "{takes_a_name}");
         let events = town.send(alice, "bob", "three");

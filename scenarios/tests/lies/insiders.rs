@@ -79,6 +79,51 @@ fn the_words_of_another_do_not_take_the_place_of_his() {
     }
 }
 
+/// Attack 34, GRP-7: Mallory makes two commits for one epoch, and the service, which is with her, shows one to Bob and the other
+/// to everybody else. Bob understands nobody any more; he comes in again by himself, and nothing is lost.
+#[test]
+fn whoever_is_led_to_another_branch_of_a_group_comes_back() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    let mallory = Impostor::sign_up(&town, "mallory");
+    let with = vec!["bob".to_owned(), "mallory".to_owned()];
+    town.wish(alice, Command::NewChat { title: "Three".to_owned(), with });
+    assert!(is_done(&town.send(alice, "Three", "one")));
+    let group = mallory.join(&town);
+    let state = mallory.state_of(&town, &group);
+    let (for_bob, for_others) = (mallory.enter(&state), mallory.enter(&state));
+    let (for_bob, shown) = (for_bob.commit, for_others.commit.0.clone());
+    town.liar.change_deliveries(move |who, mut deliveries| {
+        for it in deliveries.iter_mut().filter(|it| who == bob && it.bytes.0 == shown) {
+            it.bytes = for_bob.clone();
+        }
+        deliveries
+    });
+    mallory.submit(&town, &group, &for_others);
+    town.settle();
+    let mut texts = vec!["one".to_owned()];
+    for (who, text) in [(alice, "two"), (bob, "three"), (alice, "four"), (alice, "five"), (alice, "six")] {
+        // only Alice knows what she called it
+        let to = if who == alice { "Three".to_owned() } else { group.to_string() };
+        town.command(who, Command::Send { to, text: text.to_owned() });
+        town.settle();
+        texts.push(text.to_owned());
+    }
+    for _ in 0..20 {
+        town.pass_ms(60_000);
+    }
+    let events = town.send(bob, &group.to_string(), "seven");
+    assert!(is_done(&events), "{events:?}");
+    texts.push("seven".to_owned());
+    for who in [alice, bob] {
+        let mut read = town.texts(who, None);
+        read.sort();
+        texts.sort();
+        assert_eq!(read, texts);
+        assert!(lies(&town, who).is_empty());
+    }
+}
+
 /// Holds back what a device would get until there are two messages for it, and gives them in the other order.
 fn swapped(to: Who, is_on: bool) -> impl FnMut(Who, Vec<Delivery>) -> Vec<Delivery> {
     move |who, mut deliveries| {

@@ -5,7 +5,7 @@
 //! the hints are written, so that who asks finds the entry under a quorum's checkpoint. Up to which block that was done
 //! is stored with the hints.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -22,6 +22,9 @@ use crate::error::{Corrupt, Stopped};
 use crate::http::refusal::Refusal;
 use crate::record::Sizes;
 use crate::shared::{EndWithThread, Shared};
+
+/// Most blocks of which the accounts are remembered from sealing to publishing; of others they are read once more.
+const MOST_REMEMBERED: usize = 1_000;
 
 /// Starts the thread.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<JoinHandle<()>, Stopped> {
@@ -58,17 +61,28 @@ fn follow(shared: &Shared) -> Result<(), Stopped> {
     // a database that is new beside an older record: what was before, devices look up anyway
     let mut told = told.unwrap_or(if now.published > 1 { now.published } else { 0 });
     let mut closed = now.sealed;
+    let mut sealed = BTreeMap::new();
     loop {
         for block in closed..now.sealed {
-            for account in accounts_of(shared, block)? {
-                shared.delivery.hub.end_others(&account, &shared.devices_of(&account)?);
+            let accounts = accounts_of(shared, block)?;
+            for account in accounts.iter().filter(|account| shared.delivery.hub.has_listeners(account)) {
+                shared.delivery.hub.end_others(account, &shared.devices_of(account)?);
+            }
+            if block >= told && sealed.len() < MOST_REMEMBERED {
+                sealed.insert(block, accounts);
             }
         }
         closed = now.sealed;
         while told < now.published {
-            let accounts = accounts_of(shared, told)?;
+            let accounts = match sealed.get(&told) {
+                Some(accounts) => BTreeSet::clone(accounts),
+                None => accounts_of(shared, told)?,
+            };
             match runtime.block_on(tell(shared, &accounts, told)) {
-                Ok(()) => told = told.saturating_add(1),
+                Ok(()) => {
+                    sealed.remove(&told);
+                    told = told.saturating_add(1);
+                }
                 Err(Refusal::Busy) => std::thread::yield_now(),
                 Err(Refusal::Broken(stopped)) => return Err(stopped),
                 Err(_) => return Ok(()),

@@ -109,6 +109,12 @@ impl Hub {
         }
     }
 
+    /// True if a device of this account listens.
+    pub(super) fn has_listeners(&self, account: &AccountId) -> bool {
+        let [first, last] = Owner::of_account(account);
+        self.sockets().open.range((first, 0)..=(last, u64::MAX)).next().is_some()
+    }
+
     /// Ends the listeners of an account's devices that are not `among` those that it still has.
     pub(super) fn end_others(&self, account: &AccountId, among: &[Owner]) {
         let mut sockets = self.sockets();
