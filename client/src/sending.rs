@@ -98,10 +98,11 @@ impl Turn<'_> {
 
     /// Brings every conversation as far as it goes.
     pub(crate) fn go_on_with_conversations(&mut self) -> Result<(), Error> {
+        // also while it waits: whoever is confirmed and off can be let in by others
+        self.keep_key_packages()?;
         if !self.own()?.is_some_and(|own| own.is_confirmed()) {
             return Ok(());
         }
-        self.keep_key_packages()?;
         self.look_for_groups()?;
         self.go_on_with_intents()?;
         for conversation in self.conversations()? {

@@ -66,6 +66,29 @@ fn a_removal_counts_for_whoever_has_just_written() {
     assert_eq!(newest(&town, alice).encrypted_to, [town.id(bob)]);
 }
 
+/// GRP-4: a device that is switched off before it is confirmed holds up nobody, and gets what is written meanwhile.
+#[test]
+fn a_device_that_is_confirmed_while_it_is_off_is_let_in_by_whoever_writes() {
+    let mut town = Town::new();
+    let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+    town.send(alice, "bob", "one");
+    let desktop = town.device();
+    let shown = town.wish(desktop, Command::LogIn(Town::joining("bob")));
+    let code = shown.iter().find_map(|event| match event {
+        Event::Code { code, .. } => Some(code.clone()),
+        _ => None,
+    });
+    town.set_online(desktop, false);
+    let (device, code) = (town.id(desktop), code.unwrap());
+    town.wish(bob, Command::Confirm { device, code, history: false });
+    town.send(alice, "bob", "two");
+    assert_eq!(newest(&town, alice).encrypted_to.len(), 2);
+    assert_eq!(town.texts(bob, None), ["one", "two"]);
+    town.set_online(desktop, true);
+    town.settle();
+    assert_eq!(town.texts(desktop, None), ["two"]);
+}
+
 /// CHK-5: what was looked at within the hour is good, what is older is looked at again before anything is encrypted.
 #[test]
 fn a_sender_looks_again_after_an_hour() {
@@ -337,7 +360,7 @@ fn a_welcome_that_comes_late_does_not_undo_a_devices_own_commit() {
     reads_everything(&mut town, alice, phone);
 }
 
-/// Attack 38: somebody whose device went off before it had handed in any key package is asked for now and then, whatever
+/// Attacks 38, 57: somebody whose device went off before it had handed in any key package is asked for now and then, whatever
 /// else the service answers meanwhile, and gets what was written as soon as he is back.
 #[test]
 fn whoever_has_no_key_package_yet_is_asked_for_now_and_then() {
@@ -352,6 +375,8 @@ fn whoever_has_no_key_package_yet_is_asked_for_now_and_then() {
     town.pass_ms(600_000);
     let claims = town.asked[before..].iter().filter(|(_, path)| path.ends_with("/claim")).count();
     assert!((5..=30).contains(&claims), "{claims}");
+    let looks = town.asked[before..].iter().filter(|(_, path)| path.contains("/accounts/")).count();
+    assert!(looks <= 120, "{looks} looks into the record in ten minutes");
     town.set_online(bob, true);
     town.settle();
     town.pass_ms(31_000);

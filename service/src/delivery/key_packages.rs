@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chain::id::Digest;
-use chain::sigchain::device_set::Confirmed;
+use chain::id::{Digest, PublicKey};
 use protocol::api::delivery::{
     ClaimRequest, ClaimedKeyPackage, KeyPackageCount, KeyPackages, MAX_KEY_PACKAGE, ONE_TIME_KEY_PACKAGES,
 };
@@ -26,19 +25,19 @@ struct Checked {
 }
 
 impl Shared {
-    /// Takes in key packages of the caller's device; without any it just counts.
+    /// Takes in key packages of the caller's device; without any it just counts. Of a pending device too, so that it can be
+    /// let in while it is off: nobody gets them before it is confirmed.
     pub(crate) fn put_key_packages(
         &self,
         caller: &Caller,
         asked: KeyPackages,
     ) -> Result<Reply<KeyPackageCount>, Refusal> {
-        caller.require_confirmed()?;
         self.check_disk()?;
         if asked.one_time.len() > ONE_TIME_KEY_PACKAGES {
             return Err(Refusal::Malformed { what: "the number of key packages" });
         }
-        let device = self.confirmed(&caller.owner())?.ok_or(Refusal::Removed)?;
-        let leaf = Leaf { account: caller.account, device: caller.device, key: device.keys.mls };
+        let key = self.leaf_key(&caller.owner())?.ok_or(Refusal::Removed)?;
+        let leaf = Leaf { account: caller.account, device: caller.device, key };
         let one_time = asked.one_time.into_iter().map(|bytes| check(bytes.0, &leaf, false));
         let last_resort = asked.last_resort.into_iter().map(|bytes| check(bytes.0, &leaf, true));
         let all = one_time.chain(last_resort).collect::<Result<Vec<_>, _>>()?;
@@ -56,7 +55,7 @@ impl Shared {
             locked(&claims).take_back(&asker, &target);
             Refusal::NoKeyPackage
         };
-        if self.confirmed(&target)?.is_none() {
+        if !self.is_confirmed(&target)? {
             return Err(none());
         }
         self.delivery.write(move |change| {
@@ -65,10 +64,17 @@ impl Shared {
         })
     }
 
-    /// A device that its account's newest sealed entries confirm.
-    fn confirmed(&self, owner: &Owner) -> Result<Option<Confirmed>, Refusal> {
+    /// True for a device that its account's newest sealed entries confirm.
+    fn is_confirmed(&self, owner: &Owner) -> Result<bool, Refusal> {
         let set = self.readers.with(|store| store.account(&owner.account))?;
-        Ok(set.and_then(|set| set.confirmed().get(&owner.device).cloned()))
+        Ok(set.is_some_and(|set| set.confirmed().contains_key(&owner.device)))
+    }
+
+    /// The key of the leaves of a device that its account's newest sealed entries list, pending or confirmed.
+    fn leaf_key(&self, owner: &Owner) -> Result<Option<PublicKey>, Refusal> {
+        let Some(set) = self.readers.with(|store| store.account(&owner.account))? else { return Ok(None) };
+        let confirmed = set.confirmed().get(&owner.device).map(|confirmed| confirmed.keys.mls);
+        Ok(confirmed.or_else(|| set.pending().get(&owner.device).map(|pending| pending.keys.mls)))
     }
 }
 

@@ -170,7 +170,7 @@ fn the_same_body_is_delivered_again_once_it_was_taken() {
 }
 
 #[test]
-fn a_pending_device_relays_and_reads_its_inbox_and_nothing_else() {
+fn a_pending_device_relays_reads_its_inbox_hands_in_key_packages_and_nothing_else() {
     let world = World::new();
     let service = world.open().unwrap();
     let alice = Member::alone(&service);
@@ -189,7 +189,8 @@ fn a_pending_device_relays_and_reads_its_inbox_and_nothing_else() {
     assert_eq!(pending.claim(&service, &alice).map(drop), refused(unconfirmed));
     assert_eq!(pending.send(&service, &GROUP, &alice.encrypt(&GROUP, b"x")), refused(unconfirmed));
     let none = KeyPackages { one_time: Vec::new(), last_resort: None };
-    assert_eq!(pending.post::<serde_json::Value>(&service, "/v1/key-packages", &none), refused(unconfirmed));
+    assert!(pending.post::<serde_json::Value>(&service, "/v1/key-packages", &none).is_ok());
+    assert_eq!(alice.claim(&service, &pending).map(drop), refused("key_package.none"));
     let creation = pending.creation(&GroupId([8; 32]), &members(&service, &[alice.account]), &Roles::default());
     assert_eq!(pending.post::<Submitted>(&service, "/v1/groups", &creation), refused(unconfirmed));
     let stranger = Member::alone(&service);
