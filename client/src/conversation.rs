@@ -1,7 +1,5 @@
 //! Conversations: what a person sees of a group. Where it stands, who is wanted in it, and what is under way.
 
-use std::collections::BTreeSet;
-
 use chain::id::AccountId;
 use protocol::id::GroupId;
 use serde::{Deserialize, Serialize};
@@ -42,9 +40,10 @@ pub(crate) struct Conversation {
     /// The newest text that this device wrote here, which the next one names.
     #[serde(default)]
     pub(crate) written: Option<[u8; 32]>,
-    /// Devices of which a text was read here since this device came in: from then on a gap in theirs is one.
+    /// Devices of which a text was read here since this device came in, each with the place of the first: from there on a gap
+    /// in theirs is one.
     #[serde(default)]
-    pub(crate) heard: BTreeSet<[u8; 16]>,
+    pub(crate) heard: Vec<([u8; 16], u64)>,
 }
 
 fn no_group() -> GroupId {
@@ -116,7 +115,7 @@ impl Conversation {
             must_introduce: false,
             unchecked: false,
             written: None,
-            heard: BTreeSet::new(),
+            heard: Vec::new(),
         }
     }
 }

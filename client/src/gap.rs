@@ -3,7 +3,6 @@
 //! writer is asked for it; when it comes after all, late or again, it takes that place.
 
 use chain::id::Digest;
-use protocol::api::delivery::Delivery;
 use protocol::content::Content;
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Leaf;
@@ -16,8 +15,6 @@ use crate::turn::Turn;
 
 /// What stands in the place of a message that did not come.
 const MISSING: &str = "message.missing";
-/// How far back an unreadable message explains why one is not there: it may be that one.
-const LOOK_BACK: u32 = 50;
 
 impl Stored {
     /// True for the place of a message that did not come; the row has its id.
@@ -35,31 +32,35 @@ impl Turn<'_> {
         Ok(missing.place)
     }
 
-    /// Looks whether the text before this one of the same device is there.
+    /// Looks whether the text before this one of the same device is there. What could not be read may be that one; whoever
+    /// counted on it could drop one and damage the next.
     pub(crate) fn note_gap(
         &mut self,
         group: &GroupId,
         from: &Leaf,
         content: &Content,
-        delivery: &Delivery,
+        place: u64,
+        at_ms: u64,
     ) -> Result<(), Error> {
         let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
-        if conversation.heard.insert(from.device.0) {
-            // what it wrote before this device came in was not for this device
+        // what it wrote before this device came in was not for this device
+        let heard = conversation.heard.iter_mut().find(|(device, _)| *device == from.device.0);
+        let is_first = match heard {
+            Some((_, first)) => std::mem::replace(first, place.min(*first)) > place,
+            None => {
+                conversation.heard.push((from.device.0, place));
+                true
+            }
+        };
+        if is_first {
             return self.keep_conversation(&conversation);
         }
         match content.previous {
-            Some(previous) if self.is_lacking(group, &previous)? => self.keep_missing(group, from, &previous, delivery),
+            Some(previous) if self.store.message_by_id(group, &previous)?.is_none() => {
+                self.keep_missing(group, from, &previous, place, at_ms)
+            }
             _ => Ok(()),
         }
-    }
-
-    fn is_lacking(&self, group: &GroupId, message: &MessageId) -> Result<bool, Error> {
-        if self.store.message_by_id(group, message)?.is_some() {
-            return Ok(false);
-        }
-        let unread = |it: &Stored| it.kept.state == MessageState::Unreadable && !it.is_missing();
-        Ok(!self.store.newest_messages(Some(&[*group]), LOOK_BACK)?.iter().any(unread))
     }
 
     fn keep_missing(
@@ -67,11 +68,12 @@ impl Turn<'_> {
         group: &GroupId,
         from: &Leaf,
         message: &Digest,
-        delivery: &Delivery,
+        place: u64,
+        at_ms: u64,
     ) -> Result<(), Error> {
-        let kept = Kept::unreadable(Some(from), MISSING, delivery.at_s.saturating_mul(1_000));
+        let kept = Kept::unreadable(Some(from), MISSING, at_ms);
         // before the one that names it, also when it comes after it
-        let place = delivery.position.saturating_sub(1);
+        let place = place.saturating_sub(1);
         if let Some(row) = self.store.add_message(group, message, Some(place), &kept)? {
             self.event(Event::Message { row, message: *message, group: *group, incoming: true });
         }

@@ -91,7 +91,7 @@ impl Turn<'_> {
         let message = message_id(group, &from.account, &from.device, bytes);
         let text = content.as_ref().map_or_else(|| CANNOT_SHOW.to_owned(), |content| shown_text(&content.part));
         if let Some(content) = &content {
-            self.note_gap(group, from, content, delivery)?;
+            self.note_gap(group, from, content, delivery.position, sent_at_ms)?;
         }
         let kept = Kept::received(from, bytes, text, sent_at_ms);
         let place = self.take_missing_place(group, &message)?.unwrap_or(delivery.position);

@@ -230,7 +230,7 @@ impl Turn<'_> {
     /// Something came again. It takes the place where it could not be read; what nobody is shown leaves no trace.
     pub(crate) fn resent(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8], at_ms: u64) -> Result<(), Error> {
         let Some(Resent { hashes, content }) = Resent::decode(bytes) else { return Ok(()) };
-        let Ok(part) = Content::decode(content).map(|content| content.part) else { return Ok(()) };
+        let Ok(decoded) = Content::decode(content) else { return Ok(()) };
         let id = message_id(group, &from.account, &from.device, content);
         let mut place = None;
         let mut sent_at_ms = at_ms;
@@ -244,14 +244,13 @@ impl Turn<'_> {
                 place = place.or(unread.place);
             }
         }
-        if place.is_none() {
-            return Ok(());
-        }
-        let Part::Signal { content_type, bytes } = part else {
+        let Some(place) = place else { return Ok(()) };
+        let Part::Signal { content_type, bytes } = decoded.part else {
             // it may be missed under its id as well
-            let place = self.take_missing_place(group, &id)?.or(place);
-            let kept = Kept::received(from, content, shown_text(&part), sent_at_ms);
-            if let Some(row) = self.store.add_message(group, &id, place, &kept)? {
+            let place = self.take_missing_place(group, &id)?.unwrap_or(place);
+            self.note_gap(group, from, &decoded, place, sent_at_ms)?;
+            let kept = Kept::received(from, content, shown_text(&decoded.part), sent_at_ms);
+            if let Some(row) = self.store.add_message(group, &id, Some(place), &kept)? {
                 self.event(Event::Message { row, message: id, group: *group, incoming: true });
             }
             return Ok(());

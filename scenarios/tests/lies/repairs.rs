@@ -124,3 +124,47 @@ fn a_text_that_is_missing_and_damaged_comes_once() {
         assert_eq!(shown(&town, bob), (texts, 0), "{late}");
     }
 }
+
+/// SND-3, GRP-7, attack 39: a service that has a device enter anew, by damage, does not hide by it what it keeps back.
+#[test]
+fn whoever_enters_anew_still_sees_what_is_missing() {
+    let (mut town, alice, bob) = two();
+    let mut texts = shown(&town, bob).0;
+    let mut count = 0;
+    town.liar.change_deliveries(move |who, mut deliveries| {
+        for delivery in deliveries.iter_mut().filter(|it| who == bob && it.kind == DeliveryKind::Message) {
+            count += 1;
+            match count {
+                1 => delivery.kind = DeliveryKind::Record,
+                2..=6 => {
+                    let middle = delivery.bytes.0.len() / 2;
+                    delivery.bytes.0[middle] ^= 1;
+                }
+                _ => {}
+            }
+        }
+        deliveries
+    });
+    // whatever would repair it stays away as well
+    for text in ["kept back", "damaged", "damaged too", "the third"] {
+        town.command(alice, send("bob", text));
+        while town.take_request(alice).is_some_and(|request| {
+            let (_, body) = town.ask(&request.call).unwrap();
+            town.answer(alice, request.id, client::step::Answer::Ok(body));
+            true
+        }) {}
+        texts.push(text.to_owned());
+    }
+    town.settle();
+    for _ in 0..60 {
+        town.pass_ms(60_000);
+    }
+    assert!(is_done(&town.send(alice, "bob", "after")));
+    texts.push("after".to_owned());
+    town.pass_ms(3_600_000);
+    assert!(town.liar.answered.iter().any(|(who, call, _)| *who == bob && call.path.ends_with("/commits")));
+    let (mut read, unread) = shown(&town, bob);
+    read.sort();
+    texts.sort();
+    assert_eq!((read, unread), (texts, 0));
+}
