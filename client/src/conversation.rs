@@ -171,9 +171,16 @@ impl Turn<'_> {
         self.store.get(CONTACT, &account.0)
     }
 
-    /// Keeps a name that was proven.
-    pub(crate) fn keep_contact(&self, account: &AccountId, handle: &str) -> Result<(), Error> {
-        self.store.put(CONTACT, &account.0, &Contact { handle: handle.to_owned() })
+    /// Keeps a name that was proven; whoever looks at a conversation with this account learns it.
+    pub(crate) fn keep_contact(&mut self, account: &AccountId, handle: &str) -> Result<(), Error> {
+        if self.contact(account)?.is_some_and(|known| known.handle == handle) {
+            return Ok(());
+        }
+        self.store.put(CONTACT, &account.0, &Contact { handle: handle.to_owned() })?;
+        for conversation in self.conversations()?.iter().filter(|it| it.pair == Some(account.0)) {
+            self.conversation_changed(&conversation.group);
+        }
+        Ok(())
     }
 }
 

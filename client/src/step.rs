@@ -339,7 +339,7 @@ pub enum Event {
         /// True if it is from another account or another device.
         incoming: bool,
     },
-    /// A conversation is new here or changed its members.
+    /// A conversation is new here, changed its members, or goes by another name.
     Conversation {
         /// Which.
         group: GroupId,

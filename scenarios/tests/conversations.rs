@@ -89,6 +89,24 @@ fn a_device_that_is_confirmed_while_it_is_off_is_let_in_by_whoever_writes() {
     assert_eq!(town.texts(desktop, None), ["two"]);
 }
 
+/// Who reads along in a conversation by its name is told when it has one, also if the text was there before.
+#[test]
+fn a_conversation_says_so_when_its_name_is_proven() {
+    let mut town = Town::new();
+    let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+    town.liar.answer_instead(move |who, call| {
+        (who == bob && call.path == protocol::api::HANDLE_LOOKUP).then_some(client::step::Answer::Unreachable)
+    });
+    town.command(alice, Command::Send { to: "bob".to_owned(), text: "one".to_owned() });
+    town.pass_ms(5_000);
+    assert_eq!((town.texts(bob, None), town.texts(bob, Some("alice"))), (vec!["one".to_owned()], Vec::new()));
+    let before = town.events(bob).len();
+    town.liar.stop();
+    town.pass_ms(60_000);
+    assert_eq!(town.texts(bob, Some("alice")), ["one"]);
+    assert!(town.events(bob)[before..].iter().any(|event| matches!(event, Event::Conversation { .. })));
+}
+
 /// CHK-5: what was looked at within the hour is good, what is older is looked at again before anything is encrypted.
 #[test]
 fn a_sender_looks_again_after_an_hour() {

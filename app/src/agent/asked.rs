@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::core::{Core, new_profile};
 use super::face::Reply;
-use super::waiting::{Goal, Waiting, code_event, signed_up_row};
+use super::waiting::{Goal, Waiting, code_event, seen_up_to, signed_up_row};
 use crate::failure::{Failure, Kind};
 use crate::local::rows::{Contact, Conversation, Device, LogInEvent, Message, Notice, SignedUp, State};
 use crate::local::{Join, What};
@@ -205,7 +205,7 @@ impl Core {
             reply.event(&Message::from(row));
         }
         if follow {
-            let goal = Goal::Following { with };
+            let goal = Goal::Following { above: seen_up_to(open, with.as_deref()), with };
             self.waiting.push(Waiting { reply: reply.clone(), goal, intent: None, until: None, lost: 0 });
         } else {
             reply.done(&json!({}));

@@ -36,8 +36,8 @@ pub(crate) enum Goal {
     CodeShown(DeviceId),
     /// The message of this row is at the service.
     Sent { row: Option<i64> },
-    /// Whatever comes, in one conversation or in all.
-    Following { with: Option<String> },
+    /// Whatever comes, in one conversation or in all. Of one conversation: rows above this one were not shown yet.
+    Following { with: Option<String>, above: i64 },
 }
 
 /// A face that waits.
@@ -88,8 +88,12 @@ impl Waiting {
                 logged_in(&self.reply, event, open)
             }
             Goal::Sent { row } => sent(&self.reply, row, self.intent, event, open, offline_since_ms),
-            Goal::Following { with } => {
-                follow(&self.reply, with.as_deref(), event, open);
+            Goal::Following { with: None, .. } => {
+                follow_all(&self.reply, event, open);
+                None
+            }
+            Goal::Following { with: Some(with), above } => {
+                follow(&self.reply, with, above, event, open);
                 None
             }
         };
@@ -258,18 +262,38 @@ fn tell_sent(reply: &Reply, message: Option<MessageRow>, open: &Open, offline_si
     });
 }
 
-fn follow(reply: &Reply, with: Option<&str>, event: &Event, open: &Open) {
+fn follow_all(reply: &Reply, event: &Event, open: &Open) {
     let Event::Message { row, incoming: true, .. } = event else { return };
-    let message = match with {
-        None => query::message(&open.store(), *row).ok().flatten(),
-        Some(_) => {
-            let newest = query::messages(&open.store(), with, FOLLOWED).unwrap_or_default();
-            newest.into_iter().find(|message| message.row == *row)
-        }
-    };
+    let message = query::message(&open.store(), *row).ok().flatten();
     // what cannot be read yet comes again when it can
     let Some(message) = message.filter(|it| it.state == MessageState::Received) else { return };
     reply.event(&rows::Message::from(message));
+}
+
+/// A message may be there before it is known what its conversation is called.
+fn follow(reply: &Reply, with: &str, above: &mut i64, event: &Event, open: &Open) {
+    if !matches!(event, Event::Message { incoming: true, .. } | Event::Conversation { .. }) {
+        return;
+    }
+    let newest = query::messages(&open.store(), Some(with), FOLLOWED).unwrap_or_default();
+    unseen(newest, above).for_each(|message| reply.event(&rows::Message::from(message)));
+}
+
+/// What came since; it is seen then. What can be read at last has a new row.
+fn unseen(newest: Vec<MessageRow>, above: &mut i64) -> impl Iterator<Item = MessageRow> {
+    let seen = std::mem::replace(above, newest.iter().map(|it| it.row).fold(*above, i64::max));
+    let is_new = move |it: &MessageRow| it.row > seen && it.state == MessageState::Received && !it.from_history;
+    newest.into_iter().filter(is_new)
+}
+
+/// The row up to which a conversation has been seen: 0 if there is none of this name yet.
+pub(crate) fn seen_up_to(open: &Open, with: Option<&str>) -> i64 {
+    let mut above = 0;
+    if with.is_some() {
+        let newest = query::messages(&open.store(), with, FOLLOWED).unwrap_or_default();
+        unseen(newest, &mut above).for_each(drop);
+    }
+    above
 }
 
 #[cfg(test)]
@@ -354,6 +378,34 @@ mod tests {
         let mut stage = Stage::new(Goal::LoggedIn { is_pending: true, wait_until: None });
         assert_eq!(stage.see(&Event::NotConfirmed { expired: false }), Verdict::End);
         assert_eq!(stage.said(), ["event refused", "device.refused"]);
+    }
+
+    /// A text that is there before its conversation has a name, and one that could be read at last, are both shown, once.
+    #[test]
+    fn a_follower_shows_what_it_has_not_shown() {
+        let message = |row: i64, state: MessageState| MessageRow {
+            row,
+            message: chain::id::Digest([0; 32]),
+            group: protocol::id::GroupId([0; 32]),
+            from: AccountId([0; 32]),
+            from_handle: None,
+            device: DEVICE,
+            text: String::new(),
+            sent_at_ms: 0,
+            state,
+            from_history: row == 6,
+            encrypted_to: Vec::new(),
+        };
+        let mut above = 0;
+        let mut see = |rows: &[(i64, MessageState)]| {
+            let newest = rows.iter().map(|(row, state)| message(*row, *state)).collect();
+            unseen(newest, &mut above).map(|it| it.row).collect::<Vec<_>>()
+        };
+        assert!(see(&[]).is_empty());
+        let (received, unread) = (MessageState::Received, MessageState::Unreadable);
+        assert_eq!(see(&[(2, received), (3, unread), (4, received)]), [2, 4]);
+        assert_eq!(see(&[(2, received), (5, received), (4, received)]), [5]);
+        assert!(see(&[(5, received), (6, received), (7, MessageState::Sent)]).is_empty());
     }
 
     #[tokio::test(flavor = "current_thread")]
