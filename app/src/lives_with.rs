@@ -28,6 +28,11 @@ impl Alive {
     }
 }
 
+/// True for a process that somebody started for a story of his own: nobody's messages are in it.
+pub(crate) fn is_somebodys() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
 /// Watches over whom this process lives with, if with anybody.
 pub(crate) fn watch() {
     let Some(path) = std::env::var_os(VARIABLE) else { return };

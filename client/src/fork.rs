@@ -45,13 +45,6 @@ impl Turn<'_> {
             suspicion = Suspicion { in_a_row: 0, entered_ms: Some(self.now_ms) };
         }
         self.store.put(FORK, &group.0, &suspicion)?;
-        let Some(before) = self.conversation(group)?.filter(|_| enters) else { return Ok(()) };
-        self.enter_instead(group)?;
-        // what was written meanwhile was for this device: who wants one gone must not have it enter anew for that (SND-3)
-        if let Some(mut conversation) = self.conversation(group)? {
-            conversation.heard = before.heard;
-            self.keep_conversation(&conversation)?;
-        }
-        Ok(())
+        if enters { self.enter_instead(group) } else { Ok(()) }
     }
 }

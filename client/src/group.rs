@@ -269,12 +269,13 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// Comes in by itself, because what it has of a group fits nothing any more. Of what was written meanwhile it goes on to miss
+    /// what does not come (SND-3): that was for this device, and whoever wants one gone must not have it enter anew for that.
     pub(crate) fn enter_instead(&mut self, group: &GroupId) -> Result<(), Error> {
         let mut conversation = self.conversation(group)?.unwrap_or_else(|| Conversation::new(*group, Stage::Entering));
         if !matches!(conversation.stage, Stage::Halted(_)) {
             conversation.stage = Stage::Entering;
             conversation.pending = None;
-            conversation.heard.clear();
         }
         self.keep_conversation(&conversation)
     }

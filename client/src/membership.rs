@@ -12,6 +12,7 @@ use protocol::members::{Composition, Members, MembersBroken, Record, Standing};
 
 use crate::conversation::Conversation;
 use crate::error::Error;
+use crate::mls::MOST;
 use crate::record::{FRESH_MS, Known};
 use crate::step::{Blame, Failure};
 use crate::turn::{Purpose, Turn};
@@ -99,7 +100,9 @@ impl Turn<'_> {
             lookups.insert(Purpose::Root(size));
         }
         let facts = root.filter(|_| lookups.is_empty()).map(|root| Facts { size, root, sets });
-        self.memory.lookups.insert(*id, lookups);
+        if !lookups.is_empty() {
+            self.memory.lookups.insert(*id, lookups);
+        }
         Ok(facts)
     }
 
@@ -180,6 +183,10 @@ impl Turn<'_> {
         if let Some((first, last)) = checked.and_then(|checked| Some((*checked.first()?, *checked.last()?))) {
             let (composition, version) = (now.clone(), self.memory.accounts.version());
             let settled = Settled { composition, version, since_ms: last, until_ms: first.saturating_add(FRESH_MS) };
+            // of no more groups than a composition is kept of
+            if self.memory.settled.len() >= MOST && !self.memory.settled.contains_key(group) {
+                self.memory.settled.pop_first();
+            }
             self.memory.settled.insert(*group, settled);
         }
     }

@@ -43,7 +43,7 @@ use thiserror::Error as ThisError;
 use tls_codec::{Deserialize as _, Serialize as _};
 
 pub(crate) use self::hpke::Sealed;
-pub(crate) use self::loaded::Loaded;
+pub(crate) use self::loaded::{Loaded, MOST};
 pub(crate) use self::read::{Incoming, Unreadable};
 
 use self::composition::Leaves;
@@ -53,9 +53,9 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::store::Store;
 
-/// What a group's leaves and context say.
+/// The leaves of a group with their places, and what its context says.
 #[derive(Clone)]
-struct View {
+struct Layout {
     leaves: Arc<Leaves>,
     composition: Arc<Composition>,
 }
@@ -239,7 +239,7 @@ impl<'a> Mls<'a> {
     /// [`Error`]; there is none if the group is not there.
     pub(crate) fn composition(&self, group: &GroupId) -> Result<Arc<Composition>, Error> {
         let provider = self.groups();
-        provider.look(&mls_id(group), |group| provider.view(group))?.map(|view| view.composition)
+        provider.look(&mls_id(group), |group| provider.layout(group))?.map(|layout| layout.composition)
     }
 
     /// The epoch of a group.
@@ -267,7 +267,7 @@ impl<'a> Mls<'a> {
         self.clear_pending(id)?;
         let provider = self.groups();
         let mut group = provider.load(&mls_id(id))?;
-        let View { leaves, composition: before } = provider.view(&group)?;
+        let Layout { leaves, composition: before } = provider.layout(&group)?;
         let key_packages = match plan.add.iter().map(|add| check_key_package(&provider, add)).collect() {
             Ok::<Vec<_>, _>(key_packages) => key_packages,
             Err(refused) => return Ok(Err(refused)),

@@ -160,17 +160,17 @@ impl Turn<'_> {
 
     fn asked_for(&mut self, group: &GroupId, from: &Leaf, lost: &Lost) -> Result<(), Error> {
         let Some((found_by, stored)) = self.find_lost(group, lost)? else { return Ok(()) };
-        let device = self.device()?;
-        // nobody who came later is handed what was not for him
-        let now = self.mls(&device).composition(group)?;
-        let was_for = |leaf: &Leaf| leaf.device == device.id() || stored.kept.encrypted_to.contains(&leaf.device);
-        if !now.leaves.iter().all(was_for) {
-            return Ok(());
-        }
         // once for all who have the same before them, and once for each who asks in the same way, whatever is before him
         let for_hash = [stored.message.0.as_slice(), &lost.hash.0].concat();
         let for_asker = [stored.message.0.as_slice(), &from.device.0, &[found_by]].concat();
         if self.store.bytes(ANSWERED, &for_hash)?.is_some() || self.store.bytes(ANSWERED, &for_asker)?.is_some() {
+            return Ok(());
+        }
+        // nobody who came later is handed what was not for him
+        let device = self.device()?;
+        let own = device.id();
+        let was_for = |leaf: &Leaf| leaf.device == own || stored.kept.encrypted_to.contains(&leaf.device);
+        if !self.mls(&device).composition(group)?.leaves.iter().all(was_for) {
             return Ok(());
         }
         self.store.put_bytes(ANSWERED, &for_hash, &[])?;

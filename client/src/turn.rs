@@ -167,6 +167,10 @@ impl<'a> Turn<'a> {
     pub(crate) fn take_flight(&mut self, id: RequestId) -> Option<(Purpose, Flight)> {
         let purpose = self.memory.purposes.remove(&id)?;
         let flight = self.memory.in_flight.remove(&purpose)?;
+        self.memory.lookups.retain(|_, lookups| {
+            lookups.remove(&purpose);
+            !lookups.is_empty()
+        });
         Some((purpose, flight))
     }
 

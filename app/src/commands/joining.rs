@@ -7,6 +7,7 @@ use client::query::Phase;
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::lives_with;
 use crate::local::connection::{Agent, passphrase_origin, say_aside};
 use crate::local::rows::{KeyState, State};
 use crate::local::{Join, What};
@@ -89,7 +90,7 @@ pub(crate) fn make_key(agent: &mut Agent, settings: &Settings) -> Result<(), Fai
         None => None,
     };
     let passphrase = passphrase.filter(|it| !it.is_empty());
-    if passphrase.is_none() {
+    if passphrase.is_none() && !lives_with::is_somebodys() {
         say_aside(words::NO_PASSPHRASE);
     }
     agent.ask::<Value>(What::NewKey { passphrase: passphrase.map(|it| it.to_string()) })?;

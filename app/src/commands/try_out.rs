@@ -4,7 +4,6 @@
 
 mod stage;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -66,12 +65,10 @@ impl Device {
 
     /// Runs a command to its end; its lines.
     fn ask(&self, arguments: &[&str]) -> Result<Vec<Value>, Failure> {
-        let output = self.command(arguments)?.stdin(Stdio::null()).output();
+        let output = self.command(arguments)?.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
         let output = output.map_err(Failure::broken)?;
         let name = arguments.first().unwrap_or(&"");
         if !output.status.success() {
-            // of what went well the story tells enough
-            std::io::stderr().write_all(&output.stderr).unwrap_or_default();
             return Err(unexpected(&format!("`trefoil {name}` failed")));
         }
         let lines = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -187,7 +187,7 @@ impl Mls<'_> {
             provider.storage().settle(built.finalize(provider))?.map_err(|_| Error::Mls("an external commit"))?;
         let committed = committed(before.epoch, bundle, Vec::new())?;
         provider.storage().put_own_commit(group.group_id(), &committed.commit)?;
-        let after = Arc::unwrap_or_clone(provider.view(&group)?.composition);
+        let after = Arc::unwrap_or_clone(provider.layout(&group)?.composition);
         Ok(Ok((after, committed)))
     }
 }

@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 use openmls::group::GroupId;
 use openmls::prelude::MlsGroup;
 
-use super::View;
+use super::Layout;
 
 /// Names one state of one group of this store, and no other.
 pub(super) type Stamp = [u8; 16];
 
 /// Most groups in memory: those of a hundred leaves are about a megabyte each.
-const MOST: usize = 16;
+pub(crate) const MOST: usize = 16;
 
 /// By the ids of groups: the state that something is of, and what is kept.
 type Kept<S, T> = RefCell<BTreeMap<Vec<u8>, (S, T)>>;
@@ -29,7 +29,7 @@ type Kept<S, T> = RefCell<BTreeMap<Vec<u8>, (S, T)>>;
 #[derive(Default)]
 pub(crate) struct Loaded {
     groups: Kept<Stamp, MlsGroup>,
-    views: Kept<Vec<u8>, View>,
+    layouts: Kept<Vec<u8>, Layout>,
 }
 
 impl Loaded {
@@ -51,16 +51,16 @@ impl Loaded {
     }
 
     /// What was read from a group in this state.
-    pub(super) fn view(&self, group: &MlsGroup) -> Option<View> {
-        let views = self.views.borrow();
-        let (state, view) = views.get(group.group_id().as_slice())?;
-        (state.as_slice() == group.epoch_authenticator().as_slice()).then(|| view.clone())
+    pub(super) fn layout(&self, group: &MlsGroup) -> Option<Layout> {
+        let layouts = self.layouts.borrow();
+        let (state, layout) = layouts.get(group.group_id().as_slice())?;
+        (state.as_slice() == group.epoch_authenticator().as_slice()).then(|| layout.clone())
     }
 
     /// Keeps what was read from a group.
-    pub(super) fn keep_view(&self, group: &MlsGroup, view: View) {
+    pub(super) fn keep_layout(&self, group: &MlsGroup, layout: Layout) {
         let state = group.epoch_authenticator().as_slice().to_vec();
-        insert(&mut self.views.borrow_mut(), group.group_id().as_slice().to_vec(), (state, view));
+        insert(&mut self.layouts.borrow_mut(), group.group_id().as_slice().to_vec(), (state, layout));
     }
 }
 

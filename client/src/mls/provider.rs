@@ -14,7 +14,7 @@ use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
 use protocol::members::Leaf;
 
-use super::View;
+use super::Layout;
 use super::composition;
 use super::loaded::Loaded;
 use super::storage::{Room, Storage};
@@ -77,20 +77,20 @@ impl<'a> Provider<'a> {
     }
 
     /// Leaves and composition of a group; that they have another form would be this program's fault.
-    pub(super) fn view(&self, group: &MlsGroup) -> Result<View, Error> {
+    pub(super) fn layout(&self, group: &MlsGroup) -> Result<Layout, Error> {
         let loaded = self.loaded.filter(|_| self.storage.room() == Room::Groups);
-        if let Some(view) = loaded.and_then(|loaded| loaded.view(group)) {
-            return Ok(view);
+        if let Some(layout) = loaded.and_then(|loaded| loaded.layout(group)) {
+            return Ok(layout);
         }
         let leaves = composition::leaves(group.members()).map_err(|_| Error::Damaged)?;
         let context = group.public_group().group_context();
         let composition =
             composition::composition(context, composition::only_leaves(&leaves)).map_err(|_| Error::Damaged)?;
-        let view = View { leaves: Arc::new(leaves), composition: Arc::new(composition) };
+        let layout = Layout { leaves: Arc::new(leaves), composition: Arc::new(composition) };
         if let Some(loaded) = loaded {
-            loaded.keep_view(group, view.clone());
+            loaded.keep_layout(group, layout.clone());
         }
-        Ok(view)
+        Ok(layout)
     }
 
     /// Keeps a group in memory: one that is as the store has it, by the end of a call that went well (TXN-3).

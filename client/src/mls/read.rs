@@ -16,7 +16,7 @@ use thiserror::Error as ThisError;
 use super::composition::{self, Leaves};
 use super::provider::Provider;
 use super::storage::{Room, Storage, StorageFailed};
-use super::{Mls, View, changes, message_in, mls_id};
+use super::{Layout, Mls, changes, message_in, mls_id};
 use crate::error::Error;
 
 /// Something that came in a group and could be read.
@@ -187,10 +187,10 @@ fn read_in(
     mut group: MlsGroup,
     message: ProtocolMessage,
 ) -> Result<Result<Incoming, Unreadable>, Error> {
-    let view = provider.view(&group)?;
+    let layout = provider.layout(&group)?;
     let processed = provider.storage().settle(group.process_message(provider, message))?;
     match processed {
-        Ok(processed) => sort(provider, group, &view, processed),
+        Ok(processed) => sort(provider, group, &layout, processed),
         Err(error) => Ok(Err(unreadable(&error))),
     }
 }
@@ -199,13 +199,13 @@ fn read_in(
 fn sort(
     provider: &Provider<'_>,
     group: MlsGroup,
-    view: &View,
+    layout: &Layout,
     processed: ProcessedMessage,
 ) -> Result<Result<Incoming, Unreadable>, Error> {
     let sender = processed.sender().clone();
     let unresolved = match processed.content() {
         ProcessedMessageContent::UnresolvedAppDataCommit(unresolved) => {
-            composition::updated(&view.composition, unresolved.app_data_update_proposals())
+            composition::updated(&layout.composition, unresolved.app_data_update_proposals())
         }
         _ => Ok(Vec::new()),
     };
@@ -214,7 +214,7 @@ fn sort(
     let commit = match processed.into_content() {
         ProcessedMessageContent::ApplicationMessage(message) => {
             let Sender::Member(index) = sender else { return Ok(Err(Unreadable::Invalid)) };
-            let from = view.leaves.iter().find(|(place, _)| *place == index).ok_or(Error::Damaged)?.1;
+            let from = layout.leaves.iter().find(|(place, _)| *place == index).ok_or(Error::Damaged)?.1;
             provider.keep(group)?;
             return Ok(Ok(Incoming::Message { from, aad, content: message.into_bytes() }));
         }
@@ -228,14 +228,14 @@ fn sort(
         _ => return Ok(Err(Unreadable::NotOurs)),
     };
     let Ok(commit) = commit else { return Ok(Err(Unreadable::Invalid)) };
-    Ok(staged(group, view, commit, &sender).map(|staged| Incoming::Commit(Box::new(staged))))
+    Ok(staged(group, layout, commit, &sender).map(|staged| Incoming::Commit(Box::new(staged))))
 }
 
-fn staged(group: MlsGroup, view: &View, commit: StagedCommit, sender: &Sender) -> Result<Staged, Unreadable> {
-    let (committer, index) = committer(&view.leaves, &commit, sender).ok_or(Unreadable::NotOurs)?;
-    let leaves = composition::leaves_after(&view.leaves, &commit, index).map_err(|_| Unreadable::NotOurs)?;
+fn staged(group: MlsGroup, layout: &Layout, commit: StagedCommit, sender: &Sender) -> Result<Staged, Unreadable> {
+    let (committer, index) = committer(&layout.leaves, &commit, sender).ok_or(Unreadable::NotOurs)?;
+    let leaves = composition::leaves_after(&layout.leaves, &commit, index).map_err(|_| Unreadable::NotOurs)?;
     let after = composition::composition(commit.group_context(), leaves).map_err(|_| Unreadable::NotOurs)?;
-    let before = view.composition.clone();
+    let before = layout.composition.clone();
     Ok(Staged { before, after, committer, removes_me: commit.self_removed(), group, commit })
 }
 

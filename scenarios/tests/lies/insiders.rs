@@ -79,6 +79,30 @@ fn the_words_of_another_do_not_take_the_place_of_his() {
     }
 }
 
+/// Attack 57: what a member encrypts need not be a content. It is kept as something that cannot be shown, asks for nothing, and
+/// what follows is read.
+#[test]
+fn bytes_that_are_no_content_are_something_that_cannot_be_shown() {
+    let mut town = Town::new();
+    let alice = town.sign_up("alice");
+    let mallory = Impostor::sign_up(&town, "mallory");
+    assert!(is_done(&town.send(alice, "mallory", "one")));
+    let group = mallory.join(&town);
+    for content in [Vec::new(), vec![0xff; 3], vec![0; 4_096], pad(&[0x9f; 100]).unwrap(), words("two")] {
+        mallory.say(&town, &group, b"", &content);
+    }
+    town.settle();
+    let rows = town.read(alice, |store| query::messages(store, None, 10));
+    assert_eq!((rows.len(), rows[5].text.as_str()), (6, "two"));
+    for row in &rows[1..5] {
+        assert_eq!(
+            (row.text.as_str(), row.state),
+            ("(something that this version cannot show)", query::MessageState::Received)
+        );
+    }
+    assert!(is_done(&town.send(alice, "mallory", "three")));
+}
+
 /// Attack 34, GRP-7: Mallory makes two commits for one epoch, and the service, which is with her, shows one to Bob and the other
 /// to everybody else. Bob understands nobody any more; he comes in again by himself, and nothing is lost.
 #[test]

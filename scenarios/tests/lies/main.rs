@@ -30,11 +30,11 @@
 //! | 36 commit race | `groups::whoever_always_loses_the_race` |
 //! | 37 key package used twice | `messages::a_key_package_given_out_twice`, `messages::two_people_get_two_key_packages`, `messages::a_welcome_that_comes_again` |
 //! | 38 key packages drained | `service/tests/service/delivery.rs` |
-//! | 39 replay, reorder, drop | `messages::a_message_that_comes_three_times`, `messages::messages_that_were_shuffled`, `groups::a_device_that_is_told_of_no_group`, `insiders::the_words_of_another`, `repairs::a_text_that_is_missing`, `repairs::whoever_enters_anew`; `gaps.rs` |
+//! | 39 replay, reorder, drop | `messages::a_message_that_comes_three_times`, `messages::messages_that_were_shuffled`, `groups::a_device_that_is_told_of_no_group`, `insiders::the_words_of_another`, `repairs::a_text_that_is_missing`, `repairs::whoever_enters_anew`, `repairs::a_false_place`; `gaps.rs` |
 //! | 40 key across protocols | `devices::a_signature_that_was_asked_for_as_something_else` |
 //! | 41 malformed keys | `groups::a_foreign_or_empty_key_package`; `chain/tests/vectors` |
 //! | 47 history to a pending device | `devices::a_request_for_old_messages`, `devices::whoever_is_confirmed_on_another_face_alone` |
-//! | 57 one message kills all | `messages::a_thousand_damaged_messages`, `repairs::a_storm_of_damage`, `repairs::what_repairs`, `messages::places_at_the_end_of_all_numbers`; `endings.rs` |
+//! | 57 one message kills all | `messages::a_thousand_damaged_messages`, `repairs::a_storm_of_damage`, `repairs::what_repairs`, `insiders::bytes_that_are_no_content`, `messages::places_at_the_end_of_all_numbers`; `endings.rs` |
 
 mod devices;
 mod groups;

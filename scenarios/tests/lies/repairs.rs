@@ -2,7 +2,8 @@
 //! in the end leaves no trace; whatever the service does, the asking has a measure. Rule SND-4; attacks 39, 57.
 
 use client::query::{self, MessageState};
-use protocol::api::delivery::{Delivery, DeliveryKind};
+use client::step::Answer;
+use protocol::api::delivery::{Delivery, DeliveryKind, Submitted};
 use scenarios::town::{Town, Who};
 
 use crate::{is_done, send, two};
@@ -150,7 +151,7 @@ fn whoever_enters_anew_still_sees_what_is_missing() {
         town.command(alice, send("bob", text));
         while town.take_request(alice).is_some_and(|request| {
             let (_, body) = town.ask(&request.call).unwrap();
-            town.answer(alice, request.id, client::step::Answer::Ok(body));
+            town.answer(alice, request.id, Answer::Ok(body));
             true
         }) {}
         texts.push(text.to_owned());
@@ -163,6 +164,42 @@ fn whoever_enters_anew_still_sees_what_is_missing() {
     texts.push("after".to_owned());
     town.pass_ms(3_600_000);
     assert!(town.liar.answered.iter().any(|(who, call, _)| *who == bob && call.path.ends_with("/commits")));
+    let (mut read, unread) = shown(&town, bob);
+    read.sort();
+    texts.sort();
+    assert_eq!((read, unread), (texts, 0));
+}
+
+/// SND-3, attack 39: the service damages a text, and has Bob believe that one of his own stands in its place, so that it is no
+/// loss. It comes with the next text.
+#[test]
+fn a_false_place_for_ones_own_message_hides_nothing_for_long() {
+    let (mut town, alice, bob) = two();
+    let mut texts = shown(&town, bob).0;
+    let taken = std::rc::Rc::new(std::cell::Cell::new(None));
+    let place = taken.clone();
+    town.liar.change_deliveries(move |who, mut deliveries| {
+        let first = deliveries.iter_mut().find(|it| who == bob && it.kind == DeliveryKind::Message);
+        if let Some(delivery) = first.filter(|_| place.get().is_none()) {
+            delivery.bytes.0.push(0);
+            place.set(Some(delivery.position));
+        }
+        deliveries
+    });
+    town.liar.change_answers(move |who, call, answer| match (answer, taken.get()) {
+        (Answer::Ok(body), Some(position)) if who == bob && call.path.ends_with("/messages") => {
+            let told: Submitted = serde_json::from_slice(&body).unwrap();
+            Answer::Ok(serde_json::to_vec(&Submitted { position, ..told }).unwrap())
+        }
+        (answer, _) => answer,
+    });
+    for (who, to, text) in
+        [(alice, "bob", "hit"), (bob, "alice", "mine"), (alice, "bob", "next"), (alice, "bob", "last")]
+    {
+        assert!(is_done(&town.send(who, to, text)));
+        texts.push(text.to_owned());
+    }
+    town.pass_ms(600_000);
     let (mut read, unread) = shown(&town, bob);
     read.sort();
     texts.sort();
