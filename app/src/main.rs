@@ -24,8 +24,8 @@ use protocol::tame;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
-    agent as agent_command, audit, chat, contact, device, doctor, joining, login, read, record, send, serve, signup,
-    status, try_out, witness,
+    account, agent as agent_command, audit, chat, contact, device, doctor, joining, login, read, record, recovery,
+    send, serve, signup, status, try_out, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -48,9 +48,15 @@ enum Verb {
     Signup(joining::JoinArguments),
     /// Make this machine another device of your account
     Login(login::Arguments),
-    /// Your devices: list, confirm, refuse, remove
+    /// Your devices: list, confirm, refuse, rename, remove
     #[command(subcommand)]
     Device(device::Verb),
+    /// What is one for all your devices: the password
+    #[command(subcommand)]
+    Account(account::Verb),
+    /// The key on paper that lets a device in when all others are gone: create, use, drop
+    #[command(subcommand)]
+    Recovery(recovery::Verb),
     /// Whom you write with, and your own link
     #[command(subcommand)]
     Contact(contact::Verb),
@@ -111,6 +117,8 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Signup(arguments) => signup::run(arguments, settings),
         Verb::Login(arguments) => login::run(arguments, settings),
         Verb::Device(verb) => device::run(verb, settings),
+        Verb::Account(verb) => account::run(verb, settings),
+        Verb::Recovery(verb) => recovery::run(verb, settings),
         Verb::Contact(verb) => contact::run(verb, settings),
         Verb::Chat(verb) => chat::run(verb, settings),
         Verb::Send(arguments) => send::run(arguments, settings),

@@ -88,6 +88,8 @@ impl Turn<'_> {
             self.bearer()?;
             self.go_on_reading()?;
             self.go_on_with_own_account()?;
+            self.go_on_with_password()?;
+            self.go_on_with_self_group()?;
             self.go_on_with_conversations()?;
             self.go_on_with_names()?;
             self.go_on_with_gossip()?;
@@ -122,7 +124,9 @@ impl Turn<'_> {
             Purpose::Signup => self.take_signup(&body),
             Purpose::LoginStart => self.take_login_start(&body),
             Purpose::LoginFinish => self.take_login_finish(&body),
-            Purpose::Entry(device) => self.take_entry(&device, &body),
+            Purpose::Entry(subject) => self.take_entry(&subject, &body),
+            Purpose::PasswordStart => self.take_password_start(&body),
+            Purpose::Password => self.take_password(&body),
             Purpose::Relay(hash) => self.relay_taken(&hash),
             Purpose::KeyPackages => self.take_key_package_count(&body),
             Purpose::Claim(account, device) => self.take_claimed(&account, &device, &body),
@@ -141,7 +145,8 @@ impl Turn<'_> {
             Purpose::Genesis | Purpose::SignupStart | Purpose::Signup | Purpose::LoginStart | Purpose::LoginFinish => {
                 self.joining_refused(&purpose, problem)
             }
-            Purpose::Entry(device) => self.entry_refused(&device, problem),
+            Purpose::Entry(subject) => self.entry_refused(&subject, problem),
+            Purpose::PasswordStart | Purpose::Password => self.password_refused(problem),
             Purpose::Relay(hash) => self.relay_refused(&hash, problem),
             Purpose::Claim(account, device) => self.claim_refused(&account, &device, problem),
             Purpose::Creation(group) | Purpose::Commit(group) => self.commit_refused(&group, problem),
@@ -175,6 +180,10 @@ impl Turn<'_> {
             Command::Confirm { device, code, history } => self.confirm(&device, &code, history),
             Command::Refuse { device } => self.refuse(&device),
             Command::Remove { device } => self.remove_device(&device),
+            Command::SetPassword { password } => self.set_password(password),
+            Command::SetRecoveryKey { key } => self.set_recovery_key(key),
+            Command::Recover { words } => self.recover(&words),
+            Command::NameDevice { device, name } => self.name_device(&device, &name),
             Command::NoticesRead { up_to } => self.notices_read(up_to),
             Command::AddContact { handle, account } => {
                 self.want(Want::Contact { handle, account: account.map(|account| account.0) })

@@ -169,6 +169,9 @@ impl Turn<'_> {
         conversation.expelled.retain(has);
         let own = self.device()?.account;
         let others: Vec<_> = now.members.accounts.keys().filter(|account| **account != own).collect();
+        if conversation.title.is_none() && conversation.pair.is_none() {
+            conversation.title = self.shared_title(&conversation.group)?;
+        }
         if conversation.title.is_none()
             && conversation.pair.is_none()
             && now.roles == Roles::default()

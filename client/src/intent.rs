@@ -19,8 +19,8 @@ const INTENT: &[u8] = b"intent";
 pub(crate) enum Want {
     /// This device counts; carried by sign-up and log-in themselves.
     Join,
-    /// A device is answered; carried by the confirmation itself.
-    AnswerDevice,
+    /// The account is changed; carried by the change itself.
+    ChangeAccount,
     /// Somebody is to be known; with an account, this one or nobody.
     Contact { handle: String, account: Option<[u8; 32]> },
     /// A message is to be written to a handle or into a conversation.

@@ -57,6 +57,22 @@ impl Default for JoiningMemory {
     }
 }
 
+/// Fewest characters of a new password.
+const MIN_PASSWORD: usize = 8;
+
+/// What is demanded of a new password.
+pub(crate) fn check_new_password(password: &str) -> Result<(), Failure> {
+    if password.len() > protocol::opaque::MAX_PASSWORD {
+        let error = protocol::opaque::OpaqueError::Password;
+        return Err(Failure::misuse(error.code(), error.to_string()));
+    }
+    if password.chars().count() < MIN_PASSWORD {
+        let message = format!("a password has at least {MIN_PASSWORD} characters");
+        return Err(Failure::misuse("password.weak", message));
+    }
+    Ok(())
+}
+
 /// What was typed, checked.
 pub(crate) struct Typed {
     /// The handle in the form of the record.

@@ -1,6 +1,7 @@
 //! All state and cryptography of one device, without network and clock: a step over a transaction.
 
 mod accounts;
+mod changes;
 mod client;
 mod confirm;
 mod conversation;
@@ -22,17 +23,22 @@ mod message;
 mod mls;
 mod notices;
 mod own;
+mod own_account;
+mod password;
 mod pausing;
 mod pending;
 pub mod query;
 mod receiving;
 mod record;
+mod recovery;
 mod relaying;
 mod repair;
 mod requests;
 mod roots;
 mod seal;
+mod self_group;
 mod sending;
+mod settings;
 mod sign_up;
 pub mod step;
 mod store;

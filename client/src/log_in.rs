@@ -24,6 +24,7 @@ use protocol::refusal::{CONFLICT, Problem};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::changes::Subject;
 use crate::error::Error;
 use crate::failure::is_passing;
 use crate::intent::Want;
@@ -267,7 +268,7 @@ impl Turn<'_> {
         if let Some(entry) = log_in.entry.clone() {
             let call = post_bytes(entries_path(), entry.0);
             let call = crate::step::Call { bearer: log_in.permit.clone(), ..call };
-            self.ask(Purpose::Entry(own.id()), call);
+            self.ask(Purpose::Entry(Subject::Device(own.id())), call);
         }
     }
 
@@ -362,7 +363,7 @@ impl Turn<'_> {
     }
 
     /// The log-in that an answer to an entry of this device is for.
-    pub(crate) fn log_in_of(&self, device: &DeviceId) -> Result<Option<(Own, LogIn)>, Error> {
-        Ok(self.logging_in()?.filter(|(own, _)| own.id() == *device))
+    pub(crate) fn log_in_of(&self, subject: &Subject) -> Result<Option<(Own, LogIn)>, Error> {
+        Ok(self.logging_in()?.filter(|(own, _)| Subject::Device(own.id()) == *subject))
     }
 }

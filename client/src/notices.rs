@@ -68,6 +68,8 @@ impl Turn<'_> {
             let Ok(entry) = Entry::decode(&stamped.entry) else { continue };
             self.tell(&entry.statement.body, stamped.block, stamped.time_s)?;
         }
+        // there may be somebody to share with now
+        self.memory.is_shared = false;
         self.begin_watching(known.entries.len())
     }
 
@@ -90,10 +92,17 @@ impl Turn<'_> {
                 ("device.refused", vec![answer.device], Some(answer.signer))
             }
             Body::DeviceRemoved { devices, signer } => ("device.removed", devices.clone(), Some(*signer)),
+            Body::RecoveryKeySet { key, signer } => {
+                let code = if key.is_some() { "recovery.set" } else { "recovery.dropped" };
+                // whoever did it here knows
+                if self.own()?.is_some_and(|own| own.id() == *signer) {
+                    return Ok(());
+                }
+                return self.notice(Notice::new(code, None, Some(*signer), block, at_s));
+            }
             Body::ResetRequested { device, .. } => ("reset.requested", vec![device.id()], None),
             Body::AccountCreated { .. }
             | Body::HandleBound { .. }
-            | Body::RecoveryKeySet { .. }
             | Body::ResetChoiceSet { .. }
             | Body::ResetVetoed { .. }
             | Body::AccountReset { .. }

@@ -14,6 +14,7 @@ use protocol::confirm::{Offer, Request, Reveal, code};
 use protocol::relay::RelayBody;
 use serde::{Deserialize, Serialize};
 
+use crate::changes::Subject;
 use crate::error::Error;
 use crate::log_in::LogIn;
 use crate::own::{Own, Phase};
@@ -123,7 +124,8 @@ impl Turn<'_> {
         let Some(set) = self.known(&account)?.map(|known| known.set().clone()) else { return Ok(()) };
         match standing(&set, &own, time_s) {
             Standing::Open(request) => {
-                self.judge_offers(own, log_in, &set, &request)?;
+                self.judge_offers(own.clone(), log_in, &set, &request)?;
+                self.go_on_with_changes(&own, &set)?;
                 self.send_relays()
             }
             Standing::Confirmed { by } => self.become_confirmed(own, &log_in, &account, by),
@@ -279,6 +281,8 @@ impl Turn<'_> {
         let Some(place) = self.confirmation_of(account, &device)? else { return Ok(()) };
         own.phase = Phase::Confirmed;
         self.keep_own(&own)?;
+        self.memory.recovery = None;
+        self.change_is_done(&Subject::Device(device))?;
         self.forget_offers()?;
         self.begin_watching(place.entries)?;
         self.ask_for_history(place.entry)?;

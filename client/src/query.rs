@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::store::Store;
-use crate::{notices as kept_notices, own, record, requests};
+use crate::{notices as kept_notices, own, record, requests, settings};
 
 mod talk;
 
@@ -80,6 +80,8 @@ pub struct DeviceRow {
     pub added_s: u64,
     /// The device that confirmed it; `None` for the first one, the recovery key, and those not confirmed.
     pub confirmed_by: Option<DeviceId>,
+    /// True if the recovery key confirmed it.
+    pub recovered: bool,
     /// True for this device.
     pub this: bool,
     /// For a pending one: true if it shows digits for an offer of this device.
@@ -146,6 +148,8 @@ pub struct ConversationRow {
     pub members: Vec<(AccountId, Option<String>)>,
     /// True for a conversation of two people.
     pub pair: bool,
+    /// True for the account's notes to itself.
+    pub own: bool,
     /// Number of devices in it.
     pub devices: usize,
     /// Messages in it.
@@ -264,11 +268,15 @@ pub fn devices(store: &Store<'_>) -> Result<Vec<DeviceRow>, Error> {
         let this = device == own.id();
         rows.push(DeviceRow {
             device,
-            name: this.then(|| own.device_name.clone()),
+            name: match settings::device_name(store, &device)? {
+                None if this => Some(own.device_name.clone()),
+                name => name,
+            },
             state,
             added_block: listed.block,
             added_s: listed.at_s,
             confirmed_by: listed.confirmed_by,
+            recovered: listed.recovered,
             this,
             code_shown: state == "pending" && requests::shows_code(store, &device)?,
         });
@@ -282,6 +290,7 @@ struct Listed {
     block: u64,
     at_s: u64,
     confirmed_by: Option<DeviceId>,
+    recovered: bool,
     counted: bool,
 }
 
@@ -289,27 +298,38 @@ fn listed(entries: &[StampedEntry]) -> BTreeMap<DeviceId, Listed> {
     let mut found = BTreeMap::new();
     for stamped in entries {
         let Ok(entry) = Entry::decode(&stamped.entry) else { continue };
-        let (block, at_s, confirmed_by) = (stamped.block, stamped.time_s, None);
+        let (block, at_s, confirmed_by, recovered) = (stamped.block, stamped.time_s, None, false);
         match entry.statement.body {
             Body::AccountCreated { device, .. } => {
-                found.insert(device.id(), Listed { block, at_s, confirmed_by, counted: true });
+                found.insert(device.id(), Listed { block, at_s, confirmed_by, recovered, counted: true });
             }
             Body::DeviceAdded { device, .. } => {
-                found.insert(device.id(), Listed { block, at_s, confirmed_by, counted: false });
+                found.insert(device.id(), Listed { block, at_s, confirmed_by, recovered, counted: false });
             }
             Body::DeviceConfirmed(answer) => {
                 if let Some(listed) = found.get_mut(&answer.device) {
                     listed.counted = true;
-                    listed.confirmed_by = match answer.signer {
-                        Confirmer::Device(by) => Some(by),
-                        Confirmer::RecoveryKey => None,
-                    };
+                    match answer.signer {
+                        Confirmer::Device(by) => listed.confirmed_by = Some(by),
+                        Confirmer::RecoveryKey => listed.recovered = true,
+                    }
                 }
             }
             _ => {}
         }
     }
     found
+}
+
+/// True if the own account has a recovery key, as far as this device knows.
+///
+/// # Errors
+/// [`Error`].
+pub fn has_recovery_key(store: &Store<'_>) -> Result<bool, Error> {
+    let (Some(own), Some(view)) = (own::stored(store)?, record::stored_view(store)?) else { return Ok(false) };
+    let Some(account) = own.account() else { return Ok(false) };
+    let known = record::stored_account(store, &view, &account)?;
+    Ok(known.is_some_and(|known| known.set().recovery_key().is_some()))
 }
 
 /// Notices that were not read, oldest first.

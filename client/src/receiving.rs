@@ -7,6 +7,7 @@ use protocol::api::delivery::Delivery;
 use protocol::content::{Content, Part, message_id, unpad};
 use protocol::id::GroupId;
 use protocol::members::Leaf;
+use protocol::settings::{SETTINGS, SETTINGS_WANTED, is_self_group_id};
 
 use crate::conversation::Stage;
 use crate::error::Error;
@@ -112,6 +113,8 @@ impl Turn<'_> {
     ) -> Result<(), Error> {
         match content_type {
             NAMES => self.named(bytes),
+            SETTINGS => self.take_settings(group, from, bytes),
+            SETTINGS_WANTED => self.settings_wanted(group),
             AGAIN => self.asked_again(group, from, bytes),
             RESENT => self.resent(group, from, bytes, at_ms),
             // a signal of a later version
@@ -124,10 +127,13 @@ impl Turn<'_> {
         if code == "mls.already_read" || code == "mls.own_message" || self.own_at(group, delivery.position)?.is_some() {
             return Ok(());
         }
-        let kept = Kept::unreadable(None, code, delivery.at_s.saturating_mul(1_000));
+        // what one's own devices say to each other is hardly ever for a person: it comes again, and nobody need wait for it
+        let is_shown = !is_self_group_id(&self.device()?.account, group);
+        let kept = Kept { is_shown, ..Kept::unreadable(None, code, delivery.at_s.saturating_mul(1_000)) };
         let message = Digest::sha256(bytes);
         self.ask_again(group, &message, delivery.position)?;
-        if let Some(row) = self.store.add_message(group, &message, Some(delivery.position), &kept)? {
+        let row = self.store.add_message(group, &message, Some(delivery.position), &kept)?;
+        if let Some(row) = row.filter(|_| is_shown) {
             self.event(Event::Message { row, message, group: *group, incoming: true });
         }
         Ok(())
@@ -141,14 +147,21 @@ impl Turn<'_> {
             let handle = std::str::from_utf8(name).ok().and_then(|text| Handle::parse(text).ok());
             if let Some(handle) = handle
                 && waiting < MAX_CLAIMED_NAMES
-                && self.contact(&account)?.is_none()
-                && self.own()?.is_none_or(|own| own.account() != Some(account))
+                && self.claim_name(&account, &handle)?
             {
-                self.store.put_bytes(CLAIMED_NAME, &account.0, handle.as_str().as_bytes())?;
                 waiting = waiting.saturating_add(1);
             }
         }
         Ok(())
+    }
+
+    /// Keeps a name until the record was asked about it; false if it is not worth a question.
+    pub(crate) fn claim_name(&mut self, account: &AccountId, handle: &Handle) -> Result<bool, Error> {
+        if self.contact(account)?.is_some() || self.own()?.is_some_and(|own| own.account() == Some(*account)) {
+            return Ok(false);
+        }
+        self.store.put_bytes(CLAIMED_NAME, &account.0, handle.as_str().as_bytes())?;
+        Ok(true)
     }
 
     /// Checks names that others told, as far as the facts are there.

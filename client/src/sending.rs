@@ -196,7 +196,8 @@ impl Turn<'_> {
     /// Encrypts the oldest waiting message and hands it over; what was encrypted is sent again as it is (TXN-1).
     fn send(&mut self, conversation: &mut Conversation, mut waiting: Stored, now: &Composition) -> Result<(), Error> {
         let group = conversation.group;
-        if !conversation.introduced {
+        // among one's own devices nobody has to be told who is there
+        if !conversation.introduced && now.members.accounts.len() > 1 {
             return self.introduce(conversation, now);
         }
         if waiting.kept.submission.is_none() {

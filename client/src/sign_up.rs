@@ -17,13 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::intent::Want;
-use crate::joining::{ENTRY_MISSING, Typed};
+use crate::joining::{ENTRY_MISSING, Typed, check_new_password};
 use crate::own::{Own, Phase, fill, random};
 use crate::step::{Event, Failure, IntentId, Joining};
 use crate::turn::{Purpose, Turn, post, post_bytes};
 
-/// Fewest characters of a password.
-const MIN_PASSWORD: usize = 8;
 /// How long a quorum may take before a person is told what it waits for, milliseconds.
 const QUORUM_MS: u64 = 30_000;
 
@@ -61,9 +59,8 @@ impl Turn<'_> {
             Ok(typed) => typed,
             Err(failure) => return self.refuse_command(&Want::Join, failure),
         };
-        if joining.password.0.chars().count() < MIN_PASSWORD {
-            let message = format!("a password has at least {MIN_PASSWORD} characters");
-            return self.refuse_command(&Want::Join, Failure::misuse("password.weak", message));
+        if let Err(failure) = check_new_password(&joining.password.0) {
+            return self.refuse_command(&Want::Join, failure);
         }
         let handle = typed.handle.as_str().to_owned();
         if let Some(intent) = self.same_sign_up(&joining.service, &handle)? {

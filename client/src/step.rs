@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use chain::id::{AccountId, DeviceId};
+use chain::id::{AccountId, DeviceId, PublicKey};
 use protocol::api::delivery::Delivery;
 use protocol::id::{GroupId, MessageId};
 use protocol::refusal::Problem;
@@ -73,6 +73,28 @@ pub enum Command {
     Remove {
         /// A confirmed device.
         device: DeviceId,
+    },
+    /// The account has this password from now on; devices stay signed in.
+    SetPassword {
+        /// The new one.
+        password: Secret,
+    },
+    /// Calls a device of the account otherwise.
+    NameDevice {
+        /// A confirmed device.
+        device: DeviceId,
+        /// How it is called from now on.
+        name: String,
+    },
+    /// The account has this recovery key from now on, or none any more.
+    SetRecoveryKey {
+        /// The key's public half.
+        key: Option<PublicKey>,
+    },
+    /// The recovery key was typed on this waiting device, to let it in.
+    Recover {
+        /// The words.
+        words: Secret,
     },
     /// Remembers somebody by handle, after a look at the record.
     AddContact {

@@ -9,10 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chain::id::{AccountId, DeviceId, Digest};
 use chain::view::View;
+use ed25519_dalek::SigningKey;
 use protocol::id::GroupId;
 use zeroize::Zeroizing;
 
 use crate::accounts::Accounts;
+use crate::changes::Subject;
 use crate::device::Device;
 use crate::error::Error;
 use crate::joining::JoiningMemory;
@@ -46,8 +48,12 @@ pub(crate) enum Purpose {
     LoginStart,
     /// Last message of a log-in.
     LoginFinish,
-    /// An entry of the own account; by the device that it is about.
-    Entry(DeviceId),
+    /// First message of another password.
+    PasswordStart,
+    /// The other password.
+    Password,
+    /// An entry of the own account; by what it is about.
+    Entry(Subject),
     /// New key packages.
     KeyPackages,
     /// A key package of somebody's device.
@@ -101,10 +107,14 @@ pub(crate) struct Memory {
     next_request: RequestId,
     /// The service was asked since the start which groups this account has.
     pub(crate) knows_groups: bool,
+    /// All that this device shares with the others of its account is on its way, until something changes.
+    pub(crate) is_shared: bool,
     /// This device, as its keys were last derived.
     pub(crate) device: RefCell<Option<Device>>,
     /// Only here, never on disk.
     pub(crate) password: Option<Zeroizing<String>>,
+    /// Typed on a waiting device; only here, never on disk.
+    pub(crate) recovery: Option<SigningKey>,
     pub(crate) joining: JoiningMemory,
     pub(crate) reachability: Reachability,
     pub(crate) pauses: Pauses,

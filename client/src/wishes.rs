@@ -6,6 +6,7 @@ use chain::handle::Handle;
 use chain::id::AccountId;
 use protocol::content::Part;
 use protocol::members::Roles;
+use protocol::settings::SettingKey;
 
 use crate::conversation::{Conversation, Stage};
 use crate::error::Error;
@@ -27,7 +28,7 @@ impl Turn<'_> {
         for intent in self.intents()? {
             match intent.want.clone() {
                 // carried elsewhere
-                Want::Join | Want::AnswerDevice | Want::Sending => {}
+                Want::Join | Want::ChangeAccount | Want::Sending => {}
                 Want::Contact { handle, account } => {
                     self.go_on_with_contact(&intent, &handle, account.map(AccountId))?;
                 }
@@ -90,6 +91,9 @@ impl Turn<'_> {
             return self.reason_to_give_up();
         }
         self.keep_contact(&account, handle.as_str())?;
+        if account != self.device()?.account {
+            self.set(&SettingKey::Contact(account), handle.as_str().as_bytes())?;
+        }
         Ok(Ok(Some(account)))
     }
 
@@ -111,6 +115,9 @@ impl Turn<'_> {
             return Ok(named);
         }
         let Ok(handle) = Handle::parse(to.split('@').next().unwrap_or_default()) else { return Ok(Vec::new()) };
+        if self.is_own_handle(to)? {
+            return Ok(self.self_group()?.into_iter().collect());
+        }
         for conversation in self.conversations()? {
             let Some(pair) = conversation.pair.map(AccountId) else { continue };
             if self.contact(&pair)?.is_some_and(|contact| contact.handle == handle.as_str()) {
@@ -125,6 +132,10 @@ impl Turn<'_> {
             [conversation] => match conversation.stage.end() {
                 Some(failure) => return self.intent_failed(intent.id, failure),
                 None => conversation.group,
+            },
+            [] if self.is_own_handle(to)? => match self.self_group_or_new()? {
+                Some(group) => group,
+                None => return Ok(()),
             },
             [] => match self.find_people(std::slice::from_ref(&to.to_owned()))? {
                 Found::Later => return Ok(()),
@@ -146,6 +157,12 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// True if somebody writes to himself.
+    fn is_own_handle(&self, to: &str) -> Result<bool, Error> {
+        let handle = handle_meant(to).ok();
+        Ok(self.own()?.zip(handle).is_some_and(|(own, handle)| own.handle == handle.as_str()))
+    }
+
     /// The conversation with one person, new if there is none. `None`: not yet.
     fn open_pair(&mut self, people: &[AccountId]) -> Result<Option<protocol::id::GroupId>, Error> {
         let Some(other) = people.first() else { return Ok(None) };
@@ -153,10 +170,8 @@ impl Turn<'_> {
             return Ok(Some(conversation.group));
         }
         let mut conversation = Conversation::new(self.new_group_id()?, Stage::Active);
-        if *other != self.device()?.account {
-            conversation.pair = Some(other.0);
-            conversation.invited.push(other.0);
-        }
+        conversation.pair = Some(other.0);
+        conversation.invited.push(other.0);
         let made = self.create_group(&mut conversation, &Roles::default())?;
         Ok(made.then_some(conversation.group))
     }
@@ -188,8 +203,9 @@ impl Turn<'_> {
         conversation.invited = people.into_iter().map(|account| account.0).collect();
         let roles = Roles { admins: [own].into(), open: false };
         if self.create_group(&mut conversation, &roles)? {
-            intent.want = Want::NewChat { title, with: with.to_vec(), group: Some(conversation.group) };
+            intent.want = Want::NewChat { title: title.clone(), with: with.to_vec(), group: Some(conversation.group) };
             self.update_intent(&intent)?;
+            self.set(&SettingKey::Title(conversation.group), title.as_bytes())?;
             self.conversation_changed(&conversation.group);
         }
         Ok(())

@@ -34,6 +34,10 @@ labels! {
     SUBMITTED = "trefoil/submitted/v1";
     /// HPKE info of a part of the history.
     HISTORY_SEAL = "trefoil/history-seal/v1";
+    /// Hash: account and random bytes → the rest of a self-group's id.
+    SELF_GROUP = "trefoil/self-group/v1";
+    /// Hash: the words of a recovery key → the seed of its signing key.
+    RECOVERY_KEY = "trefoil/recovery-key/v1";
     /// Hash (SHA-512): two accounts → verification code.
     VERIFICATION_CODE = "trefoil/verification-code/v1";
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chain::id::DeviceId;
+use chain::id::{DeviceId, PublicKey};
 use client::query::{self, Phase};
 use client::step::{Command, Input, Joining, Secret};
 use serde_json::json;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::core::{Core, new_profile};
 use super::face::Reply;
-use super::waiting::{Goal, Waiting, code_event, seen_up_to, signed_up_row};
+use super::waiting::{Goal, Waiting, code_event, has_recovery_key, seen_up_to, signed_up_row};
 use crate::failure::{Failure, Kind};
 use crate::local::rows::{Contact, Conversation, Device, LogInEvent, Message, Notice, SignedUp, State};
 use crate::local::{Join, What};
@@ -49,6 +49,7 @@ impl Core {
                 let goal = |wait_until| Goal::LoggedIn { is_pending: false, wait_until };
                 self.join(join, reply, Command::LogIn, goal)
             }
+            What::Recover { words } => self.recover(words, reply),
             What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
             What::OpenRequest { device, wait_s } => self.open_request(&device, wait_s, reply),
             What::Send { to, text, wait_s } => {
@@ -73,6 +74,14 @@ impl Core {
             }
             What::Refuse { device } => Command::Refuse { device: self.device(&device)? },
             What::Remove { device } => Command::Remove { device: self.device(&device)? },
+            What::NameDevice { device, name } => Command::NameDevice { device: self.device(&device)?, name },
+            What::SetPassword { password } => Command::SetPassword { password: Secret(Zeroizing::new(password)) },
+            What::SetRecoveryKey { key } => {
+                let malformed = || Failure::misuse("recovery.malformed", "this is no public key");
+                let bytes = key.map(|key| key.parse::<chain::id::Digest>()).transpose().map_err(|_| malformed())?;
+                let key = bytes.map(|it| PublicKey::from_bytes(&it.0, "recovery key")).transpose();
+                Command::SetRecoveryKey { key: key.map_err(|_| malformed())? }
+            }
             What::AddContact { handle, account } => {
                 let account = account.map(|account| account.parse()).transpose();
                 let malformed = |_| Failure::misuse("link.malformed", "this is no account id");
@@ -165,7 +174,7 @@ impl Core {
             Phase::Pending => (),
             Phase::New | Phase::Joining | Phase::Ended => return Err(new_profile()),
         }
-        reply.event(&LogInEvent::Pending { device });
+        reply.event(&LogInEvent::Pending { device, recovery_key: has_recovery_key(open) });
         let shown = query::code(&open.store()).map_err(|error| Failure::from_store(&error))?;
         if let Some((code, by_device)) = shown {
             reply.event(&code_event(&code, by_device, open));
@@ -174,6 +183,20 @@ impl Core {
         let goal = Goal::LoggedIn { is_pending: true, wait_until: until };
         self.waiting.push(Waiting { reply: reply.clone(), goal, intent: None, until, lost: 0 });
         Ok(())
+    }
+
+    fn recover(&mut self, words: String, reply: &Reply) -> Result<(), Failure> {
+        let words = Secret(Zeroizing::new(words));
+        match self.opened()?.status()?.phase {
+            Phase::Pending => {
+                self.command(Command::Recover { words }, reply, Goal::Done, Some(Instant::now() + DONE_WITHIN))
+            }
+            Phase::New | Phase::Joining => Err(new_profile()),
+            Phase::Confirmed | Phase::Ended => {
+                let message = "only a device that waits to be let in can use the recovery key: log in on it first";
+                Err(Failure::misuse("recovery.not_waiting", message))
+            }
+        }
     }
 
     fn open_request(&mut self, device: &str, wait_s: u64, reply: &Reply) -> Result<(), Failure> {
@@ -215,7 +238,11 @@ impl Core {
 
     fn tell_status(&mut self, reply: &Reply) -> Result<(), Failure> {
         match self.opened() {
-            Ok(open) => reply.done(&State::of(open.status()?, self.connection, self.offline_since_ms)),
+            Ok(open) => {
+                let recovery_key = has_recovery_key(open);
+                let state = State::of(open.status()?, self.connection, self.offline_since_ms);
+                reply.done(&State { recovery_key, ..state });
+            }
             Err(failure) if failure.code == "profile.new" => reply.done(&State::new_profile()),
             Err(failure) => return Err(failure),
         }

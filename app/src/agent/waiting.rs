@@ -170,6 +170,11 @@ pub(crate) fn signed_up_row(account: &AccountId, handle: &str, device: DeviceId,
     }
 }
 
+/// True if the own account has a recovery key, as far as this device knows.
+pub(crate) fn has_recovery_key(open: &Open) -> bool {
+    query::has_recovery_key(&open.store()).unwrap_or_default()
+}
+
 /// The row of the digits that this device shows.
 pub(crate) fn code_event(code: &str, by_device: DeviceId, open: &Open) -> LogInEvent {
     let devices = query::devices(&open.store()).unwrap_or_default();
@@ -180,7 +185,8 @@ pub(crate) fn code_event(code: &str, by_device: DeviceId, open: &Open) -> LogInE
 fn logged_in(reply: &Reply, event: &Event, open: &Open) -> Option<()> {
     match event {
         Event::Pending { device } => {
-            reply.event(&LogInEvent::Pending { device: device.to_string() });
+            let recovery_key = has_recovery_key(open);
+            reply.event(&LogInEvent::Pending { device: device.to_string(), recovery_key });
             None
         }
         Event::Code { code, by_device } => {

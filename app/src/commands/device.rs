@@ -38,6 +38,13 @@ pub(crate) enum Verb {
         /// Its id, or the beginning of it
         device: String,
     },
+    /// Call one of your devices otherwise; only they see it
+    Rename {
+        /// Its id, or the beginning of it
+        device: String,
+        /// How it is called from now on
+        name: String,
+    },
     /// Take a device out of your account, for good
     Remove {
         /// Its id, or the beginning of it
@@ -69,6 +76,15 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             let row = find(&mut agent, device)?;
             agent.ask::<Value>(What::Refuse { device: row.device.clone() })?;
             tell(settings, &row, "refused", words::device::REFUSED)
+        }
+        Verb::Rename { device, name } => {
+            let row = find(&mut agent, device)?;
+            agent.ask::<Value>(What::NameDevice { device: row.device.clone(), name: name.clone() })?;
+            match settings.json {
+                true => say(json!({ "device": row.device, "name": name })),
+                false => say(words::device::renamed(name)),
+            }
+            Ok(())
         }
         Verb::Remove { device } => {
             let row = find(&mut agent, device)?;

@@ -47,25 +47,26 @@ impl JoinArguments {
             std::fs::read_to_string(path).map_err(|error| Failure::misuse("policy.missing", error))
         });
         let policy = policy.transpose()?;
-        let password = self.password(is_new)?;
+        let password = ask_password(self.password_file.as_ref(), is_new)?;
         if is_new {
             secret::check_strength(&password)?;
         }
         let device_name = self.name.clone().unwrap_or_else(host_name).chars().take(MAX_NAME).collect();
         Ok(Join { service, handle, password: password.to_string(), device_name, policy, wait_s })
     }
+}
 
-    fn password(&self, is_new: bool) -> Result<Secret, Failure> {
-        let origin = Origin { file: self.password_file.clone(), variable: "TREFOIL_PASSWORD_FD" };
-        match origin.read()? {
-            Some(password) => Ok(password),
-            None if !secret::is_terminal() => {
-                let message = "a password is needed: --password-file FILE, or TREFOIL_PASSWORD_FD";
-                Err(Failure::misuse("password.missing", message))
-            }
-            None if is_new => secret::ask_twice("New password: "),
-            None => secret::ask("Password: "),
+/// The password: of a file, of a file descriptor, or asked for; twice if it is new.
+pub(crate) fn ask_password(file: Option<&PathBuf>, is_new: bool) -> Result<Secret, Failure> {
+    let origin = Origin { file: file.cloned(), variable: "TREFOIL_PASSWORD_FD" };
+    match origin.read()? {
+        Some(password) => Ok(password),
+        None if !secret::is_terminal() => {
+            let message = "a password is needed: --password-file FILE, or TREFOIL_PASSWORD_FD";
+            Err(Failure::misuse("password.missing", message))
         }
+        None if is_new => secret::ask_twice("New password: "),
+        None => secret::ask("Password: "),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file per verb of the command line.
 
+pub(crate) mod account;
 pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod chat;
@@ -10,6 +11,7 @@ pub(crate) mod joining;
 pub(crate) mod login;
 pub(crate) mod read;
 pub(crate) mod record;
+pub(crate) mod recovery;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod signup;

@@ -75,6 +75,14 @@ pub(crate) enum What {
     Refuse { device: String },
     /// Takes a device out of the account.
     Remove { device: String },
+    /// Calls a device of the account otherwise.
+    NameDevice { device: String, name: String },
+    /// The account has this password from now on.
+    SetPassword { password: String },
+    /// The account has this recovery key from now on (its public half, hexadecimal), or none.
+    SetRecoveryKey { key: Option<String> },
+    /// Lets this waiting device in, with the words of the recovery key.
+    Recover { words: String },
     /// Remembers somebody; with an account, only if the handle is that account's.
     AddContact {
         handle: String,

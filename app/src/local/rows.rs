@@ -60,6 +60,9 @@ pub(crate) struct State {
     pub(crate) freshness: String,
     /// Messages that wait to be sent.
     pub(crate) waiting: u64,
+    /// True if the account has a recovery key.
+    #[serde(default)]
+    pub(crate) recovery_key: bool,
 }
 
 /// Whether the service answers.
@@ -75,7 +78,7 @@ pub(crate) enum Connection {
 }
 
 impl State {
-    /// What the store says; the agent adds the connection.
+    /// What the store says; the agent adds the connection, and whether there is a recovery key.
     pub(crate) fn of(status: Status, connection: Connection, offline_since_ms: Option<u64>) -> Self {
         let witnessed_s = Some(status.witnessed_s).filter(|seconds| *seconds > 0);
         Self {
@@ -94,6 +97,7 @@ impl State {
             witnessed_at: witnessed_s.map(|seconds| rfc3339(seconds.saturating_mul(1_000))),
             freshness: status.freshness.to_owned(),
             waiting: status.waiting,
+            recovery_key: false,
         }
     }
 
@@ -115,6 +119,7 @@ impl State {
             witnessed_at: None,
             freshness: "stale".to_owned(),
             waiting: 0,
+            recovery_key: false,
         }
     }
 }
@@ -138,7 +143,12 @@ pub(crate) struct SignedUp {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum LogInEvent {
     /// In the record; an older device has to confirm it.
-    Pending { device: String },
+    Pending {
+        device: String,
+        /// True if the account has a recovery key, which would do it as well.
+        #[serde(default)]
+        recovery_key: bool,
+    },
     /// The digits to type on an older device.
     Code { code: String, by_device: String, by_name: Option<String> },
     /// It counts.
@@ -160,6 +170,9 @@ pub(crate) struct Device {
     pub(crate) added_block: u64,
     pub(crate) added_at: String,
     pub(crate) confirmed_by: Option<String>,
+    /// True if the recovery key confirmed it.
+    #[serde(default)]
+    pub(crate) recovered: bool,
     pub(crate) this: bool,
     /// True while it shows digits to be typed here.
     pub(crate) code_shown: bool,
@@ -174,6 +187,7 @@ impl From<DeviceRow> for Device {
             added_block: row.added_block,
             added_at: rfc3339(row.added_s.saturating_mul(1_000)),
             confirmed_by: row.confirmed_by.map(|it| it.to_string()),
+            recovered: row.recovered,
             this: row.this,
             code_shown: row.code_shown,
         }
@@ -211,6 +225,9 @@ pub(crate) struct Conversation {
     pub(crate) members: Vec<Member>,
     /// True for one of two people.
     pub(crate) pair: bool,
+    /// True for the notes of the account to itself.
+    #[serde(default)]
+    pub(crate) own: bool,
     pub(crate) devices: usize,
     pub(crate) messages: u64,
     pub(crate) newest_at: Option<String>,
@@ -233,6 +250,7 @@ impl From<ConversationRow> for Conversation {
             title: row.title,
             members: row.members.into_iter().map(member).collect(),
             pair: row.pair,
+            own: row.own,
             devices: row.devices,
             messages: row.messages,
             newest_at: row.newest_ms.map(rfc3339),
@@ -337,8 +355,8 @@ mod tests {
     fn the_events_of_a_log_in_have_the_names_that_scripts_wait_for() {
         let json = |event: LogInEvent| serde_json::to_value(event).unwrap();
         assert_eq!(
-            json(LogInEvent::Pending { device: "d".into() }),
-            serde_json::json!({"event":"pending","device":"d"})
+            json(LogInEvent::Pending { device: "d".into(), recovery_key: false }),
+            serde_json::json!({"event":"pending","device":"d","recovery_key":false})
         );
         let code = LogInEvent::Code { code: "418093".into(), by_device: "e".into(), by_name: None };
         assert_eq!(json(code)["code"], "418093");

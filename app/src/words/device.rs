@@ -8,7 +8,9 @@ pub(crate) const ONLY_IN_FRONT_OF_YOU: &str =
     "Only type a code from a device in front of you. Nobody from support, and no invitation, ever needs it.";
 /// After a refusal.
 pub(crate) const REFUSED: &str = "Refused: that device never saw your messages. Since whoever it was knows your password, \
-                                  choose a new one.";
+                                  choose a new one: `trefoil account password`.";
+/// Another password was chosen.
+pub(crate) const PASSWORD_CHANGED: &str = "New password set; your devices stay signed in.";
 /// After a removal.
 pub(crate) const REMOVED: &str =
     "Removed: nothing sent from now on can be read on it, but what it already had may still be on it.";
@@ -20,7 +22,8 @@ pub(crate) fn line(row: &Device, all: &[Device]) -> String {
     let state = match (row.state.as_str(), &row.confirmed_by) {
         ("pending", _) => "waiting to be let in".to_owned(),
         ("confirmed", Some(by)) => format!("confirmed by {}", name_of(by, all)),
-        ("confirmed", None) => "your first one, or let in with the recovery key".to_owned(),
+        ("confirmed", None) if row.recovered => "let in with the recovery key".to_owned(),
+        ("confirmed", None) => "your first one".to_owned(),
         (other, _) => one_line(other),
     };
     let added = time(&row.added_at);
@@ -48,6 +51,11 @@ pub(crate) fn request(row: &Device) -> Vec<String> {
     ]
 }
 
+/// It has another name.
+pub(crate) fn renamed(name: &str) -> String {
+    format!("Your devices call it {} from now on.", claimed(name))
+}
+
 /// It was let in.
 pub(crate) fn confirmed(row: Option<&Device>) -> String {
     let name = row.and_then(|row| row.name.as_deref()).map_or_else(|| "That device".to_owned(), claimed);
@@ -57,11 +65,14 @@ pub(crate) fn confirmed(row: Option<&Device>) -> String {
 /// A log-in, step by step; `None` for what the failure's own sentence says.
 pub(crate) fn log_in(event: &LogInEvent) -> Option<String> {
     match event {
-        LogInEvent::Pending { device } => Some(format!(
-            "Almost there: open Trefoil on one of your devices to let this one in.\nThere, `trefoil device list` shows this \
-             one, and `trefoil device confirm {}` lets it in.",
-            device.chars().take(8).collect::<String>()
-        )),
+        LogInEvent::Pending { device, recovery_key } => {
+            let other_way = if *recovery_key { format!("\n{}", super::recovery::OTHER_WAY) } else { String::new() };
+            Some(format!(
+                "Almost there: open Trefoil on one of your devices to let this one in.\nThere, `trefoil device list` shows \
+                 this one, and `trefoil device confirm {}` lets it in.{other_way}",
+                device.chars().take(8).collect::<String>()
+            ))
+        }
         LogInEvent::Code { code, by_device, by_name } => {
             let by = by_name.as_deref().map_or_else(
                 || format!("your device {}", by_device.chars().take(8).collect::<String>()),
@@ -73,7 +84,11 @@ pub(crate) fn log_in(event: &LogInEvent) -> Option<String> {
             let by: String = by.chars().take(8).collect();
             Some(format!("Confirmed by your device {by}. This is now one of your devices."))
         }
-        LogInEvent::Confirmed { by_device: None, .. } => Some("This is one of your devices.".to_owned()),
+        // who was not asked in time is told only that it is one
+        LogInEvent::Confirmed { by_device: None, block: Some(_), .. } => {
+            Some("Let in with your recovery key. This is now one of your devices.".to_owned())
+        }
+        LogInEvent::Confirmed { by_device: None, block: None, .. } => Some("This is one of your devices.".to_owned()),
         LogInEvent::Refused | LogInEvent::Expired => None,
     }
 }
@@ -91,9 +106,17 @@ pub(crate) fn notice(row: &Notice, all: &[Device]) -> String {
     let device = row.device.as_deref().map_or_else(|| "a device".to_owned(), |device| name_of(device, all));
     let by = row.by_device.as_deref().map(|by| format!(" by {}", name_of(by, all))).unwrap_or_default();
     let what = match row.notice.as_str() {
+        "device.confirmed" if row.by_device.is_none() => {
+            format!("{device} was let in with the recovery key and can read your messages")
+        }
         "device.confirmed" => format!("{device} was let in{by} and can read your messages"),
         "device.refused" => format!("{device} was refused{by}"),
         "device.removed" => format!("{device} was removed{by}"),
+        "recovery.set" => format!("a new recovery key was made{by}; if it wasn't you, make another one at once"),
+        "password.changed" => {
+            return format!("Since you last looked: the password was changed{by} ({}).", time(&row.at));
+        }
+        "recovery.dropped" => format!("the recovery key was dropped{by}"),
         "device.requested" => format!("{device} asked to join your account"),
         other => format!("{} ({device}{by})", one_line(other)),
     };
@@ -112,6 +135,7 @@ mod tests {
             added_block: 7,
             added_at: "2026-08-02T14:02:11.123Z".into(),
             confirmed_by: by.map(str::to_owned),
+            recovered: false,
             this: false,
             code_shown: false,
         }

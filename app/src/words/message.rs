@@ -40,7 +40,7 @@ pub(crate) fn conversation(row: &Conversation) -> String {
     let id: String = row.conversation.chars().take(8).collect();
     let newest = row.newest_at.as_deref().map(|at| format!(", newest {}", time(at))).unwrap_or_default();
     let ready = if row.ready { "" } else { ", not open yet" };
-    let people = match row.pair {
+    let people = match row.pair || row.own {
         true => String::new(),
         false => {
             let name =
@@ -48,7 +48,8 @@ pub(crate) fn conversation(row: &Conversation) -> String {
             format!(" with {}", row.members.iter().map(name).collect::<Vec<_>>().join(", "))
         }
     };
-    format!("{id}  {}{people}: {} messages, {} devices{newest}{ready}", one_line(&row.title), row.messages, row.devices)
+    let title = if row.own { "Notes to yourself".to_owned() } else { one_line(&row.title) };
+    format!("{id}  {title}{people}: {} messages, {} devices{newest}{ready}", row.messages, row.devices)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub(crate) mod device;
 pub(crate) mod digits;
 pub(crate) mod message;
 pub(crate) mod record;
+pub(crate) mod recovery;
 
 use client::query::Phase;
 use jiff::tz::TimeZone;
@@ -52,6 +53,7 @@ pub(crate) fn signed_up(row: &SignedUp, pinned: bool) -> Vec<String> {
     if !pinned && row.quorum > 0 {
         lines.push("Who they are was asked of the service itself; --policy FILE pins your own choice.".to_owned());
     }
+    lines.push(recovery::OFFER.to_owned());
     lines
 }
 
@@ -157,8 +159,9 @@ mod tests {
             witnesses: 4,
             quorum,
         };
-        assert!(signed_up(&row(0), false).last().unwrap().contains("believe the service alone"));
-        assert!(signed_up(&row(3), true).last().unwrap().starts_with("3 of 4 witnesses"));
-        assert!(signed_up(&row(3), false).last().unwrap().contains("--policy"));
+        let said = |row, pinned| signed_up(&row, pinned).join("\n");
+        assert!(said(row(0), false).contains("believe the service alone"));
+        assert!(said(row(3), true).contains("3 of 4 witnesses") && !said(row(3), true).contains("--policy"));
+        assert!(said(row(3), false).contains("--policy"));
     }
 }

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use chain::handle::Handle;
 use chain::id::AccountId;
 use chain::sigchain::body::Confirmer;
+use protocol::settings::is_self_group_id;
 
 use super::{ContactRow, ConversationRow, MessageRow};
 use crate::conversation::{self, CONTACT, Contact, Conversation, Stage};
@@ -58,6 +59,8 @@ pub fn conversations(store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
     for conversation in conversation::all(store)? {
         rows.push(conversation_row(store, device.as_ref(), &conversation)?);
     }
+    // among themselves the devices of an account share more than notes, and nobody needs to see where
+    rows.retain(|row| !row.own || row.messages > 0);
     rows.sort_by_key(|row| std::cmp::Reverse(row.newest_ms));
     Ok(rows)
 }
@@ -102,8 +105,13 @@ fn meant(store: &Store<'_>, with: &str) -> Result<Vec<Conversation>, Error> {
     if !named.is_empty() {
         return Ok(named);
     }
+    let own = own::stored(store)?.filter(|own| own.handle == handle.as_str()).and_then(|own| own.account());
     let mut found = Vec::new();
     for conversation in conversation::all(store)? {
+        if own.is_some_and(|own| is_self_group_id(&own, &conversation.group)) {
+            found.push(conversation);
+            continue;
+        }
         let Some(pair) = conversation.pair else { continue };
         if handle_of(store, &AccountId(pair))?.as_deref() == Some(handle.as_str()) {
             found.push(conversation);
@@ -153,8 +161,9 @@ fn conversation_row(
     for account in now.iter().flat_map(|now| now.members.accounts.keys()) {
         members.push((*account, handle_of(store, account)?));
     }
-    let others = members.iter().filter(|(account, _)| device.is_none_or(|device| device.account != *account));
-    let names = others.map(|(account, handle)| handle.clone().unwrap_or_else(|| short(account)));
+    let own = device.is_some_and(|device| is_self_group_id(&device.account, &group));
+    let names = members.iter().filter(|(account, _)| own || device.is_none_or(|device| device.account != *account));
+    let names = names.map(|(account, handle)| handle.clone().unwrap_or_else(|| short(account)));
     let title = conversation.title.clone().unwrap_or_else(|| names.collect::<Vec<_>>().join(", "));
     let newest = store.newest_messages(Some(&[group]), 1)?;
     Ok(ConversationRow {
@@ -162,6 +171,7 @@ fn conversation_row(
         title,
         members,
         pair: conversation.pair.is_some(),
+        own,
         devices: now.as_ref().map_or(0, |now| now.leaves.len()),
         messages: store.count_messages(&group)?,
         newest_ms: newest.first().map(|newest| newest.kept.sent_at_ms),

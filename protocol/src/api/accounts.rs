@@ -6,6 +6,8 @@
 //! POST /v1/login/start       <- LoginStart                      -> LoginChallenge
 //! POST /v1/login/finish      <- LoginFinish                     -> LoggedIn
 //! POST /v1/entries           <- DeviceAdded, `Authorization: Bearer <permit>`
+//! POST /v1/password/start    <- PasswordStart, with a token     -> OpaqueAnswer
+//! POST /v1/password          <- PasswordSet, with a token       -> PasswordKept
 //! POST /v1/tokens/challenge                                     -> Challenge
 //! POST /v1/tokens            <- TokenRequest                    -> Token
 //! GET  /v1/tokens            `Authorization: Bearer <token>`    -> TokenHolder
@@ -32,6 +34,10 @@ pub const SIGNUP: &str = "/v1/signup";
 pub const LOGIN_START: &str = "/v1/login/start";
 /// Where a log-in ends.
 pub const LOGIN_FINISH: &str = "/v1/login/finish";
+/// Where another password begins.
+pub const PASSWORD_START: &str = "/v1/password/start";
+/// Where an account gets another password.
+pub const PASSWORD: &str = "/v1/password";
 /// Where challenges for tokens are.
 pub const TOKEN_CHALLENGE: &str = "/v1/tokens/challenge";
 /// Where tokens are.
@@ -70,6 +76,28 @@ pub struct SignupStart {
     /// RegistrationRequest.
     pub message: Base64Url,
 }
+
+/// The first message of a registration for an account that is open, by one of its confirmed devices. Counted like a log-in:
+/// whoever has a device could otherwise try passwords without the limits of one.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordStart {
+    /// RegistrationRequest.
+    pub message: Base64Url,
+}
+
+/// Gives an account another password. The old one, and every permit that it gave, is worth nothing from the answer on;
+/// tokens stay. The same again gives the same answer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordSet {
+    /// RegistrationRecord (the upload).
+    pub record: Base64Url,
+}
+
+/// The password is on disk.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordKept {}
 
 /// The service's message in a registration.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,6 +230,9 @@ macro_rules! hidden_debug {
 hidden_debug!(
     SignupStart,
     OpaqueAnswer,
+    PasswordStart,
+    PasswordSet,
+    PasswordKept,
     Signup,
     LoginStart,
     LoginChallenge,

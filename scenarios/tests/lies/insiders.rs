@@ -1,5 +1,5 @@
 //! What a member can say that no program of ours says: made-up roots of the record, and the words of others as its own.
-//! Rules CHK-7, SND-3; attacks 15, 34, 39.
+//! Rules CHK-7, SND-3, SLF-1; attacks 15, 34, 39.
 
 use chain::id::Digest;
 use chain::log::checkpoint::Checkpoint;
@@ -11,6 +11,7 @@ use ed25519_dalek::SigningKey;
 use protocol::api::delivery::{Delivery, DeliveryKind};
 use protocol::content::{Content, Part, pad};
 use protocol::gossip::Gossip;
+use protocol::settings::{SETTINGS, SETTINGS_WANTED, Setting, SettingKey, encode_settings};
 use scenarios::impostor::Impostor;
 use scenarios::people::random;
 use scenarios::town::{Town, Who};
@@ -166,4 +167,31 @@ fn swapped(to: Who, is_on: bool) -> impl FnMut(Who, Vec<Delivery>) -> Vec<Delive
             }
         }
     }
+}
+
+/// SLF-1: what only one's own devices say to each other, said by another member of a group, changes nothing.
+#[test]
+fn settings_of_somebody_else_are_none() {
+    let mut town = Town::new();
+    let alice = town.sign_up("alice");
+    let mallory = Impostor::sign_up(&town, "mallory");
+    assert!(is_done(&town.send(alice, "mallory", "one")));
+    let group = mallory.join(&town);
+    let (device, conversation) = (town.id(alice), town.read(alice, query::conversations)[0].group);
+    let before = town.read(alice, query::devices);
+    let of = |key: SettingKey| Setting { key: key.encode(), stamp: u64::MAX, device, value: b"mallory".to_vec() };
+    let settings = [SettingKey::DeviceName(device), SettingKey::Title(conversation), SettingKey::Password].map(of);
+    for (content_type, bytes) in [(SETTINGS, encode_settings(&settings)), (SETTINGS_WANTED, Vec::new())] {
+        let part = Part::Signal { content_type: content_type.to_owned(), bytes };
+        let content = Content { salt: [4; 16], replaces: None, in_reply_to: None, previous: None, part }.encode();
+        let log = SeenCheckpoint { size: 1, root: Digest::sha256(b"made up") };
+        let aad = Gossip { log, note: Vec::new() }.encode();
+        mallory.say(&town, &group, &aad, &pad(&content).unwrap());
+    }
+    town.settle();
+    assert_eq!(town.read(alice, query::devices), before);
+    assert_eq!(town.read(alice, query::conversations)[0].title, "mallory");
+    assert!(town.read(alice, query::notices).is_empty());
+    // who is who, and her text
+    assert_eq!(mallory.hear(&town, &group).len(), 2, "alice has answered nothing");
 }

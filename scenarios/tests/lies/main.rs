@@ -25,7 +25,7 @@
 //! | 20 minority policy | `forks.rs` |
 //! | 25 proofs mixed up | `record::a_lying_consistency_proof`, `record::a_lying_proof_of_a_root`; `damage.rs` |
 //! | 33 added by the service | `groups::a_made_up_group`, `groups::a_welcome_into_a_made_up_group`, `groups::a_ghost_that_commits_itself`, `groups::a_foreign_or_empty_key_package` |
-//! | 34 insider fork | `groups::a_welcome_with_another_tree`, `groups::whoever_gets_another_commit`, `insiders::whoever_is_led_to_another_branch`; `service/tests/service/delivery.rs` |
+//! | 34 insider fork | `groups::a_welcome_with_another_tree`, `groups::whoever_gets_another_commit`, `insiders::whoever_is_led_to_another_branch`, `insiders::settings_of_somebody_else`; `service/tests/service/delivery.rs` |
 //! | 35 commit that some cannot process | `groups::whoever_gets_another_commit` |
 //! | 36 commit race | `groups::whoever_always_loses_the_race` |
 //! | 37 key package used twice | `messages::a_key_package_given_out_twice`, `messages::two_people_get_two_key_packages`, `messages::a_welcome_that_comes_again` |

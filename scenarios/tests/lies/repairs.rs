@@ -53,7 +53,8 @@ fn a_storm_of_damage_is_met_with_patience_and_leaves_no_trace() {
         town.pass_ms(60_000);
     }
     let in_the_storm = written(&town) - before;
-    assert!(in_the_storm <= 10 + 3 * 15, "{in_the_storm} messages for 10 texts");
+    // each of three devices asks in the conversation, and two of them in their self-group
+    assert!(in_the_storm <= 10 + 5 * 15, "{in_the_storm} messages for 10 texts");
     assert!(shown(&town, alice).1 > 0);
     town.liar.stop();
     for _ in 0..60 {

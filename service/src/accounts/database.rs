@@ -85,6 +85,17 @@ impl Database {
         put.execute(params![account.as_bytes(), record]).map(|_| ())
     }
 
+    /// Stores another password record of an open account. The permits that the old one gave are gone with it.
+    pub(crate) fn replace_password(&self, account: &AccountId, record: &[u8]) -> Written {
+        let db = self.writer();
+        let tx = db.unchecked_transaction()?;
+        let mut put = tx.prepare_cached("INSERT OR REPLACE INTO passwords VALUES (?1, ?2)")?;
+        put.execute(params![account.as_bytes(), record])?;
+        drop(put);
+        tx.prepare_cached("DELETE FROM permits WHERE account = ?1")?.execute([account.as_bytes()])?;
+        tx.commit()
+    }
+
     /// Forgets the password record of an account that was not opened.
     pub(crate) fn remove_password(&self, account: &AccountId) -> Result<(), rusqlite::Error> {
         let db = self.writer();
@@ -100,15 +111,24 @@ impl Database {
         })
     }
 
-    /// Keeps a permit of an account.
-    pub(crate) fn put_permit(&self, permit: &Secret, account: &AccountId, now_s: u64, ends_s: u64) -> Written {
+    /// Keeps a permit of an account that has this password record; false if it has another one by now.
+    pub(crate) fn put_permit(
+        &self,
+        permit: &Secret,
+        (account, record): (&AccountId, &[u8]),
+        now_s: u64,
+        ends_s: u64,
+    ) -> Result<bool, rusqlite::Error> {
         let db = self.writer();
         let tx = db.unchecked_transaction()?;
         tx.prepare_cached("DELETE FROM permits WHERE ends_s <= ?1")?.execute([column(now_s)])?;
-        let mut insert = tx.prepare_cached("INSERT INTO permits VALUES (?1, ?2, ?3, NULL)")?;
-        insert.execute(params![permit.hash().as_bytes(), account.as_bytes(), column(ends_s)])?;
+        let mut insert = tx.prepare_cached(
+            "INSERT INTO permits SELECT ?1, ?2, ?3, NULL FROM passwords WHERE account = ?2 AND record = ?4",
+        )?;
+        let kept = insert.execute(params![permit.hash().as_bytes(), account.as_bytes(), column(ends_s), record])?;
         drop(insert);
-        tx.commit()
+        tx.commit()?;
+        Ok(kept == 1)
     }
 
     /// Spends a permit of an account on a device. False if there is none, it has ended, or it was spent on another. For

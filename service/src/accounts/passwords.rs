@@ -7,12 +7,14 @@
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
+use axum::http::HeaderMap;
 use chain::handle::{Handle, HandleState};
 use chain::id::AccountId;
 use chain::sigchain::body::Body;
 use chain::sigchain::entry::Proposal;
 use protocol::api::accounts::{
-    LOGIN_S, LoggedIn, LoginChallenge, LoginFinish, LoginStart, OpaqueAnswer, PERMIT_S, Signup, SignupStart,
+    LOGIN_S, LoggedIn, LoginChallenge, LoginFinish, LoginStart, OpaqueAnswer, PERMIT_S, PasswordKept, PasswordSet,
+    PasswordStart, Signup, SignupStart,
 };
 use protocol::bytes::Base64Url;
 use protocol::opaque::server::{Record, StartedLogin};
@@ -28,8 +30,8 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub(crate) struct OpenLogin {
     started: StartedLogin,
-    /// Nobody's, and then no last message fits.
-    account: Option<AccountId>,
+    /// Nobody's, and then no last message fits; with the record that the log-in is for.
+    account: Option<(AccountId, Vec<u8>)>,
 }
 
 impl From<OpaqueError> for Refusal {
@@ -139,6 +141,31 @@ impl Shared {
         }
     }
 
+    /// RegistrationResponse for another password, asked for by a confirmed device of the account.
+    pub(crate) fn start_password(
+        &self,
+        headers: &HeaderMap,
+        question: &PasswordStart,
+    ) -> Result<OpaqueAnswer, Refusal> {
+        let caller = self.caller(headers)?;
+        caller.require_confirmed()?;
+        self.check_disk()?;
+        self.rates().password_for(&self.limits, &caller.account, self.now_s())?;
+        let credential = Credential::of(&caller.account);
+        let message = self.accounts.setup.answer_registration(&credential, &question.message.0)?;
+        Ok(OpaqueAnswer { message: Base64Url(message) })
+    }
+
+    /// Gives an account another password; devices stay what they are.
+    pub(crate) fn set_password(&self, headers: &HeaderMap, question: &PasswordSet) -> Result<PasswordKept, Refusal> {
+        let caller = self.caller(headers)?;
+        caller.require_confirmed()?;
+        self.check_disk()?;
+        let record = Record::from_bytes(&question.record.0)?.to_bytes();
+        self.accounts.database.replace_password(&caller.account, &record)?;
+        Ok(PasswordKept {})
+    }
+
     /// KE2. The same work whoever it is for (attack 31).
     pub(crate) fn start_login(&self, question: &LoginStart, address: IpAddr) -> Result<LoginChallenge, Refusal> {
         let now_s = self.now_s();
@@ -150,19 +177,19 @@ impl Shared {
         let account = head.filter(|head| head.state == HandleState::Bound).map(|head| head.account);
         let credential = account.as_ref().map_or_else(|| Credential::of_nobody(&label), Credential::of);
         let stored = self.accounts.database.password(&credential)?;
-        let has_password = stored.is_some();
+        let account = account.zip(stored.clone());
         // an absent record is read as well
         let record = Record::from_bytes(&stored.unwrap_or_else(|| self.accounts.decoy()))?;
         let (started, message) = self.accounts.setup.answer_login(
             &credential,
-            has_password.then_some(&record),
+            account.is_some().then_some(&record),
             &self.origin,
             &question.message.0,
             &mut random,
         )?;
         let mut login = [0; 16];
         fill(&mut login)?;
-        let open = OpenLogin { started, account: account.filter(|_| has_password) };
+        let open = OpenLogin { started, account };
         let mut logins = self.accounts.logins.lock().unwrap_or_else(PoisonError::into_inner);
         logins.put(login, open, now_s, now_s.saturating_add(LOGIN_S));
         Ok(LoginChallenge { login: Base64Url(login.to_vec()), message: Base64Url(message) })
@@ -178,10 +205,13 @@ impl Shared {
         drop(logins);
         let OpenLogin { started, account } = open.ok_or(Refusal::Login)?;
         started.finish(&self.origin, &question.message.0)?;
-        let account = account.ok_or(Refusal::Login)?;
+        let (account, record) = account.ok_or(Refusal::Login)?;
         let permit = Secret::new()?;
         let ends_s = now_s.saturating_add(PERMIT_S);
-        self.accounts.database.put_permit(&permit, &account, now_s, ends_s)?;
+        // the password may be another one since the log-in began
+        if !self.accounts.database.put_permit(&permit, (&account, &record), now_s, ends_s)? {
+            return Err(Refusal::Login);
+        }
         Ok(LoggedIn { account, permit: permit.to_base64url() })
     }
 

@@ -24,6 +24,8 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route(accounts::SIGNUP, post(signup))
         .route(accounts::LOGIN_START, post(start_login))
         .route(accounts::LOGIN_FINISH, post(finish_login))
+        .route(accounts::PASSWORD_START, post(start_password))
+        .route(accounts::PASSWORD, post(set_password))
         .route(accounts::TOKEN_CHALLENGE, post(challenge))
         .route(accounts::TOKENS, get(token_holder).post(token))
 }
@@ -77,6 +79,16 @@ async fn start_login(State(shared): Service, peer: Peer, bytes: Body) -> Answer 
 async fn finish_login(State(shared): Service, bytes: Body) -> Answer {
     let question = question(bytes)?;
     json(&blocking(shared, move |shared| shared.finish_login(&question)).await?)
+}
+
+async fn start_password(State(shared): Service, headers: HeaderMap, bytes: Body) -> Answer {
+    let question = question(bytes)?;
+    json(&blocking(shared, move |shared| shared.start_password(&headers, &question)).await?)
+}
+
+async fn set_password(State(shared): Service, headers: HeaderMap, bytes: Body) -> Answer {
+    let question = question(bytes)?;
+    json(&blocking(shared, move |shared| shared.set_password(&headers, &question)).await?)
 }
 
 async fn challenge(State(shared): Service) -> Answer {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use chain::id::HandleLabel;
+use chain::id::{AccountId, HandleLabel};
 use protocol::limits::{HOUR_S, Limits};
 
 use crate::http::refusal::Refusal;
@@ -12,7 +12,7 @@ use crate::http::refusal::Refusal;
 const MAX_ADDRESSES: usize = 65_536;
 
 /// Who asks: an IPv4 address, or the /64 network of an IPv6 address, since one customer has all of that; or for what:
-/// half of a handle's label.
+/// half of a handle's label, or of an account's id.
 pub(crate) type Asker = [u8; 16];
 
 /// Who asks from an address.
@@ -95,9 +95,17 @@ impl Rates {
 
     /// Counts a log-in begun for a handle (attack 56), whether or not somebody holds it.
     pub(crate) fn login_for(&mut self, limits: &Limits, handle: &HandleLabel, now_s: u64) -> Result<(), Refusal> {
+        self.count_login(limits, handle.0.first_chunk().copied().unwrap_or_default(), now_s)
+    }
+
+    /// Counts another password begun for an account, which is as good as a log-in to whoever tries passwords.
+    pub(crate) fn password_for(&mut self, limits: &Limits, account: &AccountId, now_s: u64) -> Result<(), Refusal> {
+        self.count_login(limits, account.0.first_chunk().copied().unwrap_or_default(), now_s)
+    }
+
+    fn count_login(&mut self, limits: &Limits, name: Asker, now_s: u64) -> Result<(), Refusal> {
         let Some(max) = limits.logins_a_minute_for_handle else { return Ok(()) };
         let limit = Limit { what: "log-ins with this name", max: max.get(), window_s: 60 };
-        let name = handle.0.first_chunk().copied().unwrap_or_default();
         self.logins_for.check(name, now_s, &limit)?;
         self.logins_for.add(name, now_s, &limit);
         Ok(())

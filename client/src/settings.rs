@@ -1,0 +1,211 @@
+//! What the devices of the account have in common: read from the self-group, written there.
+//!
+//! A setting that was written here is kept, and waits to be shared until there is a self-group. Whoever comes in asks for
+//! all of them; every device that is there answers.
+
+use chain::handle::Handle;
+use chain::id::DeviceId;
+use protocol::content::Part;
+use protocol::id::GroupId;
+use protocol::members::Leaf;
+use protocol::settings::{MAX_VALUE, SETTINGS, Setting, SettingKey, decode_settings, encode_settings};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::intent::Want;
+use crate::notices::Notice;
+use crate::own::Own;
+use crate::step::Failure;
+use crate::store::Store;
+use crate::turn::Turn;
+
+/// Settings; by their key.
+const SPACE: &str = "settings";
+/// Keys of those that are to be shared.
+const UNSHARED: &str = "settings unshared";
+/// The greatest stamp seen, with what else is remembered of the clock.
+const CLOCK: &str = "settings clock";
+/// Bytes of settings in one message: its content is padded to the next of a few sizes.
+const FILL: usize = 15_000;
+/// Longest name of a device that somebody gives it, bytes.
+const MAX_NAME: usize = 256;
+
+/// A setting as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    stamp: u64,
+    device: [u8; 16],
+    value: Vec<u8>,
+}
+
+fn kept(store: &Store<'_>, key: &[u8]) -> Result<Option<Setting>, Error> {
+    let kept: Option<Kept> = store.get(SPACE, key)?;
+    Ok(kept.map(|it| Setting { key: key.to_vec(), stamp: it.stamp, device: DeviceId(it.device), value: it.value }))
+}
+
+/// How the account calls one of its devices.
+pub(crate) fn device_name(store: &Store<'_>, device: &DeviceId) -> Result<Option<String>, Error> {
+    let found = kept(store, &SettingKey::DeviceName(*device).encode())?;
+    Ok(found.and_then(|it| String::from_utf8(it.value).ok()).filter(|name| !name.is_empty()))
+}
+
+impl Turn<'_> {
+    /// Writes a setting, to be shared.
+    pub(crate) fn set(&mut self, key: &SettingKey, value: &[u8]) -> Result<(), Error> {
+        let Some(own) = self.own()? else { return Ok(()) };
+        let key = key.encode();
+        let before = kept(&self.store, &key)?;
+        if value.len() > MAX_VALUE || before.is_some_and(|it| it.value == value) {
+            return Ok(());
+        }
+        let seen: u64 = self.store.get(CLOCK, b"stamp")?.unwrap_or_default();
+        let stamp = self.now_ms.max(seen.saturating_add(1));
+        let setting = Setting { key, stamp, device: own.id(), value: value.to_vec() };
+        self.keep_setting(&setting)?;
+        self.store.put_bytes(UNSHARED, &setting.key, &[])
+    }
+
+    fn keep_setting(&mut self, setting: &Setting) -> Result<(), Error> {
+        let seen: u64 = self.store.get(CLOCK, b"stamp")?.unwrap_or_default();
+        self.store.put(CLOCK, b"stamp", &seen.max(setting.stamp))?;
+        self.memory.is_shared = false;
+        let kept = Kept { stamp: setting.stamp, device: setting.device.0, value: setting.value.clone() };
+        self.store.put(SPACE, &setting.key, &kept)
+    }
+
+    /// This device has the name that it was given when it joined, until somebody gives it another one.
+    pub(crate) fn name_this_device(&mut self, own: &Own) -> Result<(), Error> {
+        let key = SettingKey::DeviceName(own.id());
+        if kept(&self.store, &key.encode())?.is_none() {
+            self.set(&key, first_bytes(&own.device_name, MAX_NAME).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// A person calls a device of the account otherwise.
+    pub(crate) fn name_device(&mut self, device: &DeviceId, name: &str) -> Result<(), Error> {
+        let Some((_, set)) = self.account_to_change()? else { return self.refuse_unconfirmed() };
+        let failure = if name.is_empty() || name.len() > MAX_NAME {
+            Some(Failure::misuse("device.name", format!("a name has 1 to {MAX_NAME} bytes")))
+        } else if !set.confirmed().contains_key(device) {
+            Some(Failure::refused("device.not_in_set", "no device of this account has this id"))
+        } else {
+            None
+        };
+        match failure {
+            Some(failure) => self.refuse_command(&Want::ChangeAccount, failure),
+            None => self.set(&SettingKey::DeviceName(*device), name.as_bytes()),
+        }
+    }
+
+    /// Writes into the self-group what is to be shared.
+    pub(crate) fn share_settings(&mut self, group: &GroupId) -> Result<(), Error> {
+        loop {
+            let mut some = Vec::new();
+            let mut length = 0;
+            for key in self.store.keys(UNSHARED)? {
+                let Some(setting) = kept(&self.store, &key)? else { continue };
+                length += setting.length();
+                if length > FILL && !some.is_empty() {
+                    break;
+                }
+                some.push(setting);
+            }
+            if some.is_empty() {
+                return Ok(());
+            }
+            let part = Part::Signal { content_type: SETTINGS.to_owned(), bytes: encode_settings(&some) };
+            self.write(group, part, None)?;
+            for setting in some {
+                self.store.remove(UNSHARED, &setting.key)?;
+            }
+        }
+    }
+
+    /// A device that came into the self-group asks for everything.
+    pub(crate) fn settings_wanted(&mut self, group: &GroupId) -> Result<(), Error> {
+        if self.is_self_group(group)? {
+            self.memory.is_shared = false;
+            for key in self.store.keys(SPACE)? {
+                self.store.put_bytes(UNSHARED, &key, &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Another device of the account shares settings. In a group that has others in it too, nothing is believed (SLF-1).
+    pub(crate) fn take_settings(&mut self, group: &GroupId, from: &Leaf, bytes: &[u8]) -> Result<(), Error> {
+        let is_own = self.own()?.is_some_and(|own| own.account() == Some(from.account));
+        if !is_own || !self.is_self_group(group)? {
+            return Ok(());
+        }
+        // of what is no list of settings nothing is taken
+        for setting in decode_settings(bytes).unwrap_or_default() {
+            let before = kept(&self.store, &setting.key)?;
+            if before.as_ref().is_none_or(|before| setting.wins_over(before)) {
+                self.keep_setting(&setting)?;
+                // what this device wanted otherwise was written before
+                self.store.remove(UNSHARED, &setting.key)?;
+                self.apply(&setting)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, setting: &Setting) -> Result<(), Error> {
+        let text = || String::from_utf8(setting.value.clone()).ok();
+        match SettingKey::decode(&setting.key) {
+            Some(SettingKey::Contact(account)) => match text().and_then(|text| Handle::parse(&text).ok()) {
+                Some(handle) => self.claim_name(&account, &handle).map(|_| ()),
+                None => Ok(()),
+            },
+            Some(SettingKey::Title(group)) => self.call(&group),
+            Some(SettingKey::Password) => self.password_was_changed(setting),
+            // read where it is shown, or of a later version
+            Some(SettingKey::DeviceName(_)) | None => Ok(()),
+        }
+    }
+
+    /// How the account calls a conversation.
+    pub(crate) fn shared_title(&self, group: &GroupId) -> Result<Option<String>, Error> {
+        let found = kept(&self.store, &SettingKey::Title(*group).encode())?;
+        Ok(found.and_then(|it| String::from_utf8(it.value).ok()).filter(|title| !title.is_empty()))
+    }
+
+    /// Calls a conversation as the account calls it.
+    pub(crate) fn call(&mut self, group: &GroupId) -> Result<(), Error> {
+        let (Some(title), Some(mut conversation)) = (self.shared_title(group)?, self.conversation(group)?) else {
+            return Ok(());
+        };
+        if conversation.pair.is_none() && conversation.title.as_ref() != Some(&title) {
+            conversation.title = Some(title);
+            self.keep_conversation(&conversation)?;
+            self.conversation_changed(group);
+        }
+        Ok(())
+    }
+
+    fn password_was_changed(&mut self, setting: &Setting) -> Result<(), Error> {
+        let at_ms = setting.value.as_slice().try_into().map_or(0, u64::from_be_bytes);
+        self.notice(Notice::new("password.changed", None, Some(setting.device), 0, at_ms / 1_000))
+    }
+}
+
+/// The beginning of a text, whole letters of at most so many bytes.
+fn first_bytes(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or_default()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_bytes;
+
+    #[test]
+    fn a_long_name_is_cut_between_letters() {
+        assert_eq!(first_bytes("laptop", 256), "laptop");
+        assert_eq!(first_bytes("aäb", 2), "a");
+        assert_eq!(first_bytes("aäb", 3), "aä");
+        assert_eq!(first_bytes("", 3), "");
+    }
+}
