@@ -37,6 +37,8 @@ pub(crate) enum Subject {
     Device(DeviceId),
     /// The recovery key.
     RecoveryKey,
+    /// A reset that was announced.
+    Reset,
 }
 
 impl Subject {
@@ -44,13 +46,14 @@ impl Subject {
         match self {
             Self::Device(device) => &device.0,
             Self::RecoveryKey => b"recovery key",
+            Self::Reset => b"reset",
         }
     }
 
     fn of_key(key: &[u8]) -> Option<Self> {
         match <[u8; 16]>::try_from(key) {
             Ok(device) => Some(Self::Device(DeviceId(device))),
-            Err(_) => (key == Self::RecoveryKey.key()).then_some(Self::RecoveryKey),
+            Err(_) => [Self::RecoveryKey, Self::Reset].into_iter().find(|it| key == it.key()),
         }
     }
 }
@@ -68,6 +71,8 @@ pub(crate) enum Change {
     Recover,
     /// The account gets a recovery key, another one, or has none any more.
     SetRecoveryKey(Option<[u8; 32]>),
+    /// An announced reset is stopped.
+    Veto,
 }
 
 /// A change that is under way.
@@ -123,7 +128,10 @@ fn outcome(
         (Subject::RecoveryKey, Change::SetRecoveryKey(key)) => {
             (set.recovery_key().map(|key| *key.as_bytes()) == *key).then_some(Ok(()))
         }
-        (Subject::RecoveryKey, _) => Some(Err(Failure::refused("device.unknown", "this is no device"))),
+        (Subject::Reset, Change::Veto) => set.notice().is_none().then_some(Ok(())),
+        (Subject::RecoveryKey | Subject::Reset, _) => {
+            Some(Err(Failure::refused("device.unknown", "this is no device")))
+        }
     }
 }
 
@@ -133,7 +141,7 @@ fn outcome_for_device(change: &Change, standing: Standing, own: &DeviceId) -> Op
     match (change, standing) {
         (Change::Confirm { .. } | Change::Refuse | Change::Recover, Standing::Waits)
         | (Change::Remove, Standing::Confirmed(_))
-        | (Change::SetRecoveryKey(_), _) => None,
+        | (Change::SetRecoveryKey(_) | Change::Veto, _) => None,
         (Change::Recover, Standing::Confirmed(_)) => Some(Ok(())),
         (Change::Confirm { .. }, Standing::Confirmed(Some(Confirmer::Device(by)))) if by == *own => Some(Ok(())),
         (Change::Confirm { .. } | Change::Refuse, Standing::Confirmed(_)) => Some(Err(answered())),
@@ -302,7 +310,12 @@ impl Turn<'_> {
                 let key = key.map_err(|_| Error::Damaged)?;
                 Body::RecoveryKeySet { key, signer }
             }
-            (Subject::Device(_), Change::SetRecoveryKey(_)) | (Subject::RecoveryKey, _) => return Err(Error::Damaged),
+            (Subject::Reset, Change::Veto) => {
+                let Some(notice) = set.notice() else { return Ok(None) };
+                Body::ResetVetoed { notice: notice.hash, signer }
+            }
+            (Subject::Device(_), Change::SetRecoveryKey(_) | Change::Veto)
+            | (Subject::RecoveryKey | Subject::Reset, _) => return Err(Error::Damaged),
         };
         Ok(Some((body, key)))
     }

@@ -125,6 +125,7 @@ impl Turn<'_> {
             Purpose::LoginStart => self.take_login_start(&body),
             Purpose::LoginFinish => self.take_login_finish(&body),
             Purpose::Entry(subject) => self.take_entry(&subject, &body),
+            Purpose::Reset => self.take_reset(&body),
             Purpose::PasswordStart => self.take_password_start(&body),
             Purpose::Password => self.take_password(&body),
             Purpose::Relay(hash) => self.relay_taken(&hash),
@@ -160,6 +161,7 @@ impl Turn<'_> {
             Purpose::Root(_)
             | Purpose::Challenge
             | Purpose::Token
+            | Purpose::Reset
             | Purpose::KeyPackages
             | Purpose::OwnGroups
             | Purpose::Feed
@@ -180,6 +182,10 @@ impl Turn<'_> {
             Command::Confirm { device, code, history } => self.confirm(&device, &code, history),
             Command::Refuse { device } => self.refuse(&device),
             Command::Remove { device } => self.remove_device(&device),
+            Command::Reset(joining) => self.want_reset(joining),
+            Command::Veto => self.veto(),
+            Command::AcceptReset { handle } => self.want(Want::AcceptReset { handle }),
+            Command::MarkVerified { account, verified } => self.mark_verified(&account, verified),
             Command::SetPassword { password } => self.set_password(password),
             Command::SetRecoveryKey { key } => self.set_recovery_key(key),
             Command::Recover { words } => self.recover(&words),

@@ -10,7 +10,6 @@ use crate::step::{Event, Failure};
 use crate::turn::Turn;
 
 const CONVERSATION: &str = "conversation";
-pub(crate) const CONTACT: &str = "contact";
 
 /// A conversation.
 #[derive(Clone, Serialize, Deserialize)]
@@ -91,13 +90,6 @@ pub(crate) struct Pending {
     pub(crate) commit: Vec<u8>,
 }
 
-/// Somebody whom this device knows.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Contact {
-    /// The handle, as proven to be this account's.
-    pub(crate) handle: String,
-}
-
 impl Conversation {
     /// A new one, of this device alone.
     pub(crate) fn new(group: GroupId, stage: Stage) -> Self {
@@ -164,23 +156,6 @@ impl Turn<'_> {
     /// A new group's id.
     pub(crate) fn new_group_id(&self) -> Result<GroupId, Error> {
         random().map(GroupId)
-    }
-
-    /// What is known of an account's name.
-    pub(crate) fn contact(&self, account: &AccountId) -> Result<Option<Contact>, Error> {
-        self.store.get(CONTACT, &account.0)
-    }
-
-    /// Keeps a name that was proven; whoever looks at a conversation with this account learns it.
-    pub(crate) fn keep_contact(&mut self, account: &AccountId, handle: &str) -> Result<(), Error> {
-        if self.contact(account)?.is_some_and(|known| known.handle == handle) {
-            return Ok(());
-        }
-        self.store.put(CONTACT, &account.0, &Contact { handle: handle.to_owned() })?;
-        for conversation in self.conversations()?.iter().filter(|it| it.pair == Some(account.0)) {
-            self.conversation_changed(&conversation.group);
-        }
-        Ok(())
     }
 }
 

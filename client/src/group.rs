@@ -97,9 +97,8 @@ impl Turn<'_> {
             Ok(committed) => self.keep_pending(conversation, committed).map(|()| true),
             // a key package that is not its device's is thrown away, and another one claimed after a while
             Err(_) => {
-                let waiting = self.store.first_waiting(&conversation.group)?;
                 let message = "the service gave out no valid key of a device that this has to reach";
-                self.hold_back(waiting, Failure::lie(LEAF_NOT_IN_CHAIN, message))?;
+                self.hold_back(&conversation.group, &Failure::lie(LEAF_NOT_IN_CHAIN, message))?;
                 for added in &difference.add {
                     self.unclaimable(&added.id())?;
                 }

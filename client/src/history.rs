@@ -4,7 +4,7 @@
 //! Asked for once, right after the confirmation; answered in parts, each sealed and signed (`protocol::history`). Nothing
 //! goes to a device that the record does not confirm (attack 47).
 
-use chain::id::{AccountId, DeviceId, Digest, PublicKey};
+use chain::id::{DeviceId, Digest, PublicKey};
 use protocol::bytes::Base64Url;
 use protocol::content::{Content, Part, message_id};
 use protocol::history::{HistoryMessage, HistoryPart, HistoryRequest, decode_messages, encode_messages, split};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::confirm::HISTORY_GRANTED;
-use crate::conversation::CONTACT;
+use crate::contacts;
 use crate::error::Error;
 use crate::message::Kept;
 use crate::mls::Sealed;
@@ -123,9 +123,8 @@ impl Turn<'_> {
     fn names_to_hand_over(&self) -> Result<Vec<HistoryMessage>, Error> {
         let device = self.device()?;
         let mut names = Vec::new();
-        for key in self.store.keys(CONTACT)? {
-            let Ok(account) = <[u8; 32]>::try_from(key.as_slice()).map(AccountId) else { continue };
-            names.extend(self.contact(&account)?.map(|contact| (account, contact.handle)));
+        for (account, contact) in contacts::all(&self.store)? {
+            names.push((account, contact.handle));
         }
         let mut messages = Vec::new();
         for some in names.chunks(500) {

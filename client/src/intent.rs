@@ -23,6 +23,8 @@ pub(crate) enum Want {
     ChangeAccount,
     /// Somebody is to be known; with an account, this one or nobody.
     Contact { handle: String, account: Option<[u8; 32]> },
+    /// A contact's fresh identity is to be accepted.
+    AcceptReset { handle: String },
     /// A message is to be written to a handle or into a conversation.
     Send { to: String, text: String },
     /// A message was written; it carries the intent itself.

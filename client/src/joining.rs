@@ -19,6 +19,8 @@ use crate::error::Error;
 use crate::failure::is_passing;
 use crate::intent::Want;
 use crate::own::{Own, Phase};
+use crate::pending::{EXPIRED, REFUSED};
+use crate::reset::VETOED;
 use crate::step::{Event, Failure, IntentId, Joining};
 use crate::turn::{Memory, Purpose, Turn};
 
@@ -105,7 +107,7 @@ impl Own {
         match &self.phase {
             Phase::SigningUp(it) => Some(it.intent),
             Phase::LoggingIn(it) | Phase::Pending(it) => Some(it.intent),
-            Phase::Confirmed | Phase::Ended(_) => None,
+            Phase::Resetting(_) | Phase::Confirmed | Phase::Ended(_) => None,
         }
     }
 
@@ -114,7 +116,7 @@ impl Own {
         match &self.phase {
             Phase::SigningUp(it) => it.request.is_some(),
             Phase::LoggingIn(it) => it.entry.is_some(),
-            Phase::Pending(_) | Phase::Confirmed | Phase::Ended(_) => true,
+            Phase::Pending(_) | Phase::Resetting(_) | Phase::Confirmed | Phase::Ended(_) => true,
         }
     }
 
@@ -122,8 +124,8 @@ impl Own {
     fn needs_password(&self) -> bool {
         match &self.phase {
             Phase::SigningUp(it) => it.request.is_none(),
-            Phase::LoggingIn(it) => it.permit.is_none(),
-            Phase::Pending(_) | Phase::Confirmed | Phase::Ended(_) => false,
+            Phase::LoggingIn(it) => it.permit.is_none() || (it.fresh.is_some() && it.entry.is_none()),
+            Phase::Pending(_) | Phase::Resetting(_) | Phase::Confirmed | Phase::Ended(_) => false,
         }
     }
 
@@ -131,7 +133,7 @@ impl Own {
         match &self.phase {
             Phase::SigningUp(it) => it.policy.as_deref(),
             Phase::LoggingIn(it) => it.policy.as_deref(),
-            Phase::Pending(_) | Phase::Confirmed | Phase::Ended(_) => None,
+            Phase::Pending(_) | Phase::Resetting(_) | Phase::Confirmed | Phase::Ended(_) => None,
         }
     }
 }
@@ -148,7 +150,7 @@ impl Turn<'_> {
         self.forget_interrupted()?;
         let Some(own) = self.own()? else { return Ok(None) };
         match &own.phase {
-            Phase::Ended(code) if code == crate::pending::REFUSED || code == crate::pending::EXPIRED => {
+            Phase::Ended(code) if [REFUSED, EXPIRED, VETOED].contains(&code.as_str()) => {
                 // it never read anything: nothing is lost
                 self.forget_everything()?;
                 Ok(None)
@@ -158,7 +160,7 @@ impl Turn<'_> {
                 "this device was removed from its account: start over, which forgets its messages, and log in again",
             ))),
             Phase::Confirmed => Ok(Some(Failure::misuse("account.exists", "this device already has an account"))),
-            Phase::SigningUp(_) | Phase::LoggingIn(_) | Phase::Pending(_) => {
+            Phase::SigningUp(_) | Phase::LoggingIn(_) | Phase::Pending(_) | Phase::Resetting(_) => {
                 Ok(Some(Failure::misuse("account.joining", "another attempt is under way: start over to drop it")))
             }
         }
@@ -184,6 +186,7 @@ impl Turn<'_> {
         match own.phase.clone() {
             Phase::SigningUp(sign_up) => self.go_on_signing_up(own, *sign_up),
             Phase::LoggingIn(log_in) => self.go_on_logging_in(own, *log_in),
+            Phase::Resetting(resetting) => self.go_on_resetting(own, *resetting),
             Phase::Pending(_) | Phase::Confirmed | Phase::Ended(_) => Ok(()),
         }
     }

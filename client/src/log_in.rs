@@ -31,6 +31,7 @@ use crate::intent::Want;
 use crate::joining::{ENTRY_MISSING, Typed};
 use crate::own::{Own, Phase, fill, random};
 use crate::pending::Answered;
+use crate::reset::Fresh;
 use crate::step::{Event, Failure, IntentId, Joining};
 use crate::turn::{Purpose, Turn, post, post_bytes};
 
@@ -66,10 +67,12 @@ pub(crate) struct LogIn {
     pub(crate) answered: [Option<Answered>; CODE_COMMITMENTS],
     /// The try whose digits are shown.
     pub(crate) shown: Option<u8>,
+    /// What is to take the place of the account, if this is to reset it.
+    pub(crate) fresh: Option<Fresh>,
 }
 
 impl LogIn {
-    fn new(intent: IntentId, policy: Option<String>) -> Result<Self, Error> {
+    fn new(intent: IntentId, policy: Option<String>, fresh: Option<Fresh>) -> Result<Self, Error> {
         Ok(Self {
             intent,
             policy,
@@ -83,6 +86,7 @@ impl LogIn {
             conflicts: 0,
             answered: [None, None, None],
             shown: None,
+            fresh,
         })
     }
 
@@ -114,12 +118,18 @@ fn listed(set: &DeviceSet, id: &DeviceId, commitments: &[Digest; CODE_COMMITMENT
 impl Turn<'_> {
     /// A person wants this to be another device of an account.
     pub(crate) fn log_in(&mut self, joining: Joining) -> Result<(), Error> {
+        self.begin_log_in(joining, None)
+    }
+
+    /// Begins to log in; with a fresh identity, to reset the account.
+    pub(crate) fn begin_log_in(&mut self, joining: Joining, fresh: Option<Fresh>) -> Result<(), Error> {
         let typed = match Typed::check(&joining) {
             Ok(typed) => typed,
             Err(failure) => return self.refuse_command(&Want::Join, failure),
         };
         let handle = typed.handle.as_str().to_owned();
-        if let Some((own, log_in)) = self.same_log_in(&joining.service, &handle)? {
+        let same = self.same_log_in(&joining.service, &handle)?;
+        if let Some((own, log_in)) = same.filter(|(_, log_in)| log_in.fresh.is_some() == fresh.is_some()) {
             self.continue_with(log_in.intent);
             if own.is_listed() {
                 self.tell_pending(&own, &log_in);
@@ -130,7 +140,7 @@ impl Turn<'_> {
             return self.refuse_command(&Want::Join, failure);
         }
         let intent = self.add_intent(&Want::Join)?;
-        let phase = Phase::LoggingIn(Box::new(LogIn::new(intent, joining.policy)?));
+        let phase = Phase::LoggingIn(Box::new(LogIn::new(intent, joining.policy, fresh)?));
         self.keep_own(&Own::new(joining.service, handle, joining.device_name, phase)?)?;
         self.memory.password = Some(joining.password.0);
         Ok(())
@@ -148,7 +158,7 @@ impl Turn<'_> {
         })
     }
 
-    fn logging_in(&self) -> Result<Option<(Own, LogIn)>, Error> {
+    pub(crate) fn logging_in(&self) -> Result<Option<(Own, LogIn)>, Error> {
         let own = self.own()?;
         Ok(own.and_then(|own| match own.phase.clone() {
             Phase::LoggingIn(log_in) => Some((own, *log_in)),
@@ -156,7 +166,7 @@ impl Turn<'_> {
         }))
     }
 
-    fn keep_log_in(&self, mut own: Own, log_in: LogIn) -> Result<(), Error> {
+    pub(crate) fn keep_log_in(&self, mut own: Own, log_in: LogIn) -> Result<(), Error> {
         own.phase = Phase::LoggingIn(Box::new(log_in));
         self.keep_own(&own)
     }
@@ -252,10 +262,16 @@ impl Turn<'_> {
         self.keep_log_in(own, log_in)
     }
 
-    /// Signs the entry that lists this device, and keeps it before it is sent.
+    /// Signs the entry that lists this device, or that announces the reset, and keeps it before it is sent.
     fn make_own_entry(&mut self, own: Own, mut log_in: LogIn, set: &DeviceSet) -> Result<(), Error> {
         let Some(origin) = self.origin()? else { return Ok(()) };
-        let body = Body::DeviceAdded { device: own.keys(), commitments: log_in.commitments() };
+        let body = match &log_in.fresh {
+            None => Body::DeviceAdded { device: own.keys(), commitments: log_in.commitments() },
+            Some(_) => match self.announcement(&own, &mut log_in, set)? {
+                Some(body) => body,
+                None => return self.keep_log_in(own, log_in),
+            },
+        };
         let statement = set.following(body, self.checkpoint());
         let proposal = Proposal::sign(statement, &origin, &own.chain_key(), Some(&own.mls_key()));
         log_in.built_on = Some(set.head().0);
@@ -274,7 +290,13 @@ impl Turn<'_> {
 
     /// Sends the entry until the record has it, and looks whether it is ours (CNF-1).
     fn go_on_with_own_entry(&mut self, own: Own, log_in: LogIn, set: &DeviceSet) -> Result<(), Error> {
-        match listed(set, &own.id(), &log_in.commitments()) {
+        let found = match &log_in.fresh {
+            None => listed(set, &own.id(), &log_in.commitments()),
+            Some(fresh) if fresh.is_announced(&own, set) => Listed::Ours,
+            Some(_) => Listed::Missing,
+        };
+        match found {
+            Listed::Ours if log_in.fresh.is_some() => return self.become_resetting(own, log_in, set),
             Listed::Ours => return self.become_pending(own, log_in, set.account()),
             Listed::Altered => {
                 let message = "the service put another entry for this device into the record than it signed";

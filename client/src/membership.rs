@@ -10,6 +10,7 @@ use protocol::api::accounts::DEVICE_UNCONFIRMED;
 use protocol::id::GroupId;
 use protocol::members::{Composition, Members, MembersBroken, Record, Standing};
 
+use crate::contacts::was_reset;
 use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::mls::MOST;
@@ -210,10 +211,13 @@ impl Turn<'_> {
                 return Ok(Err(stale()));
             }
         }
+        if let Some(failure) = self.unaccepted(account)? {
+            return Ok(Err(failure));
+        }
         let Some(known) = self.known(account)? else { return Ok(Err(stale())) };
         match known.set().state() {
             AccountState::Open => {}
-            AccountState::ResetTo { .. } => return Ok(Err(waiting("account.reset", "this account was reset"))),
+            AccountState::ResetTo { .. } => return Ok(Err(was_reset())),
             AccountState::Closed => return Ok(Err(refused("account.gone", "this account has ended"))),
         }
         let devices = known.account.confirmed_devices();

@@ -1,7 +1,7 @@
 //! What happened to the account: every entry since the last one seen becomes an event and a notice, so that an addition
 //! and a removal between two looks are both told (attack 12). Notices stay until they were read.
 
-use chain::id::DeviceId;
+use chain::id::{AccountId, DeviceId};
 use chain::sigchain::body::{Body, Confirmer};
 use chain::sigchain::entry::Entry;
 use serde::{Deserialize, Serialize};
@@ -23,13 +23,26 @@ pub(crate) struct Notice {
     pub(crate) code: String,
     device: Option<[u8; 16]>,
     by: Option<[u8; 16]>,
+    /// The contact that it is about.
+    #[serde(default)]
+    account: Option<[u8; 32]>,
     pub(crate) block: u64,
     pub(crate) at_s: u64,
 }
 
 impl Notice {
     pub(crate) fn new(code: &str, device: Option<DeviceId>, by: Option<DeviceId>, block: u64, at_s: u64) -> Self {
-        Self { code: code.to_owned(), device: device.map(|it| it.0), by: by.map(|it| it.0), block, at_s }
+        let (device, by) = (device.map(|it| it.0), by.map(|it| it.0));
+        Self { code: code.to_owned(), device, by, account: None, block, at_s }
+    }
+
+    /// About a contact.
+    pub(crate) fn of_account(code: &str, account: &AccountId, block: u64, at_s: u64) -> Self {
+        Self { account: Some(account.0), ..Self::new(code, None, None, block, at_s) }
+    }
+
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        self.account.map(AccountId)
     }
 
     pub(crate) fn device(&self) -> Option<DeviceId> {
@@ -101,10 +114,12 @@ impl Turn<'_> {
                 return self.notice(Notice::new(code, None, Some(*signer), block, at_s));
             }
             Body::ResetRequested { device, .. } => ("reset.requested", vec![device.id()], None),
+            Body::ResetVetoed { signer, .. } => {
+                return self.notice(Notice::new("reset.vetoed", None, Some(*signer), block, at_s));
+            }
             Body::AccountCreated { .. }
             | Body::HandleBound { .. }
             | Body::ResetChoiceSet { .. }
-            | Body::ResetVetoed { .. }
             | Body::AccountReset { .. }
             | Body::AccountClosed { .. } => return Ok(()),
         };

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::device::Device;
 use crate::error::Error;
 use crate::log_in::LogIn;
+use crate::reset::Resetting;
 use crate::sign_up::SignUp;
 use crate::store::Store;
 use crate::turn::Turn;
@@ -42,6 +43,8 @@ pub(crate) enum Phase {
     LoggingIn(Box<LogIn>),
     /// In the record, waits to be confirmed.
     Pending(Box<LogIn>),
+    /// Has announced a reset, and waits until it is due.
+    Resetting(Box<Resetting>),
     /// Counts.
     Confirmed,
     /// Was refused, removed, or nobody answered; the code says which.

@@ -7,6 +7,7 @@ use crate::changes::Subject;
 use crate::error::Error;
 use crate::own::{Own, Phase};
 use crate::pending::REMOVED;
+use crate::reset::RESET;
 use crate::step::{Event, Failure};
 use crate::turn::Turn;
 
@@ -25,7 +26,7 @@ impl Turn<'_> {
         match &own.phase {
             Phase::Pending(_) => return self.go_on_pending(),
             Phase::Confirmed => {}
-            Phase::SigningUp(_) | Phase::LoggingIn(_) | Phase::Ended(_) => return Ok(()),
+            Phase::SigningUp(_) | Phase::LoggingIn(_) | Phase::Resetting(_) | Phase::Ended(_) => return Ok(()),
         }
         self.fresh(&account)?;
         self.look_every(&account, REFRESH_AFTER_S.saturating_mul(1_000))?;
@@ -47,7 +48,11 @@ impl Turn<'_> {
 
     /// The record says that this device no longer counts.
     fn removed(&mut self, own: Own, set: &DeviceSet) -> Result<(), Error> {
-        let code = if *set.state() == AccountState::Open { REMOVED } else { "account.gone" };
+        let code = match set.state() {
+            AccountState::Open => REMOVED,
+            AccountState::ResetTo { .. } => RESET,
+            AccountState::Closed => "account.gone",
+        };
         // its own removal may be what was wanted
         self.change_is_done(&Subject::Device(own.id()))?;
         self.event(Event::Removed);

@@ -23,7 +23,8 @@ const SPACE: &str = "password";
 /// Another password on its way.
 #[derive(Clone, Serialize, Deserialize)]
 struct Changing {
-    intent: IntentId,
+    /// None for the password of an account that was reset.
+    intent: Option<IntentId>,
     /// Body of the last request: the same bytes until there is an answer.
     request: Option<Base64Url>,
 }
@@ -39,12 +40,12 @@ impl Turn<'_> {
         }
         if let Some(before) = self.changing_password()? {
             let message = "another password was chosen after this one";
-            self.intent_failed(before.intent, Failure::refused("password.replaced", message))?;
+            self.password_changed(before.intent, Err(Failure::refused("password.replaced", message)))?;
         }
         let intent = self.add_intent(&Want::ChangeAccount)?;
         self.memory.password = Some(password.0);
         self.memory.joining.registration = None;
-        self.store.put(SPACE, b"changing", &Changing { intent, request: None })
+        self.store.put(SPACE, b"changing", &Changing { intent: Some(intent), request: None })
     }
 
     fn changing_password(&self) -> Result<Option<Changing>, Error> {
@@ -114,15 +115,25 @@ impl Turn<'_> {
         let Some(changing) = self.changing_password()? else { return Ok(()) };
         if is_passing(problem) {
             self.pause();
-            self.hold(changing.intent, Failure::of(problem));
+            if let Some(intent) = changing.intent {
+                self.hold(intent, Failure::of(problem));
+            }
             return Ok(());
         }
         self.password_changed(changing.intent, Err(Failure::of(problem)))
     }
 
-    fn password_changed(&mut self, intent: IntentId, result: Result<(), Failure>) -> Result<(), Error> {
+    /// A fresh identity has the password that was typed when it was announced.
+    pub(crate) fn keep_password(&mut self, record: Base64Url) -> Result<(), Error> {
+        let request = serde_json::to_vec(&PasswordSet { record });
+        let request = Some(Base64Url(request.map_err(|_| Error::Fault("a body that is no JSON"))?));
+        self.store.put(SPACE, b"changing", &Changing { intent: None, request })
+    }
+
+    fn password_changed(&mut self, intent: Option<IntentId>, result: Result<(), Failure>) -> Result<(), Error> {
         self.memory.password = None;
         self.store.remove(SPACE, b"changing")?;
+        let Some(intent) = intent else { return Ok(()) };
         match result {
             Ok(()) => self.intent_done(intent),
             Err(failure) => self.intent_failed(intent, failure),

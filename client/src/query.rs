@@ -8,8 +8,10 @@ use chain::sigchain::entry::Entry;
 use chain::stamped::StampedEntry;
 use chain::view::Freshness;
 use protocol::id::{GroupId, MessageId};
+use protocol::verification_code::VerificationCode;
 use serde::{Deserialize, Serialize};
 
+use crate::contacts::{CONTACT, Contact};
 use crate::error::Error;
 use crate::store::Store;
 use crate::{notices as kept_notices, own, record, requests, settings};
@@ -28,6 +30,8 @@ pub enum Phase {
     Joining,
     /// In the record, waits to be confirmed.
     Pending,
+    /// Has announced a reset of its account, and waits until it is due.
+    Resetting,
     /// Counts.
     Confirmed,
     /// Was refused, removed, or its request lapsed.
@@ -173,6 +177,10 @@ pub struct ContactRow {
     pub newest_s: u64,
     /// The device that confirmed the newest one, if one did.
     pub newest_by: Option<DeviceId>,
+    /// When the account was reset, seconds since 1970, if it was and nobody has accepted that yet.
+    pub reset_s: Option<u64>,
+    /// True if a person has compared the verification code.
+    pub verified: bool,
 }
 
 /// Something that stays until it was read.
@@ -186,6 +194,8 @@ pub struct NoticeRow {
     pub device: Option<DeviceId>,
     /// The device that did it.
     pub by_device: Option<DeviceId>,
+    /// The contact that it is about, with the handle by which this device knows it.
+    pub contact: Option<(AccountId, String)>,
     /// Block of the entry.
     pub block: u64,
     /// When, seconds since 1970.
@@ -197,6 +207,7 @@ impl From<&own::Phase> for Phase {
         match phase {
             own::Phase::SigningUp(_) | own::Phase::LoggingIn(_) => Self::Joining,
             own::Phase::Pending(_) => Self::Pending,
+            own::Phase::Resetting(_) => Self::Resetting,
             own::Phase::Confirmed => Self::Confirmed,
             own::Phase::Ended(_) => Self::Ended,
         }
@@ -221,7 +232,10 @@ pub fn status(store: &Store<'_>, now_ms: u64) -> Result<Status, Error> {
         account: own.as_ref().and_then(own::Own::account),
         handle: own.as_ref().map(|own| own.handle.clone()),
         device: own.as_ref().map(own::Own::id),
-        device_name: own.as_ref().map(|own| own.device_name.clone()),
+        device_name: match &own {
+            Some(own) => Some(settings::device_name(store, &own.id())?.unwrap_or_else(|| own.device_name.clone())),
+            None => None,
+        },
         origin: view.as_ref().map(|view| view.parameters().origin.clone()),
         chain_size: view.as_ref().map_or(0, chain::view::View::size),
         witnesses: view.as_ref().map_or(0, |view| view.policy().witnesses().len()),
@@ -321,6 +335,34 @@ fn listed(entries: &[StampedEntry]) -> BTreeMap<DeviceId, Listed> {
     found
 }
 
+/// When a reset of the own account is due, seconds since 1970, if one was announced: by this device, or by another one that
+/// this one can stop.
+///
+/// # Errors
+/// [`Error`].
+pub fn reset_due_s(store: &Store<'_>) -> Result<Option<u64>, Error> {
+    let Some(own) = own::stored(store)? else { return Ok(None) };
+    let account = match &own.phase {
+        own::Phase::Resetting(resetting) => Some(resetting.account()),
+        own::Phase::Confirmed => own.account(),
+        _ => None,
+    };
+    let Some(account) = account else { return Ok(None) };
+    let set = record::kept_set(store, &account)?;
+    let notice = set.as_ref().and_then(|set| set.notice());
+    Ok(notice.map(|notice| notice.opened_at_s.saturating_add(notice.wait_s)))
+}
+
+/// The verification code of this account and another one, the same on both sides.
+///
+/// # Errors
+/// [`Error`].
+pub fn verification_code(store: &Store<'_>, other: &AccountId) -> Result<Option<VerificationCode>, Error> {
+    let (Some(own), Some(view)) = (own::stored(store)?, record::stored_view(store)?) else { return Ok(None) };
+    let Some(account) = own.account() else { return Ok(None) };
+    Ok(Some(VerificationCode::of(&view.parameters().origin, &account, other)))
+}
+
 /// True if the own account has a recovery key, as far as this device knows.
 ///
 /// # Errors
@@ -337,13 +379,15 @@ pub fn has_recovery_key(store: &Store<'_>) -> Result<bool, Error> {
 /// # Errors
 /// [`Error`].
 pub fn notices(store: &Store<'_>) -> Result<Vec<NoticeRow>, Error> {
-    let rows = kept_notices::unread(store)?.into_iter().map(|(number, notice)| NoticeRow {
-        number,
-        device: notice.device(),
-        by_device: notice.by(),
-        block: notice.block,
-        at_s: notice.at_s,
-        code: notice.code,
-    });
-    Ok(rows.collect())
+    let mut rows = Vec::new();
+    for (number, notice) in kept_notices::unread(store)? {
+        let contact = match notice.account() {
+            Some(account) => store.get::<Contact>(CONTACT, &account.0)?.map(|contact| (account, contact.handle)),
+            None => None,
+        };
+        let (device, by_device) = (notice.device(), notice.by());
+        let (code, block, at_s) = (notice.code, notice.block, notice.at_s);
+        rows.push(NoticeRow { number, code, device, by_device, contact, block, at_s });
+    }
+    Ok(rows)
 }

@@ -321,6 +321,7 @@ impl Turn<'_> {
         let known = Known { account, standing, entries, states, checked_ms: self.now_ms, hinted: false };
         self.keep_account(id, &known)?;
         self.memory.accounts.insert(*id, known);
+        self.tell_of_reset(id)?;
         Ok(Ok(()))
     }
 
@@ -367,6 +368,12 @@ pub(crate) fn kept_set(store: &Store<'_>, account: &AccountId) -> Result<Option<
     let mut reader = Reader::new(&stored.proven);
     let proven = ProvenRecord::decode(&mut reader).map_err(|_| Error::Damaged)?;
     DeviceSet::decode(&proven.record).map(Some).map_err(|_| Error::Damaged)
+}
+
+/// When an account's newest entry was sealed, seconds since 1970.
+pub(crate) fn newest_entry_s(store: &Store<'_>, account: &AccountId) -> Result<Option<u64>, Error> {
+    let stored: Option<StoredKnown> = store.get(ACCOUNT, &account.0)?;
+    Ok(stored.and_then(|stored| stored.entries.last().map(|(_, time_s, _)| *time_s)))
 }
 
 /// The view as the store has it.

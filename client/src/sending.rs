@@ -159,7 +159,7 @@ impl Turn<'_> {
         }
         match self.standpoint(&conversation, &now)? {
             Standpoint::Later => Ok(()),
-            Standpoint::Held(failure) => self.hold_back(waiting, failure),
+            Standpoint::Held(failure) => self.hold_back(&group, &failure),
             Standpoint::Fits => match waiting {
                 _ if conversation.must_introduce => {
                     conversation.must_introduce = false;
@@ -185,9 +185,9 @@ impl Turn<'_> {
     }
 
     /// What waits here waits on; whoever wants it is told why, once for each reason.
-    pub(crate) fn hold_back(&mut self, waiting: Option<Stored>, failure: Failure) -> Result<(), Error> {
-        if let Some(intent) = waiting.and_then(|waiting| waiting.kept.intent) {
-            self.hold(intent, failure);
+    pub(crate) fn hold_back(&mut self, group: &GroupId, failure: &Failure) -> Result<(), Error> {
+        for waiting in self.store.all_waiting(group)? {
+            waiting.kept.intent.into_iter().for_each(|intent| self.hold(intent, failure.clone()));
         }
         self.wake(self.now_ms.saturating_add(60_000));
         Ok(())

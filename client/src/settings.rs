@@ -4,7 +4,7 @@
 //! all of them; every device that is there answers.
 
 use chain::handle::Handle;
-use chain::id::DeviceId;
+use chain::id::{AccountId, DeviceId};
 use protocol::content::Part;
 use protocol::id::GroupId;
 use protocol::members::Leaf;
@@ -47,6 +47,11 @@ fn kept(store: &Store<'_>, key: &[u8]) -> Result<Option<Setting>, Error> {
 pub(crate) fn device_name(store: &Store<'_>, device: &DeviceId) -> Result<Option<String>, Error> {
     let found = kept(store, &SettingKey::DeviceName(*device).encode())?;
     Ok(found.and_then(|it| String::from_utf8(it.value).ok()).filter(|name| !name.is_empty()))
+}
+
+/// True if a person has compared the verification code with this account.
+pub(crate) fn is_verified(store: &Store<'_>, account: &AccountId) -> Result<bool, Error> {
+    Ok(kept(store, &SettingKey::Verified(*account).encode())?.is_some_and(|it| !it.value.is_empty()))
 }
 
 impl Turn<'_> {
@@ -96,6 +101,12 @@ impl Turn<'_> {
             Some(failure) => self.refuse_command(&Want::ChangeAccount, failure),
             None => self.set(&SettingKey::DeviceName(*device), name.as_bytes()),
         }
+    }
+
+    /// A person has compared the verification code with a contact, or takes that back.
+    pub(crate) fn mark_verified(&mut self, account: &AccountId, verified: bool) -> Result<(), Error> {
+        let value: &[u8] = if verified { &[1] } else { &[] };
+        self.set(&SettingKey::Verified(*account), value)
     }
 
     /// Writes into the self-group what is to be shared.
@@ -160,9 +171,13 @@ impl Turn<'_> {
                 None => Ok(()),
             },
             Some(SettingKey::Title(group)) => self.call(&group),
+            Some(SettingKey::ResetAccepted(successor)) => match <[u8; 32]>::try_from(setting.value.as_slice()) {
+                Ok(before) => self.accept(&AccountId(before), &successor),
+                Err(_) => Ok(()),
+            },
             Some(SettingKey::Password) => self.password_was_changed(setting),
             // read where it is shown, or of a later version
-            Some(SettingKey::DeviceName(_)) | None => Ok(()),
+            Some(SettingKey::DeviceName(_) | SettingKey::Verified(_)) | None => Ok(()),
         }
     }
 
@@ -170,6 +185,12 @@ impl Turn<'_> {
     pub(crate) fn shared_title(&self, group: &GroupId) -> Result<Option<String>, Error> {
         let found = kept(&self.store, &SettingKey::Title(*group).encode())?;
         Ok(found.and_then(|it| String::from_utf8(it.value).ok()).filter(|title| !title.is_empty()))
+    }
+
+    /// An account that a setting names.
+    pub(crate) fn shared_account(&self, key: &SettingKey) -> Result<Option<AccountId>, Error> {
+        let found = kept(&self.store, &key.encode())?;
+        Ok(found.and_then(|it| it.value.try_into().ok()).map(AccountId))
     }
 
     /// Calls a conversation as the account calls it.

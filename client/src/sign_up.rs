@@ -125,7 +125,7 @@ impl Turn<'_> {
         self.start_registration(account_id(&body))
     }
 
-    fn start_registration(&mut self, account: AccountId) -> Result<(), Error> {
+    pub(crate) fn start_registration(&mut self, account: AccountId) -> Result<(), Error> {
         let Some(password) = self.memory.password.clone() else { return Ok(()) };
         let (registration, message) =
             start_registration(password.as_bytes(), &mut fill).map_err(|_| Error::Randomness)?;
@@ -137,6 +137,9 @@ impl Turn<'_> {
 
     /// Ends the registration, and keeps the request that opens the account before it is sent.
     pub(crate) fn take_signup_start(&mut self, body: &[u8]) -> Result<(), Error> {
+        if self.logging_in()?.is_some() {
+            return self.take_fresh_registration(body);
+        }
         let Some((own, mut sign_up)) = self.signing_up()? else { return Ok(()) };
         let (Some(registration), Some(password)) =
             (self.memory.joining.registration.take(), self.memory.password.clone())

@@ -74,6 +74,22 @@ pub enum Command {
         /// A confirmed device.
         device: DeviceId,
     },
+    /// All devices of an account are lost: announces a fresh identity in its place, with this as its first device.
+    Reset(Joining),
+    /// Stops a reset of the own account that was announced.
+    Veto,
+    /// A person accepts that a contact goes on as a fresh identity.
+    AcceptReset {
+        /// The contact's handle.
+        handle: String,
+    },
+    /// A person has compared the verification code with somebody, or takes that back.
+    MarkVerified {
+        /// The other account.
+        account: AccountId,
+        /// True if the codes were the same.
+        verified: bool,
+    },
     /// The account has this password from now on; devices stay signed in.
     SetPassword {
         /// The new one.
@@ -324,6 +340,13 @@ pub enum Event {
         /// Block of the confirmation.
         block: u64,
     },
+    /// The reset that this device announced is in the record.
+    ResetAnnounced {
+        /// When it is due, seconds since 1970; any device of the account can stop it until then.
+        due_s: u64,
+    },
+    /// The reset that this device announced was stopped.
+    ResetStopped,
     /// This device was refused, or its request lapsed.
     NotConfirmed {
         /// True if nobody answered in time.

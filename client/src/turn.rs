@@ -48,6 +48,8 @@ pub(crate) enum Purpose {
     LoginStart,
     /// Last message of a log-in.
     LoginFinish,
+    /// The reset of an account, which is due.
+    Reset,
     /// First message of another password.
     PasswordStart,
     /// The other password.

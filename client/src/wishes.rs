@@ -32,6 +32,7 @@ impl Turn<'_> {
                 Want::Contact { handle, account } => {
                     self.go_on_with_contact(&intent, &handle, account.map(AccountId))?;
                 }
+                Want::AcceptReset { handle } => self.go_on_accepting(&intent, &handle)?,
                 Want::Send { to, text } => self.go_on_with_send(intent, &to, text)?,
                 Want::NewChat { title, with, group } => self.go_on_with_chat(intent, title, &with, group)?,
                 Want::AddMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, true)?,
@@ -91,6 +92,10 @@ impl Turn<'_> {
             return self.reason_to_give_up();
         }
         self.keep_contact(&account, handle.as_str())?;
+        if expected.is_some() {
+            // whoever has a link knows whom he means
+            self.mean(&account)?;
+        }
         if account != self.device()?.account {
             self.set(&SettingKey::Contact(account), handle.as_str().as_bytes())?;
         }
@@ -120,7 +125,7 @@ impl Turn<'_> {
         }
         for conversation in self.conversations()? {
             let Some(pair) = conversation.pair.map(AccountId) else { continue };
-            if self.contact(&pair)?.is_some_and(|contact| contact.handle == handle.as_str()) {
+            if self.contact(&pair)?.is_some_and(|it| it.is_called(handle.as_str())) {
                 return Ok(self.pair_with(&pair)?.into_iter().collect());
             }
         }

@@ -59,6 +59,10 @@ pub enum SettingKey {
     Title(GroupId),
     /// 4: the password was changed; the value is the time, milliseconds since 1970, u64.
     Password,
+    /// 5: this account, a fresh identity, was accepted in the place of the account (id) that the value names.
+    ResetAccepted(AccountId),
+    /// 6: a person has compared the verification code with this account; the value is 1.
+    Verified(AccountId),
 }
 
 impl SettingKey {
@@ -69,6 +73,8 @@ impl SettingKey {
             Self::Contact(account) => (2, &account.0),
             Self::Title(group) => (3, &group.0),
             Self::Password => (4, &[]),
+            Self::ResetAccepted(account) => (5, &account.0),
+            Self::Verified(account) => (6, &account.0),
         };
         [&[kind], about].concat()
     }
@@ -81,6 +87,8 @@ impl SettingKey {
             2 => Self::Contact(AccountId(about.try_into().ok()?)),
             3 => Self::Title(GroupId(about.try_into().ok()?)),
             4 if about.is_empty() => Self::Password,
+            5 => Self::ResetAccepted(AccountId(about.try_into().ok()?)),
+            6 => Self::Verified(AccountId(about.try_into().ok()?)),
             _ => return None,
         })
     }
@@ -174,6 +182,8 @@ mod tests {
             SettingKey::Contact(BOB),
             SettingKey::Title(GroupId([2; 32])),
             SettingKey::Password,
+            SettingKey::ResetAccepted(BOB),
+            SettingKey::Verified(BOB),
         ];
         for key in keys {
             let bytes = key.encode();

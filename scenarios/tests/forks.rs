@@ -202,10 +202,11 @@ fn of_two_copies_before_one_set_of_witnesses_one_ends() {
     world.copy("service", "copy");
     let one = world.serve("service", &addresses(&witnesses));
     let copy = world.serve("copy", &addresses(&witnesses));
+    // the same size, another root; made before the witnesses can tell the copy that it is one, which ends it
+    let other = bob.at(&copy.api).choosing(ResetChoice::OneDay);
     let sealed = bob.at(&one.api).propose(&bob.at(&one.api).choosing(ResetChoice::Never)).accepted();
     one.api.wait_for_size(sealed.block + 1);
-    // the same size, another root
-    let other = bob.at(&copy.api).propose(&bob.at(&copy.api).choosing(ResetChoice::OneDay)).accepted();
+    let other = bob.at(&copy.api).propose(&other).accepted();
     assert_eq!((other.block, other.quorum), (sealed.block, false));
     let ended = copy.process.wait_for_end();
     assert_eq!(ended.verdict(), (Some(1), "store.rollback".into()), "{ended:?}");

@@ -1,7 +1,7 @@
 //! What the devices of one account share: names of devices, contacts, titles, notes, and the password. Rules SLF-1 to
 //! SLF-3; story 10.
 
-use chain::id::DeviceId;
+use chain::id::{AccountId, DeviceId};
 use client::query::{self, Phase};
 use client::step::{Command, Event, Failure, Joining, Secret};
 use scenarios::town::{Town, Weather, Who};
@@ -255,4 +255,24 @@ fn two_self_groups_become_one() {
     let all = [ids(&town, "again on the laptop"), ids(&town, "again on the desktop")].concat();
     assert_eq!(all.len(), 4);
     assert!(all.iter().all(|group| *group == all[0]), "{all:?}");
+}
+
+/// Story 13: the code is the same on both sides; that it was compared is known on all devices, and nobody else is told.
+#[test]
+fn a_compared_code_is_marked_on_all_devices() {
+    let mut town = Town::new();
+    let (alice, laptop) = (town.sign_up("alice"), town.sign_up("bob"));
+    town.send(laptop, "alice", "one");
+    let desktop = town.add_device("bob", laptop, false);
+    let code =
+        |town: &Town, who, other: AccountId| town.read(who, |store| query::verification_code(store, &other)).unwrap();
+    let account = |town: &Town, who| town.read(who, |store| query::status(store, 0)).account.unwrap();
+    let (a, b) = (account(&town, alice), account(&town, laptop));
+    assert_eq!(code(&town, alice, b).to_string(), code(&town, desktop, a).to_string());
+    let verified = |town: &Town, who| town.read(who, query::contacts)[0].verified;
+    for marked in [true, false] {
+        town.wish(desktop, Command::MarkVerified { account: a, verified: marked });
+        assert_eq!([laptop, desktop].map(|who| verified(&town, who)), [marked; 2]);
+        assert!(!verified(&town, alice));
+    }
 }

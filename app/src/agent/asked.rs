@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chain::id::{DeviceId, PublicKey};
-use client::query::{self, Phase};
+use client::query::{self, ContactRow, Phase};
 use client::step::{Command, Input, Joining, Secret};
 use serde_json::json;
 use tokio::time::Instant;
@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 use super::core::{Core, new_profile};
 use super::face::Reply;
 use super::waiting::{Goal, Waiting, code_event, has_recovery_key, seen_up_to, signed_up_row};
+use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
-use crate::local::rows::{Contact, Conversation, Device, LogInEvent, Message, Notice, SignedUp, State};
+use crate::local::rows::{Contact, Conversation, Device, LogInEvent, Message, Notice, SignedUp, State, Verification};
 use crate::local::{Join, What};
 
 /// How long a sign-up or log-in may take until it is in the record.
@@ -49,6 +50,8 @@ impl Core {
                 let goal = |wait_until| Goal::LoggedIn { is_pending: false, wait_until };
                 self.join(join, reply, Command::LogIn, goal)
             }
+            What::Reset(join) => self.join(join, reply, Command::Reset, |_| Goal::ResetAnnounced),
+            What::VerificationCode { handle } => self.verification_code(&handle, reply),
             What::Recover { words } => self.recover(words, reply),
             What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
             What::OpenRequest { device, wait_s } => self.open_request(&device, wait_s, reply),
@@ -75,6 +78,11 @@ impl Core {
             What::Refuse { device } => Command::Refuse { device: self.device(&device)? },
             What::Remove { device } => Command::Remove { device: self.device(&device)? },
             What::NameDevice { device, name } => Command::NameDevice { device: self.device(&device)?, name },
+            What::Veto => Command::Veto,
+            What::AcceptReset { handle } => Command::AcceptReset { handle },
+            What::MarkVerified { handle, verified } => {
+                Command::MarkVerified { account: self.contact(&handle)?.account, verified }
+            }
             What::SetPassword { password } => Command::SetPassword { password: Secret(Zeroizing::new(password)) },
             What::SetRecoveryKey { key } => {
                 let malformed = || Failure::misuse("recovery.malformed", "this is no public key");
@@ -131,7 +139,7 @@ impl Core {
         goal: impl FnOnce(Option<Instant>) -> Goal,
     ) -> Result<(), Failure> {
         let status = self.opened()?.status()?;
-        if matches!(status.phase, Phase::Pending | Phase::Confirmed) {
+        if matches!(status.phase, Phase::Pending | Phase::Resetting | Phase::Confirmed) {
             let message = "this profile has an account already; --profile NAME makes another one beside it";
             return Err(Failure::misuse("profile.in_use", message));
         }
@@ -172,7 +180,7 @@ impl Core {
                 return Ok(());
             }
             Phase::Pending => (),
-            Phase::New | Phase::Joining | Phase::Ended => return Err(new_profile()),
+            Phase::New | Phase::Joining | Phase::Resetting | Phase::Ended => return Err(new_profile()),
         }
         reply.event(&LogInEvent::Pending { device, recovery_key: has_recovery_key(open) });
         let shown = query::code(&open.store()).map_err(|error| Failure::from_store(&error))?;
@@ -185,6 +193,22 @@ impl Core {
         Ok(())
     }
 
+    /// Somebody whom this device knows.
+    fn contact(&self, handle: &str) -> Result<ContactRow, Failure> {
+        let rows = query::contacts(&self.opened()?.store()).map_err(|error| Failure::from_store(&error))?;
+        let unknown = || Failure::new(Kind::Refused, "contact.unknown", format_args!("you know nobody as {handle}"));
+        rows.into_iter().find(|row| row.handle == handle).ok_or_else(unknown)
+    }
+
+    fn verification_code(&self, handle: &str, reply: &Reply) -> Result<(), Failure> {
+        self.require_confirmed()?;
+        let row = self.contact(handle)?;
+        let code = query::verification_code(&self.opened()?.store(), &row.account);
+        let code = code.map_err(|error| Failure::from_store(&error))?.ok_or_else(new_profile)?;
+        reply.done(&Verification { handle: row.handle, code: code.to_string(), verified: row.verified });
+        Ok(())
+    }
+
     fn recover(&mut self, words: String, reply: &Reply) -> Result<(), Failure> {
         let words = Secret(Zeroizing::new(words));
         match self.opened()?.status()?.phase {
@@ -192,7 +216,7 @@ impl Core {
                 self.command(Command::Recover { words }, reply, Goal::Done, Some(Instant::now() + DONE_WITHIN))
             }
             Phase::New | Phase::Joining => Err(new_profile()),
-            Phase::Confirmed | Phase::Ended => {
+            Phase::Confirmed | Phase::Resetting | Phase::Ended => {
                 let message = "only a device that waits to be let in can use the recovery key: log in on it first";
                 Err(Failure::misuse("recovery.not_waiting", message))
             }
@@ -240,8 +264,10 @@ impl Core {
         match self.opened() {
             Ok(open) => {
                 let recovery_key = has_recovery_key(open);
+                let reset_due = query::reset_due_s(&open.store()).map_err(|error| Failure::from_store(&error))?;
+                let reset_due = reset_due.map(|seconds| rfc3339(seconds.saturating_mul(1_000)));
                 let state = State::of(open.status()?, self.connection, self.offline_since_ms);
-                reply.done(&State { recovery_key, ..state });
+                reply.done(&State { recovery_key, reset_due, ..state });
             }
             Err(failure) if failure.code == "profile.new" => reply.done(&State::new_profile()),
             Err(failure) => return Err(failure),
@@ -282,6 +308,10 @@ impl Core {
                 Err(Failure::new(Kind::Waiting, "device.pending", message))
             }
             Phase::New | Phase::Joining => Err(new_profile()),
+            Phase::Resetting => {
+                let message = "the reset of your account is announced, and not due yet";
+                Err(Failure::new(Kind::Waiting, "reset.waiting", message))
+            }
             Phase::Ended => {
                 let message = "this device is no longer one of your account's; `trefoil login HANDLE` joins again";
                 Err(Failure::new(Kind::Refused, "device.removed", message))

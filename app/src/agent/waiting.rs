@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::core::Open;
 use super::face::Reply;
+use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
-use crate::local::rows::{self, LogInEvent, Sent, SignedUp};
+use crate::local::rows::{self, LogInEvent, ResetAnnounced, Sent, SignedUp};
 
 /// Requests in a row without an answer after which a face is told that nobody answers.
 const LOST_IN_A_ROW: u32 = 3;
@@ -30,6 +31,8 @@ pub(crate) enum Goal {
     Done,
     /// The account is open.
     SignedUp,
+    /// The reset is announced.
+    ResetAnnounced,
     /// This device is confirmed; `is_pending` once it is in the record, then for as long as `wait_until` says.
     LoggedIn { is_pending: bool, wait_until: Option<Instant> },
     /// The waiting device shows its digits.
@@ -79,6 +82,7 @@ impl Waiting {
                 self.reply.done(&json!({}));
             }),
             Goal::SignedUp => signed_up(&self.reply, event, open),
+            Goal::ResetAnnounced => reset_announced(&self.reply, event, open),
             Goal::CodeShown(device) => code_shown(&self.reply, *device, event),
             Goal::LoggedIn { is_pending, wait_until } => {
                 if matches!(event, Event::Pending { .. }) {
@@ -131,7 +135,7 @@ impl Waiting {
                     "the new device shows no digits yet; is it on, and does it wait there?",
                 );
             }
-            Goal::SignedUp | Goal::LoggedIn { .. } => self.reply.fail(unreachable()),
+            Goal::SignedUp | Goal::ResetAnnounced | Goal::LoggedIn { .. } => self.reply.fail(unreachable()),
             Goal::Done | Goal::Following { .. } if offline_since_ms.is_some() => self.reply.fail(unreachable()),
             Goal::Done | Goal::Following { .. } => {
                 waits_still("intent.waiting", "this takes longer than usual; it goes on by itself");
@@ -152,6 +156,13 @@ fn unreachable() -> Failure {
 fn signed_up(reply: &Reply, event: &Event, open: &Open) -> Option<()> {
     let Event::SignedUp { account, handle, device, block } = event else { return None };
     reply.done(&signed_up_row(account, handle, *device, *block, open));
+    Some(())
+}
+
+fn reset_announced(reply: &Reply, event: &Event, open: &Open) -> Option<()> {
+    let Event::ResetAnnounced { due_s } = event else { return None };
+    let handle = open.status().ok().and_then(|it| it.handle).unwrap_or_default();
+    reply.done(&ResetAnnounced { handle, due: rfc3339(due_s.saturating_mul(1_000)) });
     Some(())
 }
 
@@ -263,7 +274,7 @@ fn tell_sent(reply: &Reply, message: Option<MessageRow>, open: &Open, offline_si
         conversation: message.as_ref().map(|it| it.group.to_string()),
         state: message.map_or(MessageState::Waiting, |it| it.state),
         encrypted_to,
-        offline_since: offline_since_ms.map(crate::clock::rfc3339),
+        offline_since: offline_since_ms.map(rfc3339),
         waiting: open.status().map_or(0, |it| it.waiting),
     });
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::joining::ask_password;
-use super::say;
-use crate::failure::Failure;
+use super::joining::{JoinArguments, agent_and_state, ask_password, clear, make_key};
+use super::{ask_line, say, say_all, say_row};
+use crate::failure::{Failure, Kind};
 use crate::local::What;
-use crate::local::connection::Agent;
+use crate::local::connection::{Agent, say_aside};
+use crate::local::rows::ResetAnnounced;
 use crate::secret;
 use crate::settings::Settings;
 use crate::words;
@@ -22,13 +23,61 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
+    /// All your devices are lost: announce a fresh identity for your handle, with this machine as its first device
+    Reset {
+        #[command(flatten)]
+        joining: JoinArguments,
+        /// Don't ask whether this is meant
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Stop a reset that somebody announced
+    Veto,
 }
 
 /// Changes it.
 pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
+    match verb {
+        Verb::Password { password_file } => set_password(password_file.as_ref(), settings),
+        Verb::Reset { joining, yes } => reset(joining, *yes, settings),
+        Verb::Veto => {
+            Agent::opened(settings)?.ask::<Value>(What::Veto)?;
+            match settings.json {
+                true => say(json!({ "reset": "vetoed" })),
+                false => say(words::account::VETOED),
+            }
+            Ok(())
+        }
+    }
+}
+
+fn reset(joining: &JoinArguments, is_meant: bool, settings: &Settings) -> Result<(), Failure> {
+    let (mut agent, state) = agent_and_state(settings)?;
+    let handle = joining.handle()?;
+    if !is_meant {
+        say_aside(&words::account::reset_warning(handle.as_str()));
+        if !secret::is_terminal() || ask_line(&format!("Type {handle} to go on: "))? != handle.as_str() {
+            return Err(Failure::new(
+                Kind::Refused,
+                "reset.not_meant",
+                "nothing was done; --yes says that it is meant",
+            ));
+        }
+    }
+    clear(&mut agent, &state)?;
+    let join = joining.join(settings, false, None)?;
+    make_key(&mut agent, settings)?;
+    let row: ResetAnnounced = agent.ask(What::Reset(join))?;
+    if settings.json {
+        return say_row(&row);
+    }
+    say_all(words::account::reset_announced(&row));
+    Ok(())
+}
+
+fn set_password(password_file: Option<&PathBuf>, settings: &Settings) -> Result<(), Failure> {
     let mut agent = Agent::opened(settings)?;
-    let Verb::Password { password_file } = verb;
-    let password = ask_password(password_file.as_ref(), true)?;
+    let password = ask_password(password_file, true)?;
     secret::check_strength(&password)?;
     agent.ask::<Value>(What::SetPassword { password: password.to_string() })?;
     match settings.json {

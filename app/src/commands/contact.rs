@@ -1,16 +1,16 @@
 //! `trefoil contact`: whom one writes with, and how others find oneself.
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 
-use super::{is_terminal, say, say_row};
+use super::{is_terminal, say, say_all, say_row};
 use crate::failure::{Failure, Kind};
 use crate::link;
 use crate::local::What;
 use crate::local::connection::Agent;
-use crate::local::rows::{self, State};
+use crate::local::rows::{self, State, Verification};
 use crate::settings::Settings;
 use crate::words;
 
@@ -30,6 +30,26 @@ pub(crate) enum Verb {
     },
     /// Your own link and QR code, to hand out
     Link,
+    /// The code that is the same for both of you if you have each other's true account
+    Verify {
+        /// A handle
+        who: String,
+        /// Mark that the two of you have compared it, or that this no longer holds
+        #[arg(long, value_name = "yes|no")]
+        matches: Option<Answer>,
+    },
+    /// Go on with somebody whose account was reset, after you have asked in another way whether it was really reset
+    AcceptReset {
+        /// A handle
+        who: String,
+    },
+}
+
+/// Whether two codes are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Answer {
+    Yes,
+    No,
 }
 
 /// Adds, lists, shows.
@@ -53,7 +73,31 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             tell(&row, settings)
         }
         Verb::Link => own_link(settings),
+        Verb::Verify { who, matches } => verify(&link::Contact::parse(who)?.handle, *matches, settings),
+        Verb::AcceptReset { who } => {
+            let handle = link::Contact::parse(who)?.handle;
+            Agent::opened(settings)?.ask::<Value>(What::AcceptReset { handle: handle.clone() })?;
+            match settings.json {
+                true => say(json!({ "contact": handle, "reset": "accepted" })),
+                false => say(words::account::accepted(&handle)),
+            }
+            Ok(())
+        }
     }
+}
+
+fn verify(handle: &str, matches: Option<Answer>, settings: &Settings) -> Result<(), Failure> {
+    let mut agent = Agent::opened(settings)?;
+    if let Some(answer) = matches {
+        let verified = answer == Answer::Yes;
+        agent.ask::<Value>(What::MarkVerified { handle: handle.to_owned(), verified })?;
+    }
+    let row: Verification = agent.ask(What::VerificationCode { handle: handle.to_owned() })?;
+    if settings.json {
+        return say_row(&row);
+    }
+    say_all(words::verification(&row));
+    Ok(())
 }
 
 fn tell(row: &rows::Contact, settings: &Settings) -> Result<(), Failure> {

@@ -59,6 +59,7 @@ fn account(state: &State) -> Finding {
     let trouble = match state.phase {
         Phase::Confirmed => None,
         Phase::New | Phase::Joining => Some((Kind::Misuse, "no account yet; trefoil signup HANDLE".to_owned())),
+        Phase::Resetting => Some((Kind::Waiting, "the reset of your account is announced, and not due yet".to_owned())),
         Phase::Pending => Some((Kind::Waiting, "this device waits to be let in by another of yours".to_owned())),
         Phase::Ended => Some((Kind::Refused, "this device was removed or not let in; trefoil login HANDLE".to_owned())),
     };

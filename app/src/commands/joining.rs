@@ -103,7 +103,7 @@ pub(crate) fn clear(agent: &mut Agent, state: &State) -> Result<(), Failure> {
     match state.phase {
         Phase::New | Phase::Joining => Ok(()),
         Phase::Ended => agent.ask::<Value>(What::StartOver).map(drop),
-        Phase::Pending | Phase::Confirmed => {
+        Phase::Pending | Phase::Resetting | Phase::Confirmed => {
             let who = state.handle.as_deref().map(words::one_line).unwrap_or_default();
             let message = format_args!("this profile is {who} already; --profile NAME makes another one beside it");
             Err(Failure::misuse("profile.in_use", message))

@@ -58,7 +58,9 @@ struct Titles(BTreeMap<String, String>);
 impl Titles {
     fn look(&mut self, agent: &mut Agent) -> Result<(), Failure> {
         let rows: Vec<Conversation> = agent.list(What::Conversations)?;
-        self.0 = rows.into_iter().filter(|row| !row.pair).map(|row| (row.conversation, row.title)).collect();
+        let notes = |row: &Conversation| if row.own { words::message::NOTES.to_owned() } else { row.title.clone() };
+        let several = rows.into_iter().filter(|row| !row.pair);
+        self.0 = several.map(|row| (row.conversation.clone(), notes(&row))).collect();
         Ok(())
     }
 

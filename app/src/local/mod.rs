@@ -59,6 +59,10 @@ pub(crate) enum What {
     Status,
     /// A new account; done with [`rows::SignedUp`].
     SignUp(Join),
+    /// Announces a reset of an account whose devices are all lost; done with [`rows::ResetAnnounced`].
+    Reset(Join),
+    /// Stops a reset of the own account.
+    Veto,
     /// Another device of an account; events [`rows::LogInEvent`].
     LogIn(Join),
     /// Goes on waiting for the confirmation of this device; events [`rows::LogInEvent`].
@@ -89,6 +93,12 @@ pub(crate) enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account: Option<String>,
     },
+    /// Accepts that somebody known goes on as a fresh identity.
+    AcceptReset { handle: String },
+    /// Done with [`rows::Verification`].
+    VerificationCode { handle: String },
+    /// Somebody has compared the codes.
+    MarkVerified { handle: String, verified: bool },
     /// Events [`rows::Contact`].
     Contacts,
     /// Events [`rows::Conversation`].

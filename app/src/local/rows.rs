@@ -63,6 +63,9 @@ pub(crate) struct State {
     /// True if the account has a recovery key.
     #[serde(default)]
     pub(crate) recovery_key: bool,
+    /// When a reset of the account is due that was announced: here, or by somebody whom this device can stop.
+    #[serde(default)]
+    pub(crate) reset_due: Option<String>,
 }
 
 /// Whether the service answers.
@@ -98,6 +101,7 @@ impl State {
             freshness: status.freshness.to_owned(),
             waiting: status.waiting,
             recovery_key: false,
+            reset_due: None,
         }
     }
 
@@ -120,6 +124,7 @@ impl State {
             freshness: "stale".to_owned(),
             waiting: 0,
             recovery_key: false,
+            reset_due: None,
         }
     }
 }
@@ -136,6 +141,24 @@ pub(crate) struct SignedUp {
     /// Witnesses that were pinned.
     pub(crate) witnesses: usize,
     pub(crate) quorum: usize,
+}
+
+/// A reset was announced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ResetAnnounced {
+    pub(crate) handle: String,
+    /// From when on it can be carried out; any device of the account can stop it until then.
+    pub(crate) due: String,
+}
+
+/// What two people compare.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Verification {
+    pub(crate) handle: String,
+    /// Sixty digits in groups of five.
+    pub(crate) code: String,
+    /// True if somebody has compared it.
+    pub(crate) verified: bool,
 }
 
 /// How a log-in goes on.
@@ -203,6 +226,12 @@ pub(crate) struct Contact {
     pub(crate) devices: usize,
     pub(crate) newest_at: String,
     pub(crate) newest_confirmed_by: Option<String>,
+    /// True if the verification code was compared.
+    #[serde(default)]
+    pub(crate) verified: bool,
+    /// When the account was reset, until that is accepted.
+    #[serde(default)]
+    pub(crate) reset_at: Option<String>,
 }
 
 impl From<ContactRow> for Contact {
@@ -213,6 +242,8 @@ impl From<ContactRow> for Contact {
             devices: row.devices,
             newest_at: rfc3339(row.newest_s.saturating_mul(1_000)),
             newest_confirmed_by: row.newest_by.map(|it| it.to_string()),
+            verified: row.verified,
+            reset_at: row.reset_s.map(|seconds| rfc3339(seconds.saturating_mul(1_000))),
         }
     }
 }
@@ -318,6 +349,9 @@ pub(crate) struct Notice {
     pub(crate) notice: String,
     pub(crate) device: Option<String>,
     pub(crate) by_device: Option<String>,
+    /// The handle of the contact that it is about.
+    #[serde(default)]
+    pub(crate) contact: Option<String>,
     pub(crate) block: u64,
     pub(crate) at: String,
 }
@@ -329,6 +363,7 @@ impl From<NoticeRow> for Notice {
             notice: row.code,
             device: row.device.map(|it| it.to_string()),
             by_device: row.by_device.map(|it| it.to_string()),
+            contact: row.contact.map(|(_, handle)| handle),
             block: row.block,
             at: rfc3339(row.at_s.saturating_mul(1_000)),
         }

@@ -112,6 +112,12 @@ pub(crate) fn notice(row: &Notice, all: &[Device]) -> String {
         "device.confirmed" => format!("{device} was let in{by} and can read your messages"),
         "device.refused" => format!("{device} was refused{by}"),
         "device.removed" => format!("{device} was removed{by}"),
+        "reset.requested" => return super::account::reset_noticed(row),
+        "reset.vetoed" => format!("the reset of your account was stopped{by}"),
+        "contact.reset" => {
+            let contact = row.contact.as_deref().unwrap_or("a contact");
+            return super::account::contact_reset(contact, &row.at);
+        }
         "recovery.set" => format!("a new recovery key was made{by}; if it wasn't you, make another one at once"),
         "password.changed" => {
             return format!("Since you last looked: the password was changed{by} ({}).", time(&row.at));

@@ -6,6 +6,9 @@ use protocol::tame;
 use super::{offline, one_line, time};
 use crate::local::rows::{Conversation, Message, Sent};
 
+/// What an account's notes to itself are called.
+pub(crate) const NOTES: &str = "notes to yourself";
+
 /// A message; `title` is that of a conversation of several people. Further lines are indented, so that no text looks like
 /// a message of somebody else.
 pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>) -> String {
@@ -48,7 +51,7 @@ pub(crate) fn conversation(row: &Conversation) -> String {
             format!(" with {}", row.members.iter().map(name).collect::<Vec<_>>().join(", "))
         }
     };
-    let title = if row.own { "Notes to yourself".to_owned() } else { one_line(&row.title) };
+    let title = if row.own { NOTES.to_owned() } else { one_line(&row.title) };
     format!("{id}  {title}{people}: {} messages, {} devices{newest}{ready}", row.messages, row.devices)
 }
 

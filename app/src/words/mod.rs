@@ -1,5 +1,6 @@
 //! Every sentence that a person reads, but for the reasons of failures. What comes from others is tamed here.
 
+pub(crate) mod account;
 pub(crate) mod device;
 pub(crate) mod digits;
 pub(crate) mod message;
@@ -11,7 +12,7 @@ use jiff::tz::TimeZone;
 use protocol::tame;
 
 use crate::clock;
-use crate::local::rows::{Connection, Contact, SignedUp, State};
+use crate::local::rows::{Connection, Contact, SignedUp, State, Verification};
 
 /// Longest name of a device that is shown, in letters.
 const MAX_NAME: usize = 64;
@@ -72,9 +73,16 @@ pub(crate) fn status(state: &State) -> Vec<String> {
         Phase::Pending => {
             format!("You are {handle}, and this device waits: open Trefoil on one of your devices to let it in.")
         }
+        Phase::Resetting => format!("You have asked for a fresh identity for {handle}, and wait for it."),
         Phase::Confirmed => format!("You are {handle}, and this device is one of yours."),
         Phase::Ended => "This device is no longer one of your account's; its keys are gone.".to_owned(),
     }];
+    if let Some(due) = &state.reset_due {
+        lines.push(match state.phase {
+            Phase::Resetting => account::reset_waits(due),
+            _ => account::reset_alarm(due),
+        });
+    }
     if let Some(device) = &state.device {
         let name = state.device_name.as_deref().map(one_line).unwrap_or_default();
         lines.push(format!("  this device  {name}  {}", crate::local::rows::fingerprint(device)));
@@ -116,11 +124,30 @@ pub(crate) fn offline(since: Option<&str>, waiting: u64) -> String {
     }
 }
 
+/// The code that two people compare, in four rows.
+pub(crate) fn verification(row: &Verification) -> Vec<String> {
+    let handle = one_line(&row.handle);
+    let groups: Vec<&str> = row.code.split(' ').collect();
+    let mut lines: Vec<String> = groups.chunks(3).map(|row| format!("    {}", row.join(" "))).collect();
+    lines.push(match row.verified {
+        true => format!("You have compared this code with {handle}."),
+        false => format!(
+            "If {handle} sees the same digits under your name, you have each other's true account: `trefoil contact verify \
+             {handle} --matches yes` remembers it on all your devices. You never have to."
+        ),
+    });
+    lines
+}
+
 /// Somebody known.
 pub(crate) fn contact(row: &Contact) -> String {
     let devices = if row.devices == 1 { "1 device".to_owned() } else { format!("{} devices", row.devices) };
     let by = if row.newest_confirmed_by.is_some() { ", confirmed by an older one" } else { "" };
-    format!("{}  {devices}, newest added {}{by}", one_line(&row.handle), time(&row.newest_at))
+    let verified = if row.verified { "; you have compared the verification code" } else { "" };
+    match &row.reset_at {
+        Some(at) => account::contact_reset(&row.handle, at),
+        None => format!("{}  {devices}, newest added {}{by}{verified}", one_line(&row.handle), time(&row.newest_at)),
+    }
 }
 
 #[cfg(test)]

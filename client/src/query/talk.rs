@@ -9,13 +9,15 @@ use chain::sigchain::body::Confirmer;
 use protocol::settings::is_self_group_id;
 
 use super::{ContactRow, ConversationRow, MessageRow};
-use crate::conversation::{self, CONTACT, Contact, Conversation, Stage};
+use crate::contacts::{self, CONTACT, Contact};
+use crate::conversation::{self, Conversation, Stage};
 use crate::device::Device;
 use crate::error::Error;
 use crate::message::Stored;
 use crate::mls::Mls;
 use crate::own;
 use crate::record;
+use crate::settings;
 use crate::store::Store;
 
 /// The newest messages, oldest of them first: of all conversations, or of those that a handle, a title or the beginning of
@@ -71,9 +73,8 @@ pub fn conversations(store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
 /// [`Error`].
 pub fn contacts(store: &Store<'_>) -> Result<Vec<ContactRow>, Error> {
     let mut rows = Vec::new();
-    for key in store.keys(CONTACT)? {
-        let Ok(account) = <[u8; 32]>::try_from(key.as_slice()).map(AccountId) else { continue };
-        let Some(contact) = store.get::<Contact>(CONTACT, &key)? else { continue };
+    let is_shown = |(_, contact): &(AccountId, Contact)| !contact.is_former && contact.instead_of.is_none();
+    for (account, contact) in contacts::all(store)?.into_iter().filter(is_shown) {
         let set = record::kept_set(store, &account)?;
         let newest = set.iter().flat_map(|set| set.confirmed().values()).max_by_key(|device| device.sequence);
         rows.push(ContactRow {
@@ -85,6 +86,8 @@ pub fn contacts(store: &Store<'_>) -> Result<Vec<ContactRow>, Error> {
                 Some(Confirmer::Device(device)) => Some(device),
                 Some(Confirmer::RecoveryKey) | None => None,
             }),
+            reset_s: contacts::reset_s(store, &account, set.as_ref())?,
+            verified: settings::is_verified(store, &account)?,
         });
     }
     rows.sort_by(|a, b| a.handle.cmp(&b.handle));

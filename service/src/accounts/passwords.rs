@@ -215,9 +215,11 @@ impl Shared {
         Ok(LoggedIn { account, permit: permit.to_base64url() })
     }
 
-    /// A new device of an account with a password needs a permit.
+    /// A new device of an account with a password needs a permit, as does whoever wants to reset it.
     pub(crate) fn check_permit(&self, proposal: &Proposal, permit: Option<&Secret>, now_s: u64) -> Result<(), Refusal> {
-        let Body::DeviceAdded { device, .. } = &proposal.statement.body else { return Ok(()) };
+        let (Body::DeviceAdded { device, .. } | Body::ResetRequested { device, .. }) = &proposal.statement.body else {
+            return Ok(());
+        };
         let account = &proposal.statement.position.account;
         let database = &self.accounts.database;
         if database.password(&Credential::of(account))?.is_none() {

@@ -1,0 +1,79 @@
+//! What people read about a reset of an account: their own, or somebody else's (stories 12, 13).
+
+use super::{one_line, time};
+use crate::local::rows::{Notice, ResetAnnounced};
+
+/// Before it is asked for.
+pub(crate) fn reset_warning(handle: &str) -> String {
+    format!(
+        "This gives {} a new identity: your old messages are gone, and everyone you write with will be told.\nIf any of your \
+         devices still works, or you have a recovery key, use that instead.",
+        one_line(handle)
+    )
+}
+
+/// It is in the record.
+pub(crate) fn reset_announced(row: &ResetAnnounced) -> Vec<String> {
+    vec![
+        format!("Announced in the public record. From {} on, {} has its new identity, with this device.", time(&row.due), {
+            one_line(&row.handle)
+        }),
+        "Until then any of your old devices can stop it with one command. Leave this one on, or look in with `trefoil status` \
+         after that time: it goes on by itself."
+            .to_owned(),
+    ]
+}
+
+/// On the device that waits for it.
+pub(crate) fn reset_waits(due: &str) -> String {
+    format!("  due from     {}; until then any of your old devices can stop it", time(due))
+}
+
+/// On every living device.
+pub(crate) fn reset_alarm(due: &str) -> String {
+    format!(
+        "SOMEONE ASKED TO RESET YOUR ACCOUNT; if that isn't you, stop it now: `trefoil account veto`. Unstopped, it takes \
+         effect at {}.",
+        time(due)
+    )
+}
+
+/// The same, as what has happened.
+pub(crate) fn reset_noticed(row: &Notice) -> String {
+    format!(
+        "Since you last looked: someone asked to reset your account ({}, block {}); if that isn't you, stop it now: `trefoil \
+         account veto`.",
+        time(&row.at),
+        row.block
+    )
+}
+
+/// It was stopped.
+pub(crate) const VETOED: &str = "Stopped: your account stays as it is. Whoever asked knows your password, or asked your service's operator; choose another \
+     password: `trefoil account password`.";
+
+/// Somebody else was reset.
+pub(crate) fn contact_reset(handle: &str, at: &str) -> String {
+    let handle = one_line(handle);
+    format!(
+        "{handle}'s account was reset at {}; it may be a new device after a loss, or someone else, so ask in another way before \
+         you share anything private. Your messages to {handle} wait: `trefoil contact accept-reset {handle}` sends them.",
+        time(at)
+    )
+}
+
+/// A person accepted it.
+pub(crate) fn accepted(handle: &str) -> String {
+    format!("{} is from now on the new identity; your messages go there.", one_line(handle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_is_told_with_what_to_do_about_it() {
+        assert!(reset_alarm("2026-08-02T14:02:11Z").contains("trefoil account veto"));
+        assert!(contact_reset("bob", "2026-08-02T14:02:11Z").contains("trefoil contact accept-reset bob"));
+    }
+}

@@ -1,0 +1,220 @@
+//! All devices lost and nothing kept (stories 12, 13): announced, stopped or carried out, and what contacts do. Rules RST-1
+//! to RST-7; attacks 11, 29.
+
+use client::query::{self, MessageState, Phase};
+use client::step::{Blame, Call, Command, Event, Failure, Joining, Secret};
+use protocol::api::ENTRIES;
+use scenarios::people::Device;
+use scenarios::town::{Town, Weather, Who};
+
+const HOUR_MS: u64 = 3_600_000;
+/// What the record demands by default.
+const WAIT_MS: u64 = 72 * HOUR_MS;
+
+fn failure(events: &[Event]) -> Option<Failure> {
+    events.iter().find_map(|event| match event {
+        Event::Failed { failure, .. } | Event::Held { failure, .. } => Some(failure.clone()),
+        _ => None,
+    })
+}
+
+fn code(events: &[Event]) -> String {
+    failure(events).map(|failure| failure.code).unwrap_or_default()
+}
+
+fn is_done(events: &[Event]) -> bool {
+    events.iter().any(|event| matches!(event, Event::Done { .. }))
+}
+
+fn phase(town: &Town, who: Who) -> Phase {
+    town.read(who, |store| query::status(store, town.now_ms())).phase
+}
+
+fn notices(town: &Town, who: Who) -> Vec<String> {
+    town.read(who, query::notices).into_iter().map(|row| row.code).collect()
+}
+
+fn accept(town: &mut Town, who: Who, handle: &str) -> Vec<Event> {
+    town.wish(who, Command::AcceptReset { handle: handle.to_owned() })
+}
+
+/// A machine on which somebody has asked for a fresh identity.
+fn resetting(town: &mut Town, handle: &str) -> (Who, Vec<Event>) {
+    let who = town.device();
+    let events = town.wish(who, Command::Reset(Town::joining(handle)));
+    (who, events)
+}
+
+/// The log goes on while somebody waits, and everybody looks now and then.
+fn wait(town: &mut Town, ms: u64) {
+    for _ in 0..ms / HOUR_MS {
+        let stranger = Device::new();
+        let proposal = stranger.sign(stranger.opening(None), "town.example/log");
+        town.ask(&Call { path: format!("{ENTRIES}?wait=quorum"), body: Some(proposal), bearer: None });
+        town.pass_ms(HOUR_MS);
+    }
+}
+
+/// Alice knows Bob, whose only device is lost; on a new machine he has asked for a fresh identity.
+fn lost() -> (Town, Who, Who) {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    town.send(alice, "bob", "before");
+    town.set_online(bob, false);
+    let (fresh, events) = resetting(&mut town, "bob");
+    assert!(is_done(&events), "{events:?}");
+    (town, alice, fresh)
+}
+
+/// Story 12: same handle, another account, and nothing of what was before.
+#[test]
+fn a_reset_waits_and_then_gives_the_handle_a_fresh_identity() {
+    let (mut town, _, fresh) = lost();
+    assert_eq!(phase(&town, fresh), Phase::Resetting);
+    let due_s = town.read(fresh, query::reset_due_s).unwrap();
+    assert!(due_s * 1_000 >= town.now_ms() + WAIT_MS - HOUR_MS);
+    wait(&mut town, WAIT_MS - 2 * HOUR_MS);
+    assert_eq!(phase(&town, fresh), Phase::Resetting, "not a moment too early");
+    town.restart(fresh);
+    wait(&mut town, 4 * HOUR_MS);
+    assert_eq!(phase(&town, fresh), Phase::Confirmed);
+    let status = town.read(fresh, |store| query::status(store, town.now_ms()));
+    assert_eq!(status.handle.as_deref(), Some("bob"));
+    assert!(town.texts(fresh, None).is_empty());
+    // the password that was typed is the fresh identity's
+    let desktop = town.add_device("bob", fresh, false);
+    assert_eq!(phase(&town, desktop), Phase::Confirmed);
+}
+
+/// Story 13: receiving goes on, sending waits for one decision, and what waited is sent then.
+#[test]
+fn sending_to_somebody_who_was_reset_waits_for_one_decision() {
+    let (mut town, alice, fresh) = lost();
+    town.sign_up("carol");
+    town.send(alice, "carol", "to carol");
+    let phone = town.add_device("alice", alice, false);
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert_eq!(phase(&town, fresh), Phase::Confirmed);
+    let events = town.send(alice, "bob", "for whom?");
+    let failure = failure(&events).unwrap();
+    assert_eq!((failure.code.as_str(), failure.blame), ("account.reset", Blame::Waiting));
+    assert_eq!(notices(&town, alice).iter().filter(|code| *code == "contact.reset").count(), 1);
+    assert!(town.read(alice, query::contacts)[0].reset_s.is_some());
+    // no other contact is affected
+    assert!(is_done(&town.send(alice, "carol", "still to carol")));
+    // the fresh identity writes first: that is read, and answers to it wait as well
+    assert!(is_done(&town.send(fresh, "alice", "it is me")));
+    assert!(town.texts(alice, None).contains(&"it is me".to_owned()));
+    assert_eq!(code(&town.send(alice, "bob", "really?")), "account.reset");
+    assert!(town.texts(fresh, None).iter().all(|text| text == "it is me"), "{:?}", town.texts(fresh, None));
+
+    assert!(is_done(&accept(&mut town, alice, "bob")));
+    town.pass_ms(61_000);
+    assert_eq!(town.texts(fresh, None), ["it is me", "for whom?", "really?"]);
+    assert!(is_done(&town.send(alice, "bob", "and on")));
+    // decided once for all devices of hers
+    assert!(is_done(&town.send(phone, "bob", "from the phone")));
+    assert_eq!(town.texts(fresh, None).last().map(String::as_str), Some("from the phone"));
+    let waiting = |row: &query::MessageRow| row.state == MessageState::Waiting || row.state == MessageState::Failed;
+    assert!(!town.read(alice, |store| query::messages(store, None, 100)).iter().any(waiting));
+    // what was before is there still
+    assert!(town.texts(alice, Some("bob")).contains(&"before".to_owned()));
+    assert!(town.read(alice, query::contacts).iter().all(|row| row.reset_s.is_none()));
+}
+
+/// Attack 11: a reset of somebody who lost nothing. Every living device is told, and any of them stops it.
+#[test]
+fn a_living_device_stops_a_reset() {
+    let mut town = Town::new();
+    let laptop = town.sign_up("bob");
+    let desktop = town.add_device("bob", laptop, false);
+    assert_eq!(code(&town.wish(desktop, Command::Veto)), "reset.no_notice");
+    let (thief, events) = resetting(&mut town, "bob");
+    assert!(is_done(&events), "{events:?}");
+    for who in [laptop, desktop] {
+        assert!(notices(&town, who).contains(&"reset.requested".to_owned()));
+        assert!(town.read(who, query::reset_due_s).is_some(), "an alarm that stays");
+    }
+    wait(&mut town, 71 * HOUR_MS);
+    assert!(is_done(&town.wish(desktop, Command::Veto)));
+    for who in [laptop, desktop] {
+        assert!(notices(&town, who).contains(&"reset.vetoed".to_owned()));
+        assert_eq!(town.read(who, query::reset_due_s), None);
+    }
+    wait(&mut town, 4 * HOUR_MS);
+    assert_eq!(phase(&town, thief), Phase::Ended);
+    assert!(town.events(thief).contains(&Event::ResetStopped));
+    town.send(laptop, "bob", "still mine");
+    assert_eq!(town.texts(desktop, Some("bob")), ["still mine"]);
+    // RST-2: the next one not before the waiting time has passed again
+    assert_eq!(code(&resetting(&mut town, "bob").1), "reset.too_soon");
+}
+
+/// Nobody resets an account with a wrong password, and whoever does it after an honest person has gets nothing.
+#[test]
+fn a_reset_needs_the_password_and_is_one_at_a_time() {
+    let (mut town, _, _) = lost();
+    let thief = town.device();
+    let wrong = Joining { password: Secret("not the password".to_owned().into()), ..Town::joining("bob") };
+    assert_eq!(code(&town.wish(thief, Command::Reset(wrong))), "login.refused");
+    assert_eq!(phase(&town, thief), Phase::New);
+    assert_eq!(code(&resetting(&mut town, "bob").1), "reset.open");
+}
+
+/// The same bytes again, after lost answers, restarts and while the service is down when it is due.
+#[test]
+fn a_reset_ends_well_whatever_is_lost() {
+    let mut town = Town::new();
+    let bob = town.sign_up("bob");
+    town.set_online(bob, false);
+    let fresh = town.device();
+    town.command(fresh, Command::Reset(Town::joining("bob")));
+    while !town.asked.last().is_some_and(|(_, path)| path.starts_with("/v1/signup/start")) {
+        assert!(town.exchange());
+    }
+    town.weather = Weather::AnswersLost;
+    town.exchange();
+    town.exchange();
+    town.weather = Weather::Fine;
+    town.pass_ms(61_000);
+    town.settle();
+    assert_eq!(phase(&town, fresh), Phase::Resetting, "{:?}", town.events(fresh));
+    wait(&mut town, WAIT_MS - HOUR_MS);
+    town.weather = Weather::AnswersLost;
+    wait(&mut town, 2 * HOUR_MS);
+    town.restart(fresh);
+    town.weather = Weather::Fine;
+    wait(&mut town, 2 * HOUR_MS);
+    assert_eq!(phase(&town, fresh), Phase::Confirmed, "{:?}", town.events(fresh));
+}
+
+/// A contact who was away over two resets follows both with one decision.
+#[test]
+fn two_resets_are_followed_with_one_decision() {
+    let (mut town, alice, first) = lost();
+    town.set_online(alice, false);
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert_eq!(phase(&town, first), Phase::Confirmed);
+    town.set_online(first, false);
+    let (second, events) = resetting(&mut town, "bob");
+    assert!(is_done(&events), "{events:?}");
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert_eq!(phase(&town, second), Phase::Confirmed);
+    town.set_online(alice, true);
+    town.settle();
+    assert_eq!(code(&town.send(alice, "bob", "hello again")), "account.reset");
+    assert!(is_done(&accept(&mut town, alice, "bob")));
+    town.pass_ms(61_000);
+    assert_eq!(town.texts(second, None), ["hello again"]);
+}
+
+/// Only a reset can be accepted.
+#[test]
+fn nothing_else_is_accepted_as_a_reset() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    town.send(alice, "bob", "one");
+    assert_eq!(code(&accept(&mut town, alice, "bob")), "reset.none");
+    assert_eq!(code(&accept(&mut town, alice, "nobody")), "contact.unknown");
+    assert!(is_done(&town.send(bob, "alice", "two")));
+}
