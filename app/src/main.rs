@@ -24,8 +24,8 @@ use protocol::tame;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
-    account, agent as agent_command, audit, chat, contact, device, doctor, joining, login, read, record, recovery,
-    send, serve, signup, status, try_out, witness,
+    account, agent as agent_command, audit, chat, contact, device, doctor, history, joining, login, read, record,
+    recovery, send, serve, signup, status, try_out, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -51,6 +51,9 @@ enum Verb {
     /// Your devices: list, confirm, refuse, rename, remove
     #[command(subcommand)]
     Device(device::Verb),
+    /// Old messages: how far they have come, fetch them, send them to another device
+    #[command(subcommand)]
+    History(history::Verb),
     /// What is one for all your devices: the password
     #[command(subcommand)]
     Account(account::Verb),
@@ -117,6 +120,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Signup(arguments) => signup::run(arguments, settings),
         Verb::Login(arguments) => login::run(arguments, settings),
         Verb::Device(verb) => device::run(verb, settings),
+        Verb::History(verb) => history::run(verb, settings),
         Verb::Account(verb) => account::run(verb, settings),
         Verb::Recovery(verb) => recovery::run(verb, settings),
         Verb::Contact(verb) => contact::run(verb, settings),

@@ -185,6 +185,8 @@ impl Turn<'_> {
             Command::Reset(joining) => self.want_reset(joining),
             Command::Veto => self.veto(),
             Command::AcceptReset { handle } => self.want(Want::AcceptReset { handle }),
+            Command::GrantHistory { device } => self.grant_history(&device, true),
+            Command::FetchHistory => self.fetch_history(),
             Command::MarkVerified { account, verified } => self.mark_verified(&account, verified),
             Command::SetPassword { password } => self.set_password(password),
             Command::SetRecoveryKey { key } => self.set_recovery_key(key),

@@ -14,9 +14,6 @@ use crate::requests::{ANSWER_MS, Typed};
 use crate::step::Failure;
 use crate::turn::Turn;
 
-/// Whether a device that this one confirmed gets the old messages; by its id.
-pub(crate) const HISTORY_GRANTED: &str = "history granted";
-
 impl Turn<'_> {
     /// A person looks at a request.
     pub(crate) fn open_request(&mut self, device: &DeviceId) -> Result<(), Error> {
@@ -86,11 +83,6 @@ impl Turn<'_> {
     pub(crate) fn refuse_unconfirmed(&mut self) -> Result<(), Error> {
         let message = "this device is not a confirmed one of an account";
         self.refuse_command(&Want::ChangeAccount, Failure::refused("device.unconfirmed", message))
-    }
-
-    /// A person said whether a device that he lets in gets the old messages.
-    pub(crate) fn grant_history(&mut self, device: &DeviceId, history: bool) -> Result<(), Error> {
-        self.store.put(HISTORY_GRANTED, &device.0, &history)
     }
 
     /// Compares the digits (CNF-5). `None`: they do not match, or cannot be compared yet.

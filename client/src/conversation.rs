@@ -39,6 +39,9 @@ pub(crate) struct Conversation {
     /// The newest text that this device wrote here, which the next one names.
     #[serde(default)]
     pub(crate) written: Option<[u8; 32]>,
+    /// True if old messages that came from another own device do not fit what their writers sent after them.
+    #[serde(default)]
+    pub(crate) unverified: bool,
     /// Devices of which a text was read here since this device came in, each with the place of the first: from there on a gap
     /// in theirs is one.
     #[serde(default)]
@@ -107,6 +110,7 @@ impl Conversation {
             must_introduce: false,
             unchecked: false,
             written: None,
+            unverified: false,
             heard: Vec::new(),
         }
     }

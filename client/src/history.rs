@@ -1,183 +1,391 @@
-//! Old messages for a new device of the account (the simple form: the newest 1,000 of each conversation), from the older
-//! device whose person agreed.
+//! Old messages for this device, from an older one of the account: what there is, then page after page, the conversation
+//! with the newest message first and in each the newest message first.
 //!
-//! Asked for once, right after the confirmation; answered in parts, each sealed and signed (`protocol::history`). Nothing
-//! goes to a device that the record does not confirm (attack 47).
+//! This side alone remembers how far it has come, so any older device can give the next page, and a kill of either
+//! side costs at most one page. One request is out at a time; whoever does not answer is passed over for another device.
 
-use chain::id::{DeviceId, Digest, PublicKey};
+mod links;
+mod serve;
+
+use std::collections::BTreeSet;
+
+use chain::id::{AccountId, DeviceId, Digest, PublicKey};
+use chain::sigchain::body::Confirmer;
 use protocol::bytes::Base64Url;
 use protocol::content::{Content, Part, message_id};
-use protocol::history::{HistoryMessage, HistoryPart, HistoryRequest, decode_messages, encode_messages, split};
+use protocol::history::{
+    HistoryMessage, HistoryPart, HistoryRequest, IndexRow, MAX_CONVERSATIONS, MAX_MESSAGES, Plain, Wanted,
+};
 use protocol::id::GroupId;
 use protocol::relay::RelayBody;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::confirm::HISTORY_GRANTED;
-use crate::contacts;
+use self::links::links_hold;
+use crate::conversation::{Conversation, Stage};
 use crate::error::Error;
+use crate::intent::Want;
 use crate::message::Kept;
 use crate::mls::Sealed;
+use crate::notices::Notice;
 use crate::own::random;
 use crate::query::MessageState;
-use crate::sending::{NAMES, encode_names};
-use crate::step::Event;
+use crate::step::{Event, Failure};
+use crate::store::Store;
 use crate::turn::Turn;
 
 const HISTORY: &str = "history";
-const ANSWERED: &str = "history answered";
-/// Most messages of one conversation.
-const NEWEST: u32 = 1_000;
+/// How long an answer may take before another device is asked, milliseconds; also the first pause when none answers.
+const ANSWER_MS: u64 = 15_000;
+/// Longest pause, milliseconds.
+const MOST_PAUSE_MS: u64 = 600_000;
+/// More messages of a conversation than it was said to have, which are taken: some may have come since.
+const MORE_THAN_SAID: u64 = 10_000;
 
-/// What a new device asked for and got so far.
+/// How far the transfer has come.
 #[derive(Serialize, Deserialize)]
-struct Asked {
-    request: [u8; 32],
+struct Fetch {
+    /// Hash of the entry that confirmed this device.
+    confirmed: [u8; 32],
+    public: Base64Url,
     private: Zeroizing<Vec<u8>>,
-    /// Parts that came, by index.
-    parts: std::collections::BTreeSet<u32>,
+    /// A device has answered, or is known to be allowed to.
+    granted: bool,
+    /// What there is, once that was told; the first `current` of them are here.
+    rows: Option<Vec<Row>>,
+    current: usize,
+    asked: Option<Asked>,
+    /// Requests without an answer, one after the other.
+    unanswered: u32,
+    next_ms: u64,
+    total: u64,
     messages: u64,
+    from: Option<[u8; 16]>,
+    complete: bool,
+}
+
+/// A conversation that is fetched.
+#[derive(Clone, Serialize, Deserialize)]
+struct Row {
+    group: GroupId,
+    /// All from here on are here.
+    before: u64,
+    said: u64,
+    got: u64,
+}
+
+/// A request, and what has come of it.
+#[derive(Clone, Serialize, Deserialize)]
+struct Asked {
+    /// As it is relayed: the same bytes to every device, so that they do not pile up with one that is off.
+    request: Base64Url,
+    since_ms: u64,
+    /// The device that was asked last, and the one that answers.
+    device: [u8; 16],
+    answers: Option<[u8; 16]>,
+    parts: BTreeSet<u32>,
+    older: bool,
+    lowest: u64,
+    rows: Vec<Row>,
+}
+
+/// How far the transfer has come, for showing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryRow {
+    /// Messages that came.
+    pub messages: u64,
+    /// How many there are, as far as that was told.
+    pub total: u64,
+    /// True when all are here.
+    pub complete: bool,
+    /// False until a device has answered: either none is on, or nobody has agreed yet.
+    pub granted: bool,
+    /// The device that gave the last page.
+    pub from: Option<DeviceId>,
+}
+
+/// How far the transfer of old messages to this device has come; `None` for an account's first device.
+///
+/// # Errors
+/// [`Error`].
+pub fn history(store: &Store<'_>) -> Result<Option<HistoryRow>, Error> {
+    let fetch: Option<Fetch> = store.get(HISTORY, b"fetch")?;
+    Ok(fetch.map(|it| HistoryRow {
+        messages: it.messages,
+        total: it.total.max(it.messages),
+        complete: it.complete,
+        granted: it.granted,
+        from: it.from.map(DeviceId),
+    }))
+}
+
+/// How many old messages this device has handed to others of its account.
+///
+/// # Errors
+/// [`Error`].
+pub fn handed(store: &Store<'_>) -> Result<Vec<(DeviceId, u64)>, Error> {
+    let mut rows = Vec::new();
+    for key in store.keys(serve::HANDED)? {
+        let Ok(device) = <[u8; 16]>::try_from(key.as_slice()) else { continue };
+        rows.extend(store.get(serve::HANDED, &key)?.map(|count| (DeviceId(device), count)));
+    }
+    Ok(rows)
+}
+
+impl Fetch {
+    /// What to ask for next; nothing when all is here.
+    fn wanted(&self) -> Option<Wanted> {
+        match &self.rows {
+            None => Some(Wanted::Index),
+            Some(rows) => rows.get(self.current).map(|row| Wanted::Page { group: row.group, before: row.before }),
+        }
+    }
 }
 
 impl Turn<'_> {
-    /// Asks the other devices of the account for old messages; `confirmed`: hash of the entry that confirmed this one.
-    pub(crate) fn ask_for_history(&mut self, confirmed: Digest) -> Result<(), Error> {
-        if self.store.bytes(HISTORY, b"asked")?.is_some() {
+    /// Begins to fetch old messages; `confirmed`: hash of the entry that confirmed this device.
+    pub(crate) fn begin_history(&mut self, confirmed: Digest) -> Result<(), Error> {
+        if self.fetch()?.is_some() {
             return Ok(());
         }
         let device = self.device()?;
         let key = self.mls(&device).sealing_key()?;
-        let Some(known) = self.known(&device.account)? else { return Ok(()) };
-        let generation = known.set().generation();
-        let others: Vec<DeviceId> =
-            known.set().confirmed().keys().copied().filter(|other| *other != device.id()).collect();
-        let request = HistoryRequest {
-            account: device.account,
-            generation,
-            device: device.id(),
-            confirmed,
-            public_key: key.public,
+        self.keep_fetch(&Fetch {
+            confirmed: confirmed.0,
+            public: Base64Url(key.public),
+            private: key.private,
+            granted: false,
+            rows: None,
+            current: 0,
+            asked: None,
+            unanswered: 0,
+            next_ms: 0,
+            total: 0,
+            messages: 0,
+            from: None,
+            complete: false,
+        })
+    }
+
+    fn fetch(&self) -> Result<Option<Fetch>, Error> {
+        self.store.get(HISTORY, b"fetch")
+    }
+
+    fn keep_fetch(&self, fetch: &Fetch) -> Result<(), Error> {
+        self.store.put(HISTORY, b"fetch", fetch)
+    }
+
+    /// A person wants to try again now.
+    pub(crate) fn fetch_history(&mut self) -> Result<(), Error> {
+        let Some(mut fetch) = self.fetch()? else {
+            let message = "this is the account's first device: there are no older messages than its own";
+            return self.refuse_command(&Want::ChangeAccount, Failure::misuse("history.none", message));
         };
-        let bytes = request.sign(&device.chain);
-        let hash = HistoryRequest::hash(&bytes);
-        let asked = Asked { request: hash.0, private: key.private, parts: Default::default(), messages: 0 };
-        self.store.put(HISTORY, b"asked", &asked)?;
-        for other in others {
-            self.relay(other, &RelayBody::HistoryRequest(bytes.clone()))?;
+        (fetch.unanswered, fetch.next_ms) = (0, 0);
+        if fetch.complete {
+            // once more from the beginning: what is here already is passed over
+            (fetch.rows, fetch.current, fetch.messages, fetch.complete) = (None, 0, 0, false);
+        }
+        self.keep_fetch(&fetch)
+    }
+
+    /// A person agreed, on another device.
+    pub(crate) fn history_is_granted(&mut self, device: &DeviceId, value: &[u8]) -> Result<(), Error> {
+        let is_mine = self.own()?.is_some_and(|own| own.id() == *device);
+        if let Some(mut fetch) = self.fetch()?.filter(|_| is_mine && value == [1]) {
+            (fetch.granted, fetch.unanswered, fetch.next_ms) = (true, 0, 0);
+            self.keep_fetch(&fetch)?;
         }
         Ok(())
     }
 
-    /// A new device asks. It gets what its person agreed to, once.
-    pub(crate) fn history_requested(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let Ok(request) = HistoryRequest::decode(bytes) else { return Ok(()) };
-        let device = self.device()?;
-        let Some(known) = self.known(&device.account)? else { return Ok(()) };
-        let confirmed = known.set().confirmed().get(&request.device).map(|confirmed| confirmed.keys.chain);
-        let generation = known.set().generation();
-        let is_ours = request.account == device.account && request.generation == generation;
-        let Some(_) = confirmed.filter(|key| is_ours && HistoryRequest::is_signed(bytes, key)) else { return Ok(()) };
-        let granted: Option<bool> = self.store.get(HISTORY_GRANTED, &request.device.0)?;
-        let hash = HistoryRequest::hash(bytes);
-        if granted != Some(true) || self.store.bytes(ANSWERED, &hash.0)?.is_some() {
-            return Ok(());
-        }
-        self.store.put_bytes(ANSWERED, &hash.0, &[])?;
-        let messages = self.messages_to_hand_over()?;
-        let parts = split(&messages);
-        let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-        for (index, part) in (0..count).zip(parts) {
-            let info = HistoryPart::info(&hash, index, count);
-            let plain = Zeroizing::new(encode_messages(part));
-            let Some(sealed) = self.mls(&device).seal_to(&request.public_key, &info, &plain) else {
+    /// HIS-2: asks for the next page, of the next device if the last one did not answer.
+    pub(crate) fn go_on_with_history(&mut self) -> Result<(), Error> {
+        let Some(mut fetch) = self.fetch()?.filter(|fetch| !fetch.complete) else { return Ok(()) };
+        let others = self.older_devices()?;
+        if let Some(asked) = &fetch.asked
+            && asked.since_ms <= self.now_ms
+        {
+            let until_ms = asked.since_ms.saturating_add(ANSWER_MS);
+            if asked.device != [0; 16] && self.now_ms < until_ms {
+                self.wake(until_ms);
                 return Ok(());
-            };
-            let (kem_output, ciphertext) = (sealed.kem_output, sealed.ciphertext);
-            let part = HistoryPart { request: hash, index, count, kem_output, ciphertext };
-            self.relay(request.device, &RelayBody::HistoryPart(part.sign(&device.chain)))?;
-        }
-        Ok(())
-    }
-
-    fn messages_to_hand_over(&self) -> Result<Vec<HistoryMessage>, Error> {
-        let mut messages = self.names_to_hand_over()?;
-        for conversation in self.conversations()? {
-            for stored in self.store.newest_messages(Some(&[conversation.group]), NEWEST)? {
-                let Some(place) = stored.place else { continue };
-                if matches!(stored.kept.state, MessageState::Sent | MessageState::Received) {
-                    messages.push(HistoryMessage {
-                        group: stored.group,
-                        place,
-                        from: stored.kept.from,
-                        device: stored.kept.device,
-                        sent_at_ms: stored.kept.sent_at_ms,
-                        content: stored.kept.content.0,
-                    });
-                }
             }
         }
-        Ok(messages)
+        if let Some(asked) = fetch.asked.as_mut().filter(|asked| asked.device != [0; 16]) {
+            // that one is off; what it has given of this page counts all the same
+            (asked.device, asked.answers) = ([0; 16], None);
+            asked.parts.clear();
+            fetch.unanswered = fetch.unanswered.saturating_add(1);
+            let rounds = fetch.unanswered.checked_div(u32::try_from(others.len()).unwrap_or(u32::MAX));
+            let is_round = fetch.unanswered.checked_rem(u32::try_from(others.len()).unwrap_or(u32::MAX)) == Some(0);
+            if is_round {
+                let pause_ms = ANSWER_MS.saturating_mul(1 << rounds.unwrap_or_default().min(6)).min(MOST_PAUSE_MS);
+                fetch.next_ms = self.now_ms.saturating_add(pause_ms);
+            }
+            self.keep_fetch(&fetch)?;
+        }
+        let everybody_was_asked = usize::try_from(fetch.unanswered).unwrap_or(usize::MAX) >= others.len();
+        if others.is_empty() || (!fetch.granted && everybody_was_asked) {
+            // it begins by itself once somebody agrees
+            return Ok(());
+        }
+        if self.now_ms < fetch.next_ms && fetch.next_ms <= self.now_ms.saturating_add(MOST_PAUSE_MS) {
+            self.wake(fetch.next_ms);
+            return Ok(());
+        }
+        let turn = usize::try_from(fetch.unanswered).unwrap_or(usize::MAX).checked_rem(others.len());
+        match turn.and_then(|turn| others.get(turn)).copied() {
+            Some(device) => self.ask_for_page(fetch, device),
+            None => Ok(()),
+        }
     }
 
-    /// How others are called; the new device asks the record whether that is so.
-    fn names_to_hand_over(&self) -> Result<Vec<HistoryMessage>, Error> {
+    /// The other devices, the one that let this one in first, then the oldest first.
+    fn older_devices(&mut self) -> Result<Vec<DeviceId>, Error> {
         let device = self.device()?;
-        let mut names = Vec::new();
-        for (account, contact) in contacts::all(&self.store)? {
-            names.push((account, contact.handle));
-        }
-        let mut messages = Vec::new();
-        for some in names.chunks(500) {
-            let part = Part::Signal { content_type: NAMES.to_owned(), bytes: encode_names(some) };
-            let content = Content { salt: random()?, replaces: None, in_reply_to: None, previous: None, part };
-            messages.push(HistoryMessage {
-                group: GroupId([0; 32]),
-                place: 0,
-                from: device.account,
-                device: device.id(),
-                sent_at_ms: self.now_ms,
-                content: content.encode(),
-            });
-        }
-        Ok(messages)
+        let Some(known) = self.known(&device.account)? else { return Ok(Vec::new()) };
+        let confirmed = known.set().confirmed();
+        let by = confirmed.get(&device.id()).and_then(|own| match own.by {
+            Some(Confirmer::Device(by)) => Some(by),
+            Some(Confirmer::RecoveryKey) | None => None,
+        });
+        let mut others: Vec<_> = confirmed.iter().filter(|(id, _)| **id != device.id()).collect();
+        others.sort_by_key(|(id, confirmed)| (Some(**id) != by, confirmed.sequence));
+        Ok(others.into_iter().map(|(id, _)| *id).collect())
     }
 
-    /// Old messages come.
+    fn ask_for_page(&mut self, mut fetch: Fetch, to: DeviceId) -> Result<(), Error> {
+        let Some(wanted) = fetch.wanted() else { return Ok(()) };
+        let device = self.device()?;
+        let mut asked = match fetch.asked.take() {
+            Some(asked) => asked,
+            None => {
+                let Some(known) = self.known(&device.account)? else { return Ok(()) };
+                let request = HistoryRequest {
+                    account: device.account,
+                    generation: known.set().generation(),
+                    device: device.id(),
+                    confirmed: Digest(fetch.confirmed),
+                    public_key: fetch.public.0.clone(),
+                    nonce: random()?,
+                    wanted,
+                };
+                let request = Base64Url(request.sign(&device.chain));
+                let (parts, rows) = (BTreeSet::new(), Vec::new());
+                let (device, answers) = ([0; 16], None);
+                Asked { request, since_ms: 0, device, answers, parts, older: false, lowest: u64::MAX, rows }
+            }
+        };
+        (asked.device, asked.since_ms) = (to.0, self.now_ms);
+        let request = asked.request.0.clone();
+        fetch.asked = Some(asked);
+        self.keep_fetch(&fetch)?;
+        self.wake(self.now_ms.saturating_add(ANSWER_MS));
+        self.relay(to, &RelayBody::HistoryRequest(request))
+    }
+
+    /// HIS-3: a part of a page, or of the list of what there is.
     pub(crate) fn history_part(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let Some(mut asked) = self.store.get::<Asked>(HISTORY, b"asked")? else { return Ok(()) };
-        let Ok(part) = HistoryPart::decode(bytes) else { return Ok(()) };
-        let device = self.device()?;
-        let Some(known) = self.known(&device.account)? else { return Ok(()) };
-        let keys: Vec<PublicKey> = known.set().confirmed().values().map(|confirmed| confirmed.keys.chain).collect();
-        let is_signed = keys.iter().any(|key| HistoryPart::is_signed(bytes, key));
-        if !is_signed || part.request.0 != asked.request || asked.parts.contains(&part.index) {
+        let Some(mut fetch) = self.fetch()?.filter(|fetch| !fetch.complete) else { return Ok(()) };
+        let (Some(mut asked), Some(wanted), Ok(part)) =
+            (fetch.asked.take(), fetch.wanted(), HistoryPart::decode(bytes))
+        else {
+            return Ok(());
+        };
+        let Some(signer) = self.signer_of(bytes)? else { return Ok(()) };
+        let is_answer = part.request == HistoryRequest::hash(&asked.request.0);
+        let is_turn = asked.answers.is_none_or(|answers| answers == signer.0);
+        if !is_answer || !is_turn || asked.parts.contains(&part.index) {
             return Ok(());
         }
         let info = HistoryPart::info(&part.request, part.index, part.count);
         let (index, count) = (part.index, part.count);
         let sealed = Sealed { kem_output: part.kem_output, ciphertext: part.ciphertext };
-        let Some(plain) = self.mls(&device).open_with(&asked.private, &info, sealed) else { return Ok(()) };
-        let Ok(messages) = decode_messages(&plain) else { return Ok(()) };
-        for message in &messages {
-            self.take_over(message, device.account == message.from)?;
+        let device = self.device()?;
+        let Some(plain) = self.mls(&device).open_with(&fetch.private, &info, sealed) else { return Ok(()) };
+        match (wanted, Plain::decode(&plain)) {
+            (Wanted::Index, Ok(Plain::Index(rows))) => asked.rows.extend(rows.iter().map(Row::new)),
+            (Wanted::Page { group, before }, Ok(Plain::Messages { older, messages })) => {
+                if messages.iter().any(|message| message.group != group || message.place >= before) {
+                    return Ok(());
+                }
+                asked.older = older;
+                for message in &messages {
+                    asked.lowest = asked.lowest.min(message.place);
+                    fetch.messages = fetch.messages.saturating_add(u64::from(self.take_over(message)?));
+                }
+                let got = u64::try_from(messages.len()).unwrap_or(u64::MAX);
+                if let Some(row) = fetch.rows.as_mut().and_then(|rows| rows.get_mut(fetch.current)) {
+                    row.got = row.got.saturating_add(got);
+                }
+            }
+            _ => return Ok(()),
         }
         asked.parts.insert(index);
-        let count_here = messages.iter().filter(|message| message.place > 0).count();
-        asked.messages = asked.messages.saturating_add(count_here as u64);
-        self.store.put(HISTORY, b"asked", &asked)?;
-        let complete = u32::try_from(asked.parts.len()).is_ok_and(|parts| parts == count);
-        self.event(Event::History { messages: asked.messages, complete });
-        Ok(())
+        (asked.answers, asked.device, asked.since_ms) = (Some(signer.0), signer.0, self.now_ms);
+        (fetch.granted, fetch.unanswered, fetch.next_ms, fetch.from) = (true, 0, 0, Some(signer.0));
+        if u32::try_from(asked.parts.len()).is_ok_and(|parts| parts == count) {
+            return self.page_is_here(fetch, &asked);
+        }
+        self.tell_history(&fetch);
+        fetch.asked = Some(asked);
+        self.keep_fetch(&fetch)
     }
 
-    fn take_over(&mut self, message: &HistoryMessage, is_own: bool) -> Result<(), Error> {
-        let text = match Content::decode(&message.content).map(|content| content.part) {
-            Ok(Part::Text(text)) => text,
-            Ok(Part::Signal { content_type, bytes }) if content_type == NAMES => {
-                return self.named(&bytes);
+    /// Which confirmed device of the account signed a part.
+    fn signer_of(&mut self, bytes: &[u8]) -> Result<Option<DeviceId>, Error> {
+        let account = self.device()?.account;
+        let Some(known) = self.known(&account)? else { return Ok(None) };
+        let keys: Vec<(DeviceId, PublicKey)> =
+            known.set().confirmed().iter().map(|(id, confirmed)| (*id, confirmed.keys.chain)).collect();
+        Ok(keys.into_iter().find(|(_, key)| HistoryPart::is_signed(bytes, key)).map(|(id, _)| id))
+    }
+
+    fn page_is_here(&mut self, mut fetch: Fetch, asked: &Asked) -> Result<(), Error> {
+        match &mut fetch.rows {
+            None => {
+                let Some(total) = total_of(&asked.rows) else {
+                    self.notice(Notice::new("history.refused", None, fetch.from.map(DeviceId), 0, self.now_s()))?;
+                    fetch.complete = true;
+                    return self.keep_fetch(&fetch);
+                };
+                fetch.total = total;
+                fetch.rows = Some(asked.rows.clone());
             }
-            Ok(Part::Signal { .. } | Part::Unknown { .. }) | Err(_) => return Ok(()),
+            Some(rows) => {
+                let Some(row) = rows.get_mut(fetch.current) else { return Ok(()) };
+                // two messages may share a place, so the next page begins with the last place of this one
+                let next = if asked.lowest.saturating_add(1) < row.before {
+                    asked.lowest.saturating_add(1)
+                } else {
+                    asked.lowest
+                };
+                let goes_on = asked.older && next < row.before && row.got <= row.said.saturating_add(MORE_THAN_SAID);
+                row.before = next.min(row.before);
+                let group = row.group;
+                if !goes_on {
+                    fetch.current = fetch.current.saturating_add(1);
+                    self.conversation_is_here(&group)?;
+                }
+            }
+        }
+        fetch.complete = fetch.wanted().is_none();
+        self.tell_history(&fetch);
+        self.keep_fetch(&fetch)
+    }
+
+    fn tell_history(&mut self, fetch: &Fetch) {
+        let (messages, complete) = (fetch.messages, fetch.complete);
+        self.event(Event::History { messages, total: fetch.total.max(messages), complete });
+    }
+
+    /// Keeps an old message; true if it was not here.
+    fn take_over(&mut self, message: &HistoryMessage) -> Result<bool, Error> {
+        let Ok(Part::Text(text)) = Content::decode(&message.content).map(|content| content.part) else {
+            return Ok(false);
         };
+        let is_own = self.device()?.account == message.from;
         let kept = Kept {
             from: message.from,
             device: message.device,
@@ -193,7 +401,56 @@ impl Turn<'_> {
         };
         let id = message_id(&message.group, &message.from, &message.device, &message.content);
         self.take_missing_place(&message.group, &id)?;
-        self.store.add_message(&message.group, &id, Some(message.place), &kept)?;
+        Ok(self.store.add_message(&message.group, &id, Some(message.place), &kept)?.is_some())
+    }
+
+    /// All old messages of a conversation are here. One that this account is no longer in is kept to be read.
+    fn conversation_is_here(&mut self, group: &GroupId) -> Result<(), Error> {
+        let own = self.device()?.account;
+        let mut conversation = match self.conversation(group)? {
+            Some(conversation) => conversation,
+            None => {
+                let title = self.shared_title(group)?;
+                let pair = if title.is_none() { self.somebody_else_in(group, &own)? } else { None };
+                Conversation { title, pair: pair.map(|it| it.0), ..Conversation::new(*group, Stage::Removed) }
+            }
+        };
+        conversation.unverified |= !links_hold(&self.store, group)?;
+        self.keep_conversation(&conversation)?;
+        self.conversation_changed(group);
         Ok(())
+    }
+
+    fn somebody_else_in(&self, group: &GroupId, own: &AccountId) -> Result<Option<AccountId>, Error> {
+        let newest = self.store.newest_messages(Some(&[*group]), 100)?;
+        Ok(newest.into_iter().map(|it| it.kept.from).find(|from| from != own && from.0 != [0; 32]))
+    }
+}
+
+impl Row {
+    fn new(row: &IndexRow) -> Self {
+        Self { group: row.group, before: u64::MAX, said: row.messages, got: 0 }
+    }
+}
+
+/// How many messages a list of what there is comes to; nothing if nobody can have that much (HIS-3, attack 48).
+fn total_of(rows: &[Row]) -> Option<u64> {
+    let total = rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.said));
+    (total <= MAX_MESSAGES && rows.len() <= MAX_CONVERSATIONS).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// HIS-3, attack 48.
+    #[test]
+    fn a_list_of_more_than_anybody_has_is_refused() {
+        let row = |said| Row { group: GroupId([1; 32]), before: u64::MAX, said, got: 0 };
+        assert_eq!(total_of(&[]), Some(0));
+        assert_eq!(total_of(&[row(7), row(MAX_MESSAGES - 7)]), Some(MAX_MESSAGES));
+        assert_eq!(total_of(&[row(7), row(MAX_MESSAGES - 6)]), None);
+        assert_eq!(total_of(&[row(u64::MAX), row(u64::MAX)]), None);
+        assert_eq!(total_of(&vec![row(1); MAX_CONVERSATIONS + 1]), None);
     }
 }

@@ -181,6 +181,31 @@ impl Store<'_> {
         Ok(newest)
     }
 
+    /// The messages of a group that are shown and stand before a place, newest first, but for the first `skipped`.
+    pub(crate) fn messages_before(
+        &self,
+        group: &GroupId,
+        place: u64,
+        count: u32,
+        skipped: u32,
+    ) -> Result<Vec<Stored>, Error> {
+        let which = "WHERE conversation = ?1 AND place < ?2 AND shown ORDER BY place DESC, id DESC LIMIT ?3 OFFSET ?4";
+        self.select_messages(which, params![group.0, column(place).min(NOT_YET), count, skipped])
+    }
+
+    /// The messages of a group that are shown and stand after a place and row, oldest first.
+    pub(crate) fn messages_after(
+        &self,
+        group: &GroupId,
+        after: Option<(u64, i64)>,
+        count: u32,
+    ) -> Result<Vec<Stored>, Error> {
+        let (place, row) = after.map_or((-1, -1), |(place, row)| (column(place), row));
+        let which =
+            "WHERE conversation = ?1 AND shown AND place < ?5 AND (place, id) > (?2, ?3) ORDER BY place, id LIMIT ?4";
+        self.select_messages(which, params![group.0, place, row, count, NOT_YET])
+    }
+
     /// How many messages of a group are shown, and how many of all groups wait.
     pub(crate) fn count_messages(&self, group: &GroupId) -> Result<u64, Error> {
         let mut count = self.db().prepare_cached("SELECT count(*) FROM messages WHERE conversation = ?1 AND shown")?;

@@ -43,6 +43,7 @@ impl Turn<'_> {
         self.watch_requests(&own, set, time_s)?;
         self.go_on_with_changes(&own, set)?;
         self.go_on_with_history_requests(known.checked_ms(), &account)?;
+        self.go_on_with_history()?;
         self.send_relays()
     }
 

@@ -285,7 +285,7 @@ impl Turn<'_> {
         self.change_is_done(&Subject::Device(device))?;
         self.forget_offers()?;
         self.begin_watching(place.entries)?;
-        self.ask_for_history(place.entry)?;
+        self.begin_history(place.entry)?;
         let by_device = match by {
             Some(Confirmer::Device(by)) => Some(by),
             Some(Confirmer::RecoveryKey) | None => None,

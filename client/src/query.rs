@@ -18,6 +18,7 @@ use crate::{notices as kept_notices, own, record, requests, settings};
 
 mod talk;
 
+pub use crate::history::{HistoryRow, handed, history};
 pub use talk::{contacts, conversations, knows, message, messages};
 
 /// How far this device has come.
@@ -154,6 +155,8 @@ pub struct ConversationRow {
     pub pair: bool,
     /// True for the account's notes to itself.
     pub own: bool,
+    /// True if old messages that came from another own device do not fit what their writers sent after them.
+    pub unverified: bool,
     /// Number of devices in it.
     pub devices: usize,
     /// Messages in it.

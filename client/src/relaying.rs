@@ -6,6 +6,7 @@
 use chain::id::{AccountId, DeviceId, Digest};
 use protocol::api::delivery::{RELAY, Relay};
 use protocol::bytes::Base64Url;
+use protocol::history::HistoryRequest;
 use protocol::refusal::Problem;
 use protocol::relay::RelayBody;
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ struct Outgoing {
     until_ms: u64,
 }
 
-/// Requests for old messages that were not looked at yet; by their hash.
+/// Requests for old messages that were not looked at yet; by the device that asks.
 const ASKED: &str = "relay.asked";
 /// Most of them.
 const MAX_ASKED: usize = 16;
@@ -109,7 +110,9 @@ impl Turn<'_> {
         if !self.is_confirmed()? || self.store.keys(ASKED)?.len() >= MAX_ASKED {
             return Ok(());
         }
-        let key = Digest::sha256(&bytes);
+        // of one device the newest counts
+        let Ok(request) = HistoryRequest::decode(&bytes) else { return Ok(()) };
+        let key = request.device;
         self.store.put(ASKED, &key.0, &Asked { request: Base64Url(bytes), since_ms: self.now_ms })
     }
 

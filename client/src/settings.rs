@@ -11,6 +11,7 @@ use protocol::members::Leaf;
 use protocol::settings::{MAX_VALUE, SETTINGS, Setting, SettingKey, decode_settings, encode_settings};
 use serde::{Deserialize, Serialize};
 
+use crate::contacts;
 use crate::error::Error;
 use crate::intent::Want;
 use crate::notices::Notice;
@@ -137,6 +138,11 @@ impl Turn<'_> {
     pub(crate) fn settings_wanted(&mut self, group: &GroupId) -> Result<(), Error> {
         if self.is_self_group(group)? {
             self.memory.is_shared = false;
+            for (account, contact) in contacts::all(&self.store)? {
+                if contact.is_called(&contact.handle) {
+                    self.set(&SettingKey::Contact(account), contact.handle.as_bytes())?;
+                }
+            }
             for key in self.store.keys(SPACE)? {
                 self.store.put_bytes(UNSHARED, &key, &[])?;
             }
@@ -171,6 +177,7 @@ impl Turn<'_> {
                 None => Ok(()),
             },
             Some(SettingKey::Title(group)) => self.call(&group),
+            Some(SettingKey::HistoryGranted(device)) => self.history_is_granted(&device, &setting.value),
             Some(SettingKey::ResetAccepted(successor)) => match <[u8; 32]>::try_from(setting.value.as_slice()) {
                 Ok(before) => self.accept(&AccountId(before), &successor),
                 Err(_) => Ok(()),
@@ -185,6 +192,11 @@ impl Turn<'_> {
     pub(crate) fn shared_title(&self, group: &GroupId) -> Result<Option<String>, Error> {
         let found = kept(&self.store, &SettingKey::Title(*group).encode())?;
         Ok(found.and_then(|it| String::from_utf8(it.value).ok()).filter(|title| !title.is_empty()))
+    }
+
+    /// True if a setting is 1.
+    pub(crate) fn is_set(&self, key: &SettingKey) -> Result<bool, Error> {
+        Ok(kept(&self.store, &key.encode())?.is_some_and(|it| it.value == [1]))
     }
 
     /// An account that a setting names.

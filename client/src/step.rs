@@ -83,6 +83,13 @@ pub enum Command {
         /// The contact's handle.
         handle: String,
     },
+    /// A device that was let in before gets the old messages now.
+    GrantHistory {
+        /// The device.
+        device: DeviceId,
+    },
+    /// Asks the other devices for old messages once more, now.
+    FetchHistory,
     /// A person has compared the verification code with somebody, or takes that back.
     MarkVerified {
         /// The other account.
@@ -391,8 +398,10 @@ pub enum Event {
     },
     /// Old messages came from another device of the account.
     History {
-        /// How many so far.
+        /// How many so far that were not here.
         messages: u64,
+        /// How many there are, as far as that was told.
+        total: u64,
         /// True when it was all.
         complete: bool,
     },

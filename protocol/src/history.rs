@@ -1,9 +1,14 @@
-//! How old messages come to a new device: it asks, and an older device of the same account answers.
+//! How old messages come to a new device: it asks for what there is, then for one page after the other, and an older
+//! device of the same account answers.
 //!
-//! The request names a fresh HPKE key (RFC 9180) and the entry that confirmed the asking device, and is signed with its
-//! chain key. Each part of the answer is sealed to that key, bound to the request and to its place among the parts, and
-//! signed with the chain key of the device that sends it. So the service can neither read a part nor make one up, move
-//! it, or play it again to another request.
+//! Whoever answers remembers nothing: a page is named by its conversation and the position before which its messages stand,
+//! and positions are the service's, the same for all devices. So another device can give the next page, and whichever
+//! side is killed, the asking one goes on where it was.
+//!
+//! The request names an HPKE key (RFC 9180) and the entry that confirmed the asking device, and is signed with its chain
+//! key. Each part of the answer is sealed to that key, bound to the request and to its place among the parts, and signed
+//! with the chain key of the device that sends it. So the service can neither read a part nor make one up, move it, or
+//! play it again to another request.
 //!
 //! Messages keep the sender that the exporting device names: signatures of groups do not travel. Each part can be read
 //! by itself.
@@ -23,17 +28,39 @@ use crate::label::{self, labelled};
 pub const MAX_KEM: usize = 4_096;
 /// Bytes of messages that a part is filled with. One message that is longer by itself is a part of its own.
 pub const PART_FILL: usize = 32_768;
-/// Most bytes of a part before it is sealed: the number of messages, and one message of the longest content.
-pub const MAX_PLAIN: usize = 4 + MESSAGE_HEAD + MAX_CONTENT;
+/// Most bytes of a part before it is sealed: its head, and one message of the longest content.
+pub const MAX_PLAIN: usize = PART_HEAD + MESSAGE_HEAD + MAX_CONTENT;
 /// Most bytes of a sealed part: an AEAD adds 16 bytes (RFC 5116 §5).
 pub const MAX_SEALED: usize = MAX_PLAIN + 16;
-/// Most parts of one answer: 2 GiB.
-pub const MAX_PARTS: u32 = 65_536;
+/// Most parts of one answer: half a mebibyte, and a page is no longer. Longer answers are asked for in pieces.
+pub const MAX_PARTS: u32 = 16;
+/// Most conversations that are asked for: as many as an index has room for, sixteen parts of 682.
+pub const MAX_CONVERSATIONS: usize = MAX_PARTS as usize * ((PART_FILL - PART_HEAD) / ROW);
+/// Most messages of all conversations together that are asked for (attack 48).
+pub const MAX_MESSAGES: u64 = 10_000_000;
 
+/// Bytes of a part before what it lists: what it is, whether there is more, and how many.
+const PART_HEAD: usize = 1 + 1 + 4;
+/// Bytes of a conversation in an index.
+const ROW: usize = 32 + 8 + 8;
 /// Bytes of an encoded message before its content.
 const MESSAGE_HEAD: usize = 32 + 8 + 32 + 16 + 8 + 4;
 
-/// A new device asks the older ones for messages.
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// 1: which conversations there are, and how much is in each.
+    Index,
+    /// 2: messages of one conversation, the newest before a position.
+    Page {
+        /// Its group.
+        group: GroupId,
+        /// Below this position.
+        before: u64,
+    },
+}
+
+/// A new device asks an older one for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryRequest {
     /// The account of both.
@@ -44,8 +71,12 @@ pub struct HistoryRequest {
     pub device: DeviceId,
     /// Hash of the DeviceConfirmed entry of the asking device.
     pub confirmed: Digest,
-    /// The HPKE key that the answer is sealed to, made for this request; 1 to [`MAX_KEM`] bytes.
+    /// The HPKE key that the answer is sealed to, made for this transfer; 1 to [`MAX_KEM`] bytes.
     pub public_key: Vec<u8>,
+    /// Random: asked for again, it is another request.
+    pub nonce: [u8; 16],
+    /// What for.
+    pub wanted: Wanted,
 }
 
 impl HistoryRequest {
@@ -53,7 +84,11 @@ impl HistoryRequest {
     pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
         let mut w = Writer::new();
         w.raw(&self.account.0).u32(self.generation).raw(&self.device.0).raw(&self.confirmed.0);
-        w.bytes16(&self.public_key);
+        w.bytes16(&self.public_key).raw(&self.nonce);
+        match self.wanted {
+            Wanted::Index => w.u8(1),
+            Wanted::Page { group, before } => w.u8(2).raw(&group.0).u64(before),
+        };
         signed(label::HISTORY_REQUEST, w, key)
     }
 
@@ -69,6 +104,12 @@ impl HistoryRequest {
             device: DeviceId::decode(&mut r, "device")?,
             confirmed: Digest::decode(&mut r, "confirming entry")?,
             public_key: r.bytes16(1, MAX_KEM, "public key")?.to_vec(),
+            nonce: r.array("nonce")?,
+            wanted: match r.u8("what is wanted")? {
+                1 => Wanted::Index,
+                2 => Wanted::Page { group: GroupId(r.array("group")?), before: r.u64("position")? },
+                value => return Err(DecodeError::Unknown { field: "what is wanted", value: value.into() }),
+            },
         };
         r.take(SignatureBytes::LEN, "signature")?;
         r.finish()?;
@@ -202,47 +243,112 @@ impl HistoryMessage {
     }
 }
 
-/// The bytes of a part before it is sealed: number of messages u32, and of each: group 32, position u64, account 32,
-/// device 16, time u64, content behind its length (4 bytes).
-pub fn encode_messages(messages: &[HistoryMessage]) -> Vec<u8> {
-    let mut w = Writer::new();
-    w.count32(messages.len());
-    messages.iter().for_each(|message| message.encode(&mut w));
-    w.finish()
+/// A conversation of which there are messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexRow {
+    /// Its group.
+    pub group: GroupId,
+    /// How many messages there are.
+    pub messages: u64,
+    /// When the newest of them was sent, milliseconds since 1970.
+    pub newest_ms: u64,
 }
 
-/// Reads an opened part.
-///
-/// # Errors
-/// [`DecodeError`].
-pub fn decode_messages(bytes: &[u8]) -> Result<Vec<HistoryMessage>, DecodeError> {
-    if bytes.len() > MAX_PLAIN {
-        return Err(DecodeError::Length { field: "part", length: bytes.len(), min: 4, max: MAX_PLAIN });
+/// What is in a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plain {
+    /// 1: conversations, the one with the newest message first.
+    Index(Vec<IndexRow>),
+    /// 2: messages of one conversation, newest first.
+    Messages {
+        /// True if there are older ones than those of this page.
+        older: bool,
+        /// The messages.
+        messages: Vec<HistoryMessage>,
+    },
+}
+
+impl Plain {
+    /// The bytes of a part before it is sealed: what it is u8, whether there are older ones u8, number u32, and of each
+    /// conversation group 32, messages u64, time u64; of each message group 32, position u64, account 32, device 16,
+    /// time u64, content behind its length (4 bytes).
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        match self {
+            Self::Index(rows) => {
+                w.u8(1).u8(0).count32(rows.len());
+                for row in rows {
+                    w.raw(&row.group.0).u64(row.messages).u64(row.newest_ms);
+                }
+            }
+            Self::Messages { older, messages } => {
+                w.u8(2).u8((*older).into()).count32(messages.len());
+                messages.iter().for_each(|message| message.encode(&mut w));
+            }
+        }
+        w.finish()
     }
-    let mut r = Reader::new(bytes);
-    let count = r.count32(MAX_PLAIN / MESSAGE_HEAD, MESSAGE_HEAD, "messages")?;
-    let messages = (0..count).map(|_| HistoryMessage::decode(&mut r)).collect::<Result<_, _>>()?;
-    r.finish()?;
-    Ok(messages)
+
+    /// Reads an opened part.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > MAX_PLAIN {
+            return Err(DecodeError::Length { field: "part", length: bytes.len(), min: PART_HEAD, max: MAX_PLAIN });
+        }
+        let mut r = Reader::new(bytes);
+        let (kind, older) = (r.u8("kind of part")?, r.u8("older")?);
+        let plain = match (kind, older) {
+            (1, 0) => {
+                let count = r.count32(MAX_PLAIN / ROW, ROW, "conversations")?;
+                let mut row = || -> Result<IndexRow, DecodeError> {
+                    let group = GroupId(r.array("group")?);
+                    Ok(IndexRow { group, messages: r.u64("messages")?, newest_ms: r.u64("time")? })
+                };
+                Self::Index((0..count).map(|_| row()).collect::<Result<_, _>>()?)
+            }
+            (2, 0 | 1) => {
+                let count = r.count32(MAX_PLAIN / MESSAGE_HEAD, MESSAGE_HEAD, "messages")?;
+                let messages = (0..count).map(|_| HistoryMessage::decode(&mut r)).collect::<Result<_, _>>()?;
+                Self::Messages { older: older == 1, messages }
+            }
+            (1 | 2, value) => return Err(DecodeError::Unknown { field: "older", value: value.into() }),
+            (value, _) => return Err(DecodeError::Unknown { field: "kind of part", value: value.into() }),
+        };
+        r.finish()?;
+        Ok(plain)
+    }
 }
 
-/// Cuts messages, in their order, into parts of at most [`PART_FILL`] encoded bytes; a message that is longer by itself
-/// is a part alone. No messages are one empty part, so that every request has an answer.
-pub fn split(messages: &[HistoryMessage]) -> Vec<&[HistoryMessage]> {
-    let mut parts = Vec::new();
-    let (mut rest, mut taken, mut filled) = (messages, 0, 4);
+/// Cuts an index into parts; no conversations are one empty part. What is more than [`MAX_CONVERSATIONS`] is left out.
+pub fn split_index(rows: &[IndexRow]) -> Vec<Plain> {
+    let rows = rows.get(..MAX_CONVERSATIONS).unwrap_or(rows);
+    let parts: Vec<_> = rows.chunks((PART_FILL - PART_HEAD) / ROW).map(|rows| Plain::Index(rows.to_vec())).collect();
+    if parts.is_empty() { vec![Plain::Index(Vec::new())] } else { parts }
+}
+
+/// Cuts messages, in their order, into as many parts as one answer has: each of at most [`PART_FILL`] encoded bytes, or one
+/// message that is longer by itself. Those that find no room are left to the next page. No messages are one empty part,
+/// so that every request has an answer. `older`: there are more before the last of them.
+pub fn split(messages: &[HistoryMessage], older: bool) -> Vec<Plain> {
+    let mut parts: Vec<Vec<HistoryMessage>> = vec![Vec::new()];
+    let (mut filled, mut all) = (PART_HEAD, true);
     for message in messages {
         let longer = filled + message.encoded_len();
-        if longer > PART_FILL && taken > 0 {
-            let (part, after) = rest.split_at(taken);
-            parts.push(part);
-            (rest, taken, filled) = (after, 0, 4);
+        if longer > PART_FILL && parts.last().is_some_and(|part| !part.is_empty()) {
+            if parts.len() >= MAX_PARTS as usize {
+                all = false;
+                break;
+            }
+            parts.push(Vec::new());
+            filled = PART_HEAD;
         }
-        taken += 1;
         filled += message.encoded_len();
+        parts.last_mut().into_iter().for_each(|part| part.push(message.clone()));
     }
-    parts.push(rest);
-    parts
+    let older = older || !all;
+    parts.into_iter().map(|messages| Plain::Messages { older, messages }).collect()
 }
 
 #[cfg(test)]
@@ -274,6 +380,8 @@ mod tests {
             device: DeviceId([5; 16]),
             confirmed: Digest([6; 32]),
             public_key: vec![7; 1_216],
+            nonce: [8; 16],
+            wanted: Wanted::Page { group: GroupId([1; 32]), before: 77 },
         }
     }
 
@@ -350,43 +458,75 @@ mod tests {
         assert!(infos.iter().enumerate().all(|(at, info)| !infos[..at].contains(info)));
     }
 
+    fn messages_of(parts: &[Plain]) -> Vec<HistoryMessage> {
+        let read = parts.iter().map(|part| Plain::decode(&part.encode()).unwrap());
+        let of = |part| match part {
+            Plain::Messages { messages, .. } => messages,
+            Plain::Index(_) => panic!("an index"),
+        };
+        read.flat_map(of).collect()
+    }
+
     #[test]
     fn split_and_read_again_they_are_the_same_messages_in_the_same_order() {
         let lengths = [100, 32_000, 600, 40_000, 1, MAX_CONTENT, 16_000, 16_000, 600, 100];
         let messages: Vec<_> = (0..).zip(lengths).map(|(place, length)| message(place, length)).collect();
-        let parts = split(&messages);
-        let encoded: Vec<_> = parts.iter().map(|part| encode_messages(part)).collect();
-        for (part, bytes) in parts.iter().zip(&encoded) {
-            assert!(bytes.len() <= PART_FILL || part.len() == 1, "{} bytes", bytes.len());
-            assert!(!part.is_empty());
+        let parts = split(&messages, false);
+        for part in &parts {
+            let Plain::Messages { older: false, messages } = part else { panic!("{part:?}") };
+            assert!(part.encode().len() <= PART_FILL || messages.len() == 1);
+            assert!(!messages.is_empty());
         }
-        let read: Vec<_> = encoded.iter().flat_map(|bytes| decode_messages(bytes).unwrap()).collect();
-        assert_eq!(read, messages);
+        assert_eq!(messages_of(&parts), messages);
         assert_eq!(parts.len(), 7);
     }
 
     #[test]
     fn no_messages_are_one_part() {
-        assert_eq!(split(&[]), [&[] as &[HistoryMessage]]);
-        assert_eq!(decode_messages(&encode_messages(&[])), Ok(vec![]));
+        for older in [false, true] {
+            assert_eq!(split(&[], older), [Plain::Messages { older, messages: Vec::new() }]);
+        }
+        assert_eq!(split_index(&[]), [Plain::Index(Vec::new())]);
+    }
+
+    /// What an answer has no room for is left to the next page, and said to be there.
+    #[test]
+    fn a_page_ends_where_an_answer_is_full() {
+        let messages: Vec<_> = (0..10_000).map(|place| message(place, 180)).collect();
+        let parts = split(&messages, false);
+        assert_eq!(parts.len(), MAX_PARTS as usize);
+        assert!(parts.iter().all(|part| part.encode().len() > PART_FILL - 280 && part.encode().len() <= PART_FILL));
+        assert!(parts.iter().all(|part| matches!(part, Plain::Messages { older: true, .. })));
+        let read = messages_of(&parts);
+        assert_eq!(read, messages[..read.len()]);
     }
 
     #[test]
-    fn ten_thousand_short_messages_are_few_parts() {
-        let messages: Vec<_> = (0..10_000).map(|place| message(place, 180)).collect();
-        let parts = split(&messages);
-        assert!(parts.iter().all(|part| encode_messages(part).len() <= PART_FILL));
-        assert!(parts[..parts.len() - 1].iter().all(|part| encode_messages(part).len() > PART_FILL - 280));
+    fn an_index_has_its_conversations_in_order() {
+        let row = |number: usize| IndexRow { group: GroupId([1; 32]), messages: number as u64, newest_ms: 7 };
+        let rows: Vec<_> = (0..MAX_CONVERSATIONS + 5).map(row).collect();
+        let parts = split_index(&rows);
+        assert_eq!(parts.len(), MAX_PARTS as usize);
+        let read = parts.iter().flat_map(|part| match Plain::decode(&part.encode()).unwrap() {
+            Plain::Index(rows) => rows,
+            Plain::Messages { .. } => panic!("messages"),
+        });
+        assert!(read.eq(rows[..MAX_CONVERSATIONS].iter().copied()));
     }
 
     /// Attack 27.
     #[test]
     fn a_number_of_messages_that_is_not_true_reserves_nothing() {
-        assert!(decode_messages(&[0xff; 4]).is_err());
-        assert!(decode_messages(&[0, 0, 2, 0]).is_err());
-        assert!(decode_messages(&encode_messages(&[message(1, 0)])).is_err());
-        assert!(decode_messages(&[encode_messages(&[message(1, 1)]), vec![0]].concat()).is_err());
-        assert!(decode_messages(&encode_messages(&[message(1, MAX_CONTENT + 1)])).is_err());
+        let part = |length| Plain::Messages { older: false, messages: vec![message(1, length)] }.encode();
+        assert!(Plain::decode(&[2, 0, 0xff, 0xff, 0xff, 0xff]).is_err());
+        assert!(Plain::decode(&[2, 0, 0, 0, 2, 0]).is_err());
+        assert!(Plain::decode(&[1, 0, 0xff, 0xff, 0xff, 0xff]).is_err());
+        assert!(Plain::decode(&[1, 1, 0, 0, 0, 0]).is_err());
+        assert!(Plain::decode(&[3, 0, 0, 0, 0, 0]).is_err());
+        assert!(Plain::decode(&part(0)).is_err());
+        assert!(Plain::decode(&[part(1), vec![0]].concat()).is_err());
+        assert!(Plain::decode(&part(MAX_CONTENT + 1)).is_err());
+        assert!(Plain::decode(&part(1)).is_ok());
     }
 
     #[test]
@@ -395,6 +535,7 @@ mod tests {
         let part = HistoryPart { kem_output, ciphertext: vec![1; MAX_SEALED], ..part() };
         let body = crate::relay::RelayBody::HistoryPart(part.sign(&key(1).0)).encode();
         assert!(body.len() <= MAX_RELAY, "{}", body.len());
-        assert_eq!(encode_messages(&[message(1, MAX_CONTENT)]).len(), MAX_PLAIN);
+        let longest = Plain::Messages { older: true, messages: vec![message(1, MAX_CONTENT)] };
+        assert_eq!(longest.encode().len(), MAX_PLAIN);
     }
 }

@@ -63,6 +63,8 @@ pub enum SettingKey {
     ResetAccepted(AccountId),
     /// 6: a person has compared the verification code with this account; the value is 1.
     Verified(AccountId),
+    /// 7: a person agreed that this device gets the old messages; the value is 1, or 0 if he did not.
+    HistoryGranted(DeviceId),
 }
 
 impl SettingKey {
@@ -75,6 +77,7 @@ impl SettingKey {
             Self::Password => (4, &[]),
             Self::ResetAccepted(account) => (5, &account.0),
             Self::Verified(account) => (6, &account.0),
+            Self::HistoryGranted(device) => (7, &device.0),
         };
         [&[kind], about].concat()
     }
@@ -89,6 +92,7 @@ impl SettingKey {
             4 if about.is_empty() => Self::Password,
             5 => Self::ResetAccepted(AccountId(about.try_into().ok()?)),
             6 => Self::Verified(AccountId(about.try_into().ok()?)),
+            7 => Self::HistoryGranted(DeviceId(about.try_into().ok()?)),
             _ => return None,
         })
     }
@@ -184,6 +188,7 @@ mod tests {
             SettingKey::Password,
             SettingKey::ResetAccepted(BOB),
             SettingKey::Verified(BOB),
+            SettingKey::HistoryGranted(DeviceId([3; 16])),
         ];
         for key in keys {
             let bytes = key.encode();

@@ -11,10 +11,11 @@ use chain::sigchain::entry::SeenCheckpoint;
 use ed25519_dalek::SigningKey;
 use protocol::confirm::{Code, Offer, Request, Reveal};
 use protocol::content::{self, Content, Part};
-use protocol::history::{HistoryMessage, HistoryPart, HistoryRequest, decode_messages, encode_messages};
+use protocol::history::{HistoryMessage, HistoryPart, HistoryRequest, IndexRow, Plain, Wanted};
 use protocol::id::GroupId;
 use protocol::members::{Leaf, Members, MembersUpdate, Roles, Standing};
 use protocol::relay::RelayBody;
+use protocol::settings::{Setting, SettingKey, decode_settings, encode_settings};
 
 /// Inputs for each format in the plain test run.
 const CASES: u64 = 20_000;
@@ -84,11 +85,16 @@ fn message_formats() -> Vec<Format> {
         sent_at_ms: 5,
         content: vec![byte; 40],
     });
+    let page = Plain::Messages { older: true, messages: messages.to_vec() };
+    let index = Plain::Index(vec![IndexRow { group: GroupId([3; 32]), messages: 4, newest_ms: 5 }; 2]);
+    let key = SettingKey::DeviceName(DeviceId([1; 16])).encode();
+    let settings = [0, 7].map(|stamp| Setting { key: key.clone(), stamp, device: DeviceId([2; 16]), value: vec![3] });
     vec![
         Format::new("content", contents(), read_contents),
         Format::new("padding", padded, |it| content::pad(content::unpad(it).ok()?).ok()),
-        Format::new("messages", vec![encode_messages(&messages)], |it| {
-            Some(encode_messages(&decode_messages(it).ok()?))
+        Format::new("history", vec![page.encode(), index.encode()], |it| Some(Plain::decode(it).ok()?.encode())),
+        Format::new("settings", vec![encode_settings(&settings)], |it| {
+            Some(encode_settings(&decode_settings(it).ok()?))
         }),
     ]
 }
@@ -99,7 +105,8 @@ fn relayed_formats() -> Vec<Format> {
     let offer = Offer { request, attempt: 1, device, checkpoint, random: [8; 32] }.sign(&key());
     let reveal = Reveal { request, attempt: 2, device, nonce: [9; 32] }.sign(&key());
     let (account, confirmed, public_key) = (request.account, request.added, vec![1; 32]);
-    let asked = HistoryRequest { account, generation: 1, device, confirmed, public_key }.sign(&key());
+    let (nonce, wanted) = ([6; 16], Wanted::Page { group: GroupId([7; 32]), before: 8 });
+    let asked = HistoryRequest { account, generation: 1, device, confirmed, public_key, nonce, wanted }.sign(&key());
     let part = HistoryPart {
         request: HistoryRequest::hash(&asked),
         index: 0,

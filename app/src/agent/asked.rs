@@ -14,7 +14,9 @@ use super::face::Reply;
 use super::waiting::{Goal, Waiting, code_event, has_recovery_key, seen_up_to, signed_up_row};
 use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
-use crate::local::rows::{Contact, Conversation, Device, LogInEvent, Message, Notice, SignedUp, State, Verification};
+use crate::local::rows::{
+    Contact, Conversation, Device, History, LogInEvent, Message, Notice, SignedUp, State, Verification,
+};
 use crate::local::{Join, What};
 
 /// How long a sign-up or log-in may take until it is in the record.
@@ -51,6 +53,7 @@ impl Core {
                 self.join(join, reply, Command::LogIn, goal)
             }
             What::Reset(join) => self.join(join, reply, Command::Reset, |_| Goal::ResetAnnounced),
+            What::History => self.history(reply),
             What::VerificationCode { handle } => self.verification_code(&handle, reply),
             What::Recover { words } => self.recover(words, reply),
             What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
@@ -78,6 +81,8 @@ impl Core {
             What::Refuse { device } => Command::Refuse { device: self.device(&device)? },
             What::Remove { device } => Command::Remove { device: self.device(&device)? },
             What::NameDevice { device, name } => Command::NameDevice { device: self.device(&device)?, name },
+            What::GrantHistory { device } => Command::GrantHistory { device: self.device(&device)? },
+            What::FetchHistory => Command::FetchHistory,
             What::Veto => Command::Veto,
             What::AcceptReset { handle } => Command::AcceptReset { handle },
             What::MarkVerified { handle, verified } => {
@@ -198,6 +203,14 @@ impl Core {
         let rows = query::contacts(&self.opened()?.store()).map_err(|error| Failure::from_store(&error))?;
         let unknown = || Failure::new(Kind::Refused, "contact.unknown", format_args!("you know nobody as {handle}"));
         rows.into_iter().find(|row| row.handle == handle).ok_or_else(unknown)
+    }
+
+    fn history(&self, reply: &Reply) -> Result<(), Failure> {
+        let store = self.opened()?.store();
+        let row = query::history(&store).map_err(|error| Failure::from_store(&error))?;
+        let handed = query::handed(&store).map_err(|error| Failure::from_store(&error))?;
+        reply.done(&History::of(row, handed));
+        Ok(())
     }
 
     fn verification_code(&self, handle: &str, reply: &Reply) -> Result<(), Failure> {

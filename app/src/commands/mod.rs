@@ -7,6 +7,7 @@ pub(crate) mod chat;
 pub(crate) mod contact;
 pub(crate) mod device;
 pub(crate) mod doctor;
+pub(crate) mod history;
 pub(crate) mod joining;
 pub(crate) mod login;
 pub(crate) mod read;

@@ -83,6 +83,12 @@ pub(crate) enum What {
     NameDevice { device: String, name: String },
     /// The account has this password from now on.
     SetPassword { password: String },
+    /// A device that was let in before gets the old messages now.
+    GrantHistory { device: String },
+    /// Asks the other devices for old messages once more.
+    FetchHistory,
+    /// Done with [`rows::History`].
+    History,
     /// The account has this recovery key from now on (its public half, hexadecimal), or none.
     SetRecoveryKey { key: Option<String> },
     /// Lets this waiting device in, with the words of the recovery key.

@@ -2,7 +2,10 @@
 //!
 //! Ids are lower-case hexadecimal. Texts and names are as they came from others; a terminal gets them tamed.
 
-use client::query::{ContactRow, ConversationRow, DeviceRow, MessageRow, MessageState, NoticeRow, Phase, Status};
+use chain::id::DeviceId;
+use client::query::{
+    ContactRow, ConversationRow, DeviceRow, HistoryRow, MessageRow, MessageState, NoticeRow, Phase, Status,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::rfc3339;
@@ -161,6 +164,48 @@ pub(crate) struct Verification {
     pub(crate) verified: bool,
 }
 
+/// Old messages, on their way here and from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct History {
+    /// `none` for an account's first device, `waiting`, `running` or `complete`.
+    pub(crate) state: String,
+    /// Messages that came.
+    pub(crate) messages: u64,
+    /// How many there are, as far as that was told.
+    pub(crate) total: u64,
+    /// The device that gave the last page.
+    pub(crate) from: Option<String>,
+    /// What was handed to other devices.
+    pub(crate) handed: Vec<Handed>,
+}
+
+/// Messages that were handed to another device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Handed {
+    pub(crate) device: String,
+    pub(crate) messages: u64,
+}
+
+impl History {
+    /// Of what the store says.
+    pub(crate) fn of(row: Option<HistoryRow>, handed: Vec<(DeviceId, u64)>) -> Self {
+        let state = match &row {
+            None => "none",
+            Some(row) if row.complete => "complete",
+            Some(row) if row.granted => "running",
+            Some(_) => "waiting",
+        };
+        let handed = handed.into_iter().map(|(device, messages)| Handed { device: device.to_string(), messages });
+        Self {
+            state: state.to_owned(),
+            messages: row.as_ref().map_or(0, |row| row.messages),
+            total: row.as_ref().map_or(0, |row| row.total),
+            from: row.and_then(|row| row.from).map(|it| it.to_string()),
+            handed: handed.collect(),
+        }
+    }
+}
+
 /// How a log-in goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -264,6 +309,9 @@ pub(crate) struct Conversation {
     pub(crate) newest_at: Option<String>,
     /// True if this device can write there now.
     pub(crate) ready: bool,
+    /// True if old messages from another device do not fit what their writers sent after them.
+    #[serde(default)]
+    pub(crate) unverified: bool,
 }
 
 /// Somebody in a conversation.
@@ -286,6 +334,7 @@ impl From<ConversationRow> for Conversation {
             messages: row.messages,
             newest_at: row.newest_ms.map(rfc3339),
             ready: row.ready,
+            unverified: row.unverified,
         }
     }
 }

@@ -118,6 +118,7 @@ pub(crate) fn notice(row: &Notice, all: &[Device]) -> String {
             let contact = row.contact.as_deref().unwrap_or("a contact");
             return super::account::contact_reset(contact, &row.at);
         }
+        "history.refused" => format!("old messages that were offered{by} were refused: more than anybody can have"),
         "recovery.set" => format!("a new recovery key was made{by}; if it wasn't you, make another one at once"),
         "password.changed" => {
             return format!("Since you last looked: the password was changed{by} ({}).", time(&row.at));

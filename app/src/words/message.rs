@@ -42,7 +42,11 @@ pub(crate) fn sent(row: &Sent) -> String {
 pub(crate) fn conversation(row: &Conversation) -> String {
     let id: String = row.conversation.chars().take(8).collect();
     let newest = row.newest_at.as_deref().map(|at| format!(", newest {}", time(at))).unwrap_or_default();
-    let ready = if row.ready { "" } else { ", not open yet" };
+    let ready = match (row.ready, row.unverified) {
+        (false, _) => ", not open yet",
+        (true, true) => "; some older messages from your other device don't fit what their writers sent later",
+        (true, false) => "",
+    };
     let people = match row.pair || row.own {
         true => String::new(),
         false => {

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod device;
 pub(crate) mod digits;
+pub(crate) mod history;
 pub(crate) mod message;
 pub(crate) mod record;
 pub(crate) mod recovery;

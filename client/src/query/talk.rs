@@ -175,6 +175,7 @@ fn conversation_row(
         members,
         pair: conversation.pair.is_some(),
         own,
+        unverified: conversation.unverified,
         devices: now.as_ref().map_or(0, |now| now.leaves.len()),
         messages: store.count_messages(&group)?,
         newest_ms: newest.first().map(|newest| newest.kept.sent_at_ms),

@@ -14,7 +14,7 @@ use protocol::api::delivery::{Delivery, DeliveryKind, RELAY, Relay};
 use protocol::api::{ACCOUNTS, AccountAnswer, ENTRIES};
 use protocol::bytes::Base64Url;
 use protocol::confirm::{Offer, Reveal};
-use protocol::history::HistoryRequest;
+use protocol::history::{HistoryRequest, Wanted};
 use protocol::refusal::Problem;
 use protocol::relay::RelayBody;
 use scenarios::evil::is_record;
@@ -216,6 +216,8 @@ fn a_request_for_old_messages_that_the_service_made_up_gets_nothing() {
             device,
             confirmed: Digest::sha256(b"made up"),
             public_key: public_key.clone(),
+            nonce: [1; 16],
+            wanted: Wanted::Index,
         };
         lies.push(RelayBody::HistoryRequest(request.sign(&liar.chain)).encode());
     }

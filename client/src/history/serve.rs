@@ -1,0 +1,125 @@
+//! Old messages for a newer device of the account: what there is, and one page at a time.
+//!
+//! Nothing goes to a device that the record does not confirm, or whose person has not agreed (attack 47). Any device may
+//! answer: that somebody agreed is shared in the self-group.
+
+use chain::id::DeviceId;
+use protocol::history::{
+    HistoryMessage, HistoryPart, HistoryRequest, IndexRow, MAX_PARTS, PART_FILL, Plain, Wanted, split, split_index,
+};
+use protocol::id::GroupId;
+use protocol::relay::RelayBody;
+use protocol::settings::SettingKey;
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::message::Stored;
+use crate::query::MessageState;
+use crate::turn::Turn;
+
+/// When a request was answered last; by its hash.
+const ANSWERED: &str = "history answered";
+/// How many messages each device was handed; by its id.
+pub(super) const HANDED: &str = "history handed";
+/// The same request is answered again at most this often, milliseconds: whoever relays could repeat it at will.
+const AGAIN_MS: u64 = 10_000;
+/// Messages that are read at once.
+const CHUNK: u32 = 500;
+
+impl Turn<'_> {
+    /// A person agreed that a device gets the old messages, or did not. Any device of the account hands them over then.
+    pub(crate) fn grant_history(&mut self, device: &DeviceId, history: bool) -> Result<(), Error> {
+        self.set(&SettingKey::HistoryGranted(*device), &[u8::from(history)])
+    }
+
+    /// HIS-1: a newer device asks. It gets what its person agreed to.
+    pub(crate) fn history_requested(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let Ok(request) = HistoryRequest::decode(bytes) else { return Ok(()) };
+        let device = self.device()?;
+        let Some(known) = self.known(&device.account)? else { return Ok(()) };
+        let confirmed = known.set().confirmed().get(&request.device).map(|confirmed| confirmed.keys.chain);
+        let generation = known.set().generation();
+        let is_ours = request.account == device.account && request.generation == generation;
+        let Some(_) = confirmed.filter(|key| is_ours && HistoryRequest::is_signed(bytes, key)) else { return Ok(()) };
+        let hash = HistoryRequest::hash(bytes);
+        let answered_ms: Option<u64> = self.store.get(ANSWERED, &hash.0)?;
+        let is_early = answered_ms.is_some_and(|at_ms| self.now_ms.saturating_sub(at_ms) < AGAIN_MS);
+        if is_early || !self.has_granted_history(&request.device)? {
+            return Ok(());
+        }
+        self.store.put(ANSWERED, &hash.0, &self.now_ms)?;
+        let parts = match request.wanted {
+            Wanted::Index => split_index(&self.index()?),
+            Wanted::Page { group, before } => self.page(&group, before)?,
+        };
+        let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        for (index, part) in (0..count).zip(&parts) {
+            let info = HistoryPart::info(&hash, index, count);
+            let plain = Zeroizing::new(part.encode());
+            let Some(sealed) = self.mls(&device).seal_to(&request.public_key, &info, &plain) else { return Ok(()) };
+            let (kem_output, ciphertext) = (sealed.kem_output, sealed.ciphertext);
+            let part = HistoryPart { request: hash, index, count, kem_output, ciphertext };
+            self.relay(request.device, &RelayBody::HistoryPart(part.sign(&device.chain)))?;
+        }
+        self.count_handed(&request.device, &parts)
+    }
+
+    fn has_granted_history(&self, device: &DeviceId) -> Result<bool, Error> {
+        self.is_set(&SettingKey::HistoryGranted(*device))
+    }
+
+    fn count_handed(&mut self, device: &DeviceId, parts: &[Plain]) -> Result<(), Error> {
+        let of = |part: &Plain| match part {
+            Plain::Messages { messages, .. } => messages.len(),
+            Plain::Index(_) => 0,
+        };
+        let handed: u64 = self.store.get(HANDED, &device.0)?.unwrap_or_default();
+        let more = u64::try_from(parts.iter().map(of).sum::<usize>()).unwrap_or(u64::MAX);
+        self.store.put(HANDED, &device.0, &handed.saturating_add(more))
+    }
+
+    /// What there is: conversations with messages that can be handed over, the one with the newest first.
+    fn index(&self) -> Result<Vec<IndexRow>, Error> {
+        let mut rows = Vec::new();
+        for conversation in self.conversations()? {
+            let group = conversation.group;
+            let newest = self.store.newest_messages(Some(&[group]), 1)?;
+            let Some(newest) = newest.first() else { continue };
+            let newest_ms = newest.kept.sent_at_ms;
+            rows.push(IndexRow { group, messages: self.store.count_messages(&group)?, newest_ms });
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.newest_ms));
+        Ok(rows)
+    }
+
+    /// The newest messages of a conversation before a position, as many as an answer has room for.
+    fn page(&self, group: &GroupId, before: u64) -> Result<Vec<Plain>, Error> {
+        let room = PART_FILL.saturating_mul(usize::try_from(MAX_PARTS).unwrap_or(usize::MAX));
+        let (mut messages, mut filled, mut skipped, mut older) = (Vec::new(), 0_usize, 0_u32, true);
+        while filled < room && older {
+            let some = self.store.messages_before(group, before, CHUNK, skipped)?;
+            older = some.len() >= usize::try_from(CHUNK).unwrap_or(usize::MAX);
+            skipped = skipped.saturating_add(CHUNK);
+            for message in some.into_iter().filter_map(handed_over) {
+                filled = filled.saturating_add(message.content.len()).saturating_add(100);
+                messages.push(message);
+            }
+        }
+        Ok(split(&messages, older))
+    }
+}
+
+/// What is handed over of a message; nothing of one that others do not have.
+fn handed_over(stored: Stored) -> Option<HistoryMessage> {
+    if !matches!(stored.kept.state, MessageState::Sent | MessageState::Received) {
+        return None;
+    }
+    Some(HistoryMessage {
+        group: stored.group,
+        place: stored.place?,
+        from: stored.kept.from,
+        device: stored.kept.device,
+        sent_at_ms: stored.kept.sent_at_ms,
+        content: stored.kept.content.0,
+    })
+}

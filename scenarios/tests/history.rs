@@ -1,0 +1,196 @@
+//! Old messages come to a new device (story 6): in pages, from whichever device is on, whatever is killed on the way. Attacks
+//! 47 to 49.
+
+use client::query::{self, HistoryRow};
+use client::step::{Command, Event};
+use scenarios::town::{Town, Who};
+
+/// Bytes of a text, so that a few dozen make several pages.
+const LONG: usize = 30_000;
+
+fn history(town: &Town, who: Who) -> HistoryRow {
+    town.read(who, query::history).unwrap()
+}
+
+fn text(number: usize) -> String {
+    format!("{number:04} {}", "x".repeat(LONG))
+}
+
+/// Bob has written so many long texts to Alice, and some short ones to Carol.
+fn with_much(count: usize) -> (Town, Who, Who) {
+    let mut town = Town::new();
+    let (alice, laptop) = (town.sign_up("alice"), town.sign_up("bob"));
+    town.sign_up("carol");
+    for number in 0..count {
+        town.send(
+            if number % 2 == 0 { laptop } else { alice },
+            if number % 2 == 0 { "alice" } else { "bob" },
+            &text(number),
+        );
+    }
+    town.send(laptop, "carol", "the newest");
+    (town, alice, laptop)
+}
+
+fn settle_for(town: &mut Town, ms: u64) {
+    town.settle();
+    town.pass_ms(ms);
+}
+
+/// All of it, in the order of the conversation, newest conversation first; counted on both sides.
+#[test]
+fn all_old_messages_come_in_pages() {
+    let (mut town, alice, laptop) = with_much(60);
+    let desktop = town.add_device("bob", laptop, true);
+    settle_for(&mut town, 5_000);
+    let row = history(&town, desktop);
+    assert!(row.complete && row.granted, "{row:?}");
+    assert_eq!((row.messages, row.total, row.from), (61, 61, Some(town.id(laptop))));
+    let handed = town.read(laptop, query::handed);
+    assert!(matches!(handed.as_slice(), [(device, 61..)] if *device == town.id(desktop)), "{handed:?}");
+    assert_eq!(town.texts(desktop, Some("alice")), (0..60).map(text).collect::<Vec<_>>());
+    assert_eq!(town.texts(desktop, Some("carol")), ["the newest"]);
+    let steps: Vec<_> = town
+        .events(desktop)
+        .iter()
+        .filter_map(|event| match event {
+            Event::History { messages, total, .. } => Some((*messages, *total)),
+            _ => None,
+        })
+        .collect();
+    assert!(steps.iter().any(|(messages, total)| *messages < 20 && *total == 61), "{steps:?}");
+    assert!(steps.is_sorted());
+    // what is written afterwards stands behind it
+    town.send(alice, "bob", "after");
+    assert_eq!(town.texts(desktop, Some("alice")).last().map(String::as_str), Some("after"));
+    assert!(town.read(desktop, query::conversations).iter().all(|row| !row.unverified));
+}
+
+/// HIS-2, attack 49: either side is killed again and again.
+#[test]
+fn a_transfer_survives_the_kills_of_both_sides() {
+    let (mut town, _, laptop) = with_much(60);
+    let desktop = town.device();
+    town.wish(desktop, Command::LogIn(Town::joining("bob")));
+    let (code, _) = town.read(desktop, query::code).unwrap();
+    let device = town.id(desktop);
+    town.command(laptop, Command::Confirm { device, code, history: true });
+    for kill in 0..40 {
+        for _ in 0..3 {
+            town.exchange();
+        }
+        town.restart(if kill % 2 == 0 { laptop } else { desktop });
+        if kill % 5 == 0 {
+            town.pass_ms(16_000);
+        }
+    }
+    for _ in 0..10 {
+        settle_for(&mut town, 60_000);
+    }
+    assert!(history(&town, desktop).complete, "{:?}", history(&town, desktop));
+    let all = |who| town.texts(who, None);
+    assert_eq!(all(desktop), all(laptop));
+    let ids = |who| {
+        let rows = town.read(who, |store| query::messages(store, None, 1_000));
+        rows.into_iter().map(|row| (row.message, row.sent_at_ms)).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(desktop), ids(laptop));
+}
+
+/// HIS-2, lesson 11: it depends on no particular other device. The one that let it in goes off in the middle.
+#[test]
+fn another_device_goes_on_where_one_went_off() {
+    let (mut town, _, laptop) = with_much(60);
+    let tablet = town.add_device("bob", laptop, true);
+    settle_for(&mut town, 5_000);
+    assert!(history(&town, tablet).complete);
+    town.set_online(laptop, false);
+    town.settle();
+    town.set_online(laptop, true);
+    let desktop = town.device();
+    town.wish(desktop, Command::LogIn(Town::joining("bob")));
+    let (code, _) = town.read(desktop, query::code).unwrap();
+    let device = town.id(desktop);
+    town.command(laptop, Command::Confirm { device, code, history: true });
+    let first_page = |town: &Town| town.read(desktop, query::history).is_some_and(|row| row.messages > 0);
+    while !first_page(&town) {
+        assert!(town.exchange());
+    }
+    town.set_online(laptop, false);
+    for _ in 0..4 {
+        settle_for(&mut town, 60_000);
+    }
+    let row = history(&town, desktop);
+    assert!(row.complete, "{row:?}");
+    assert_eq!(row.from, Some(town.id(tablet)));
+    assert_eq!(town.texts(desktop, Some("alice")).len(), 60);
+}
+
+/// HIS-1, HIS-2: let in without old messages, and given them later, by another device than the one that let it in.
+#[test]
+fn old_messages_can_be_given_later() {
+    let (mut town, _, laptop) = with_much(2);
+    let tablet = town.add_device("bob", laptop, true);
+    let desktop = town.add_device("bob", laptop, false);
+    for _ in 0..3 {
+        settle_for(&mut town, 60_000);
+    }
+    let row = history(&town, desktop);
+    assert!(!row.granted && row.messages == 0, "{row:?}");
+    assert!(town.texts(desktop, None).is_empty());
+    let asked = town.asked.len();
+    for _ in 0..60 {
+        settle_for(&mut town, 60_000);
+    }
+    let relayed = town.asked[asked..].iter().filter(|(who, path)| *who == desktop && path == "/v1/relay").count();
+    assert_eq!(relayed, 0, "nobody is asked for ever");
+    town.set_online(laptop, false);
+    let device = town.id(desktop);
+    town.wish(tablet, Command::GrantHistory { device });
+    settle_for(&mut town, 60_000);
+    assert!(history(&town, desktop).complete);
+    assert_eq!(town.texts(desktop, None).len(), 3);
+    // asked for once more, nothing is there twice
+    town.wish(desktop, Command::FetchHistory);
+    settle_for(&mut town, 60_000);
+    assert!(history(&town, desktop).complete);
+    assert_eq!(town.texts(desktop, None).len(), 3);
+}
+
+/// No older device is on: it says so by what it knows, and goes on by itself when one is.
+#[test]
+fn it_waits_for_a_device_that_is_off() {
+    let (mut town, _, laptop) = with_much(4);
+    let desktop = town.device();
+    town.wish(desktop, Command::LogIn(Town::joining("bob")));
+    let (code, _) = town.read(desktop, query::code).unwrap();
+    let device = town.id(desktop);
+    town.command(laptop, Command::Confirm { device, code, history: true });
+    while !town.asked.last().is_some_and(|(who, path)| *who == laptop && path.starts_with("/v1/entries")) {
+        assert!(town.exchange());
+    }
+    town.set_online(laptop, false);
+    for _ in 0..3 {
+        settle_for(&mut town, 60_000);
+    }
+    let row = history(&town, desktop);
+    assert!(!row.complete && row.messages == 0, "{row:?}");
+    town.set_online(laptop, true);
+    for _ in 0..3 {
+        settle_for(&mut town, 60_000);
+    }
+    assert!(history(&town, desktop).complete, "{:?}", history(&town, desktop));
+    assert_eq!(town.texts(desktop, Some("alice")).len(), 4);
+}
+
+/// An account's first device has nobody to ask.
+#[test]
+fn a_first_device_fetches_nothing() {
+    let mut town = Town::new();
+    let laptop = town.sign_up("bob");
+    assert_eq!(town.read(laptop, query::history), None);
+    let events = town.wish(laptop, Command::FetchHistory);
+    assert!(
+        events.iter().any(|event| matches!(event, Event::Failed { failure, .. } if failure.code == "history.none"))
+    );
+}
