@@ -24,8 +24,8 @@ use protocol::tame;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
-    account, agent as agent_command, audit, chat, contact, device, doctor, history, joining, login, read, record,
-    recovery, send, serve, signup, status, try_out, witness,
+    account, agent as agent_command, audit, chat, contact, device, doctor, history, joining, login, logout, read,
+    record, recovery, send, serve, signup, status, try_out, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -48,6 +48,8 @@ enum Verb {
     Signup(joining::JoinArguments),
     /// Make this machine another device of your account
     Login(login::Arguments),
+    /// Take this machine out of your account, and your account off this machine
+    Logout(logout::Arguments),
     /// Your devices: list, confirm, refuse, rename, remove
     #[command(subcommand)]
     Device(device::Verb),
@@ -119,6 +121,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
     match verb {
         Verb::Signup(arguments) => signup::run(arguments, settings),
         Verb::Login(arguments) => login::run(arguments, settings),
+        Verb::Logout(arguments) => logout::run(arguments, settings),
         Verb::Device(verb) => device::run(verb, settings),
         Verb::History(verb) => history::run(verb, settings),
         Verb::Account(verb) => account::run(verb, settings),

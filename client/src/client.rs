@@ -10,7 +10,7 @@ use crate::seal::StoreKey;
 use crate::step::{Answer, Command, Input, Listening, Output};
 use crate::store::Store;
 use crate::turn::{Flight, Memory, Purpose, Turn};
-use protocol::api::accounts::{DEVICE_REMOVED, TOKEN_INVALID, TOKEN_REFUSED};
+use protocol::api::accounts::{DEVICE_CLONED, DEVICE_REMOVED, TOKEN_INVALID, TOKEN_REFUSED};
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
 
@@ -105,6 +105,10 @@ impl Turn<'_> {
             Answer::Refused(problem) => {
                 if problem.code == TOKEN_INVALID {
                     return self.drop_token();
+                }
+                if problem.code == DEVICE_CLONED {
+                    self.drop_token()?;
+                    self.is_cloned()?;
                 }
                 if problem.code == DEVICE_REMOVED || problem.code == TOKEN_REFUSED {
                     // only the record's word ends a device

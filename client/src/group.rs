@@ -354,7 +354,10 @@ impl Turn<'_> {
         let device = self.device()?;
         for found in groups {
             let here = self.mls(&device).has(&found.group)?;
-            if !found.present || !here {
+            // one that has had no commit yet is its maker's alone, who takes in everybody with the first one, and could not any
+            // more after another one (GRP-3)
+            let has_begun = found.epoch > 0 || found.present;
+            if has_begun && (!found.present || !here) {
                 let known = self.conversation(&found.group)?;
                 if known.is_none_or(|it| matches!(it.stage, Stage::Active | Stage::Removed)) {
                     self.enter_instead(&found.group)?;

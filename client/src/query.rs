@@ -68,6 +68,8 @@ pub struct Status {
     pub freshness: &'static str,
     /// Messages that wait to be sent.
     pub waiting: u64,
+    /// True if the service said that a copy of this device is in use.
+    pub cloned: bool,
 }
 
 /// A device of the own account.
@@ -246,6 +248,7 @@ pub fn status(store: &Store<'_>, now_ms: u64) -> Result<Status, Error> {
         witnessed_s: view.as_ref().map_or(0, chain::view::View::witnessed_s),
         freshness,
         waiting: crate::intent::waiting_to_be_sent(store)?,
+        cloned: crate::token::is_cloned(store)?,
     })
 }
 

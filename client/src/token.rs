@@ -2,11 +2,12 @@
 //! of TLS.
 
 use chain::view::View;
-use protocol::api::accounts::{Challenge, TOKEN_CHALLENGE, TOKENS, Token, TokenRequest, token_request};
+use protocol::api::accounts::{Challenge, DEVICE_CLONED, TOKEN_CHALLENGE, TOKENS, Token, TokenRequest, token_request};
 use protocol::bytes::Base64Url;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::notices::Notice;
 use crate::step::Call;
 use crate::store::Store;
 use crate::turn::{Purpose, Turn, post, post_bytes};
@@ -21,6 +22,11 @@ struct Held {
     until_ms: u64,
 }
 
+/// True if the service said that a copy of this device is in use.
+pub(crate) fn is_cloned(store: &Store<'_>) -> Result<bool, Error> {
+    Ok(store.get(TOKEN, b"cloned")?.unwrap_or_default())
+}
+
 /// The token that a store holds, as the header wants it.
 pub(crate) fn held(store: &Store<'_>) -> Result<Option<String>, Error> {
     Ok(store.get::<Held>(TOKEN, b"held")?.map(|held| held.bearer))
@@ -29,7 +35,8 @@ pub(crate) fn held(store: &Store<'_>) -> Result<Option<String>, Error> {
 impl Turn<'_> {
     /// The token, as the header wants it; asks for one if there is none. `None`: not yet.
     pub(crate) fn bearer(&mut self) -> Result<Option<String>, Error> {
-        let held: Option<Held> = self.store.get(TOKEN, b"held")?;
+        // TOK-1: each start asks anew, so that a copy of this device is noticed
+        let held: Option<Held> = if self.memory.has_asked { self.store.get(TOKEN, b"held")? } else { None };
         if let Some(held) = held
             && self.now_ms.saturating_add(EARLY_MS) < held.until_ms
         {
@@ -51,6 +58,17 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// TOK-2: the service says that a copy of this device is in use as well. Neither goes on; nothing is deleted for that, since
+    /// the service could say so of any device.
+    pub(crate) fn is_cloned(&mut self) -> Result<(), Error> {
+        if !is_cloned(&self.store)? {
+            self.store.put(TOKEN, b"cloned", &true)?;
+            self.notice(Notice::new(DEVICE_CLONED, None, None, 0, self.now_s()))?;
+        }
+        self.pause();
+        Ok(())
+    }
+
     /// The service says that the token has ended.
     pub(crate) fn drop_token(&mut self) -> Result<(), Error> {
         self.store.remove(TOKEN, b"held")
@@ -63,12 +81,16 @@ impl Turn<'_> {
         let Some(origin) = self.view()?.map(View::parameters).map(|parameters| parameters.origin.clone()) else {
             return Ok(());
         };
-        let message = token_request(&origin, &device.account, &device.id(), &challenge.0);
+        let number: u64 = self.store.get(TOKEN, b"number")?.unwrap_or_default();
+        let number = number.saturating_add(1);
+        self.store.put(TOKEN, b"number", &number)?;
+        let message = token_request(&origin, &device.account, &device.id(), number, &challenge.0);
         let signature = ed25519_dalek::Signer::sign(&device.chain, &message).to_bytes();
         let request = TokenRequest {
             account: device.account,
             device: device.id(),
             challenge,
+            number,
             signature: Base64Url(signature.to_vec()),
         };
         self.ask(Purpose::Token, post(TOKENS, &request)?);
@@ -80,6 +102,8 @@ impl Turn<'_> {
         let Ok(Token { token, expires_in_s }) = serde_json::from_slice(body) else { return Ok(()) };
         let Ok(serde_json::Value::String(bearer)) = serde_json::to_value(&token) else { return Ok(()) };
         let until_ms = self.now_ms.saturating_add(expires_in_s.saturating_mul(1_000));
+        self.memory.has_asked = true;
+        self.store.remove(TOKEN, b"cloned")?;
         self.store.put(TOKEN, b"held", &Held { bearer, until_ms })
     }
 }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::accounts::{
-    DEVICE_REMOVED, DEVICE_UNCONFIRMED, LOGIN_REFUSED, PERMIT_INVALID, TOKEN_INVALID, TOKEN_REFUSED,
+    DEVICE_CLONED, DEVICE_REMOVED, DEVICE_UNCONFIRMED, LOGIN_REFUSED, PERMIT_INVALID, TOKEN_INVALID, TOKEN_REFUSED,
 };
 use crate::api::delivery::{GROUP_EXISTS, GROUP_UNKNOWN, NO_KEY_PACKAGE, REMOVED_LEAF, STALE_EPOCH};
 
@@ -85,7 +85,7 @@ pub fn status_of(code: &str) -> (u16, Kind) {
         MALFORMED | "entry.encoding" | "key.invalid" | "handle.charset" | "handle.length" => (400, Kind::Misuse),
         // a bearer's secret is missing or has ended (RFC 9110 §15.5.2)
         TOKEN_INVALID | PERMIT_INVALID => (401, Kind::Refused),
-        LOGIN_REFUSED | TOKEN_REFUSED | DEVICE_UNCONFIRMED | DEVICE_REMOVED => (403, Kind::Refused),
+        LOGIN_REFUSED | TOKEN_REFUSED | DEVICE_UNCONFIRMED | DEVICE_REMOVED | DEVICE_CLONED => (403, Kind::Refused),
         NOT_FOUND => (404, Kind::Misuse),
         GROUP_UNKNOWN | NO_KEY_PACKAGE => (404, Kind::Refused),
         METHOD => (405, Kind::Misuse),

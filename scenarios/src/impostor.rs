@@ -2,6 +2,8 @@
 //! that only the record shows to be wrong. A service has all that it takes. Or somebody with a true account, who says in
 //! groups what no program of ours says.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chain::id::{AccountId, DeviceId};
 use ed25519_dalek::Signer as _;
 use openmls::component::ComponentData;
@@ -22,6 +24,8 @@ use protocol::members::{Leaf, Members, MembersUpdate, Roles};
 
 use crate::people::Device;
 use crate::town::Town;
+
+static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 const ORIGIN: &str = "town.example/log";
 
@@ -75,9 +79,11 @@ impl Impostor {
 
     fn bearer(&self, town: &Town) -> String {
         let Challenge { challenge } = town.ask_for(TOKEN_CHALLENGE, Some(b"{}".to_vec()), None);
-        let message = token_request(ORIGIN, &self.account, &self.device, &challenge.0);
+        // greater than before, whoever asked
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let message = token_request(ORIGIN, &self.account, &self.device, number, &challenge.0);
         let signature = Base64Url(self.keys.chain.sign(&message).to_bytes().to_vec());
-        let request = TokenRequest { account: self.account, device: self.device, challenge, signature };
+        let request = TokenRequest { account: self.account, device: self.device, challenge, number, signature };
         let Token { token, .. } = town.ask_for(TOKENS, Some(json(&request)), None);
         serde_json::to_value(&token).unwrap().as_str().unwrap().to_owned()
     }

@@ -430,3 +430,24 @@ fn what_is_written_while_two_conversations_begin_keeps_its_order() {
         }
     }
 }
+
+/// GRP-3: a group that its maker has not begun is left to it, also by a device of the same account that hears of it: entered before its
+/// first commit, it could never take in anybody else. (Found by the random walk.)
+#[test]
+fn a_group_is_begun_by_whoever_made_it() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    let phone = town.add_device("alice", alice, false);
+    town.command(alice, Command::Send { to: "bob".to_owned(), text: "hello".to_owned() });
+    until_asked(&mut town, alice, "/v1/groups", "/v1/groups");
+    town.set_online(alice, false);
+    town.restart(phone);
+    town.settle();
+    town.set_online(alice, true);
+    town.settle();
+    for who in [bob, phone] {
+        assert_eq!(town.texts(who, None), ["hello"]);
+    }
+    town.send(phone, "bob", "from the phone");
+    assert_eq!(town.texts(bob, Some("alice")), ["hello", "from the phone"]);
+}

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod history;
 pub(crate) mod joining;
 pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod recovery;

@@ -2,11 +2,14 @@
 //! Alice's device and Bob's two as real agents; the nine steps over real sockets. Every sentence is printed after it was
 //! verified.
 
+mod life;
 mod stage;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use clap::ValueEnum;
 use serde_json::Value;
 
 use super::{asked_to_end, runtime, say};
@@ -21,6 +24,16 @@ pub(crate) struct Arguments {
     /// Ends after the story, with status 0 only if every step was verified
     #[arg(long)]
     exit: bool,
+    /// The nine steps, or also what comes later: lost devices, the recovery key, another password, a reset
+    #[arg(long, value_name = "nine|all", default_value = "nine")]
+    story: Which,
+}
+
+/// Which story is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    Nine,
+    All,
 }
 
 /// Plays the story, and then leaves it running unless told otherwise.
@@ -29,6 +42,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let stage = Stage::set_up(folder.path())?;
     let story = Story::new(&stage)?;
     story.play()?;
+    if arguments.story == Which::All {
+        story.live_on()?;
+    }
     stage.audit()?;
     if arguments.exit {
         say("Every step was verified.");
@@ -65,8 +81,17 @@ impl Device {
 
     /// Runs a command to its end; its lines.
     fn ask(&self, arguments: &[&str]) -> Result<Vec<Value>, Failure> {
-        let output = self.command(arguments)?.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-        let output = output.map_err(Failure::broken)?;
+        self.ask_with(arguments, "")
+    }
+
+    /// The same, with something to read.
+    fn ask_with(&self, arguments: &[&str], typed: &str) -> Result<Vec<Value>, Failure> {
+        let mut command = self.command(arguments)?;
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().map_err(Failure::broken)?;
+        // whoever reads nothing has ended already
+        child.stdin.take().into_iter().for_each(|mut stdin| stdin.write_all(typed.as_bytes()).unwrap_or_default());
+        let output = child.wait_with_output().map_err(Failure::broken)?;
         let name = arguments.first().unwrap_or(&"");
         if !output.status.success() {
             return Err(unexpected(&format!("`trefoil {name}` failed")));
@@ -99,6 +124,9 @@ struct Story<'a> {
     alice: Device,
     laptop: Device,
     desktop: Device,
+    /// Of what comes later.
+    phone: Device,
+    stranger: Device,
     password: PathBuf,
 }
 
@@ -113,7 +141,8 @@ impl<'a> Story<'a> {
                 .map_err(Failure::broken)
         };
         let (alice, laptop, desktop) = (device("alice")?, device("bob-laptop")?, device("bob-desktop")?);
-        Ok(Self { stage, alice, laptop, desktop, password })
+        let (phone, stranger) = (device("bob-phone")?, device("stranger")?);
+        Ok(Self { stage, alice, laptop, desktop, phone, stranger, password })
     }
 
     fn play(&self) -> Result<(), Failure> {

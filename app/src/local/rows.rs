@@ -66,6 +66,9 @@ pub(crate) struct State {
     /// True if the account has a recovery key.
     #[serde(default)]
     pub(crate) recovery_key: bool,
+    /// True if a copy of this device is in use: neither gets in any more.
+    #[serde(default)]
+    pub(crate) cloned: bool,
     /// When a reset of the account is due that was announced: here, or by somebody whom this device can stop.
     #[serde(default)]
     pub(crate) reset_due: Option<String>,
@@ -104,6 +107,7 @@ impl State {
             freshness: status.freshness.to_owned(),
             waiting: status.waiting,
             recovery_key: false,
+            cloned: status.cloned,
             reset_due: None,
         }
     }
@@ -127,6 +131,7 @@ impl State {
             freshness: "stale".to_owned(),
             waiting: 0,
             recovery_key: false,
+            cloned: false,
             reset_due: None,
         }
     }

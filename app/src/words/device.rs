@@ -11,6 +11,22 @@ pub(crate) const REFUSED: &str = "Refused: that device never saw your messages. 
                                   choose a new one: `trefoil account password`.";
 /// Another password was chosen.
 pub(crate) const PASSWORD_CHANGED: &str = "New password set; your devices stay signed in.";
+/// A copy of this device is in use.
+pub(crate) const CLONED: &str = "A COPY OF THIS DEVICE IS IN USE, so neither gets in any more. If you have copied this folder, or put an \
+                                 old copy of it back, that is why; if not, somebody else has your keys. Take this device out from \
+                                 another of yours (`trefoil device remove`), and log in here as a new one.";
+/// Before this device is taken out.
+pub(crate) const SIGN_OUT: &str = "This device leaves your account, and your messages are erased from this machine; your other devices \
+                                   keep theirs.";
+/// Before the last one is.
+pub(crate) const SIGN_OUT_LAST: &str = "This is your last device: your messages are nowhere else, and will be gone. Only your recovery \
+                                        key gets you back into your account.";
+/// The last one stays.
+pub(crate) const LAST_WITHOUT_KEY: &str = "this is your last device, and there is no recovery key: without both, nothing gets you back into your account (`trefoil \
+     recovery create` makes one)";
+/// It is out.
+pub(crate) const SIGNED_OUT: &str =
+    "Signed out: this device is no longer one of your account's, and nothing of it is left here.";
 /// After a removal.
 pub(crate) const REMOVED: &str =
     "Removed: nothing sent from now on can be read on it, but what it already had may still be on it.";
@@ -119,6 +135,7 @@ pub(crate) fn notice(row: &Notice, all: &[Device]) -> String {
             return super::account::contact_reset(contact, &row.at);
         }
         "history.refused" => format!("old messages that were offered{by} were refused: more than anybody can have"),
+        "device.cloned" => return CLONED.to_owned(),
         "recovery.set" => format!("a new recovery key was made{by}; if it wasn't you, make another one at once"),
         "password.changed" => {
             return format!("Since you last looked: the password was changed{by} ({}).", time(&row.at));

@@ -78,6 +78,9 @@ pub(crate) fn status(state: &State) -> Vec<String> {
         Phase::Confirmed => format!("You are {handle}, and this device is one of yours."),
         Phase::Ended => "This device is no longer one of your account's; its keys are gone.".to_owned(),
     }];
+    if state.cloned {
+        lines.push(device::CLONED.to_owned());
+    }
     if let Some(due) = &state.reset_due {
         lines.push(match state.phase {
             Phase::Resetting => account::reset_waits(due),

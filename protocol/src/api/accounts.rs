@@ -53,6 +53,8 @@ pub const TOKEN_INVALID: &str = "token.invalid";
 pub const TOKEN_REFUSED: &str = "token.refused";
 /// The device waits for its confirmation: it may not do this yet.
 pub const DEVICE_UNCONFIRMED: &str = "device.unconfirmed";
+/// Two copies of one device are in use: neither gets in any more (TOK-2).
+pub const DEVICE_CLONED: &str = "device.cloned";
 /// The device was removed or refused, or is unknown.
 pub const DEVICE_REMOVED: &str = "device.removed";
 
@@ -175,6 +177,8 @@ pub struct TokenRequest {
     pub device: DeviceId,
     /// The challenge.
     pub challenge: Base64Url,
+    /// One more than in the request before, on the device's disk before it is sent (TOK-1).
+    pub number: u64,
     /// Its chain key's signature over [`token_request`].
     pub signature: Base64Url,
 }
@@ -201,10 +205,12 @@ pub struct Token {
     pub expires_in_s: u64,
 }
 
-/// The bytes that a device signs to get a token: label, origin behind its length (1 byte), account, device, challenge.
-pub fn token_request(origin: &str, account: &AccountId, device: &DeviceId, challenge: &[u8]) -> Vec<u8> {
+/// The bytes that a device signs to get a token: label, origin behind its length (1 byte), account, device, number (8 bytes),
+/// challenge.
+pub fn token_request(origin: &str, account: &AccountId, device: &DeviceId, number: u64, challenge: &[u8]) -> Vec<u8> {
     let length = [u8::try_from(origin.len()).unwrap_or(u8::MAX)];
-    labelled(label::TOKEN_REQUEST, &[&length, origin.as_bytes(), &account.0, &device.0, challenge])
+    let number = number.to_be_bytes();
+    labelled(label::TOKEN_REQUEST, &[&length, origin.as_bytes(), &account.0, &device.0, &number, challenge])
 }
 
 impl TokenRequest {
@@ -212,7 +218,7 @@ impl TokenRequest {
     #[must_use]
     pub fn is_signed_by(&self, key: &PublicKey, origin: &str) -> bool {
         let Ok(signature) = self.signature.0.as_slice().try_into() else { return false };
-        let message = token_request(origin, &self.account, &self.device, &self.challenge.0);
+        let message = token_request(origin, &self.account, &self.device, self.number, &self.challenge.0);
         key.verifies(&message, &SignatureBytes(signature))
     }
 }

@@ -15,10 +15,6 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use crate::accounts::secret::Secret;
 use crate::disk::store::Readers;
 
-/// Tokens that one device has at a time; the one that ends first makes room. More than one, so that connections of one
-/// device do not end each other's.
-const TOKENS_A_DEVICE: u32 = 4;
-
 /// How long a reader waits while the file is being set up.
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -35,6 +31,17 @@ pub(crate) struct TokenRow {
     pub(crate) account: AccountId,
     pub(crate) device: DeviceId,
     pub(crate) ends_s: u64,
+}
+
+/// What a token request comes to by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbered {
+    /// The token is kept.
+    Kept,
+    /// A newer one was taken already.
+    Late,
+    /// Two copies of the device count on by themselves.
+    Cloned,
 }
 
 fn column(value: u64) -> i64 {
@@ -150,22 +157,45 @@ impl Database {
         Ok(found == 1)
     }
 
-    /// Keeps a token of a device.
-    pub(crate) fn put_token(&self, token: &Secret, row: &TokenRow, now_s: u64) -> Written {
+    /// Keeps the token of a device, in the place of the one it had, if its number is greater than all before (TOK-1). If not,
+    /// it is kept that there are two of the device, unless the request is only late.
+    pub(crate) fn put_token(
+        &self,
+        token: &Secret,
+        row: &TokenRow,
+        (number, is_late): (u64, bool),
+        now_s: u64,
+    ) -> Result<Numbered, rusqlite::Error> {
         let db = self.writer();
         let tx = db.unchecked_transaction()?;
         tx.prepare_cached("DELETE FROM tokens WHERE ends_s <= ?1")?.execute([column(now_s)])?;
         let (account, device) = (row.account.as_bytes(), row.device.as_bytes());
-        let mut trim = tx.prepare_cached(
-            "DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE account = ?1 AND device = ?2 \
-             ORDER BY ends_s DESC LIMIT -1 OFFSET ?3)",
-        )?;
-        trim.execute(params![account, device, TOKENS_A_DEVICE.saturating_sub(1)])?;
-        drop(trim);
+        let mut select = tx.prepare_cached("SELECT number, cloned FROM numbers WHERE account = ?1 AND device = ?2")?;
+        let before = select.query_row(params![account, device], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
+        let before: Option<(i64, bool)> = before.optional()?;
+        drop(select);
+        if before.is_some_and(|(_, cloned)| cloned) {
+            return Ok(Numbered::Cloned);
+        }
+        let is_new = before.is_none_or(|(before, _)| column(number) > before);
+        if !is_new && is_late {
+            return Ok(Numbered::Late);
+        }
+        tx.prepare_cached("DELETE FROM tokens WHERE account = ?1 AND device = ?2")?
+            .execute(params![account, device])?;
+        let newest = before.map_or(column(number), |(before, _)| before.max(column(number)));
+        let mut keep = tx.prepare_cached("INSERT OR REPLACE INTO numbers VALUES (?1, ?2, ?3, ?4)")?;
+        keep.execute(params![account, device, newest, !is_new])?;
+        drop(keep);
+        if !is_new {
+            tx.commit()?;
+            return Ok(Numbered::Cloned);
+        }
         let mut insert = tx.prepare_cached("INSERT INTO tokens VALUES (?1, ?2, ?3, ?4)")?;
         insert.execute(params![token.hash().as_bytes(), account, device, column(row.ends_s)])?;
         drop(insert);
-        tx.commit()
+        tx.commit()?;
+        Ok(Numbered::Kept)
     }
 
     /// Whose token this is.

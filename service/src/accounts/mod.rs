@@ -10,12 +10,13 @@ pub(crate) mod passwords;
 pub(crate) mod secret;
 pub(crate) mod tokens;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 
-use chain::id::AccountId;
+use chain::id::{AccountId, DeviceId};
 use protocol::opaque::server::Setup;
 
 use crate::accounts::database::Database;
@@ -32,7 +33,11 @@ pub(crate) struct Accounts {
     database: Database,
     /// By their names.
     logins: Mutex<Once<[u8; 16], OpenLogin>>,
-    challenges: Mutex<Once<[u8; 32], ()>>,
+    /// Each with its place in the order in which they were made.
+    challenges: Mutex<Once<[u8; 32], u64>>,
+    challenge_order: AtomicU64,
+    /// The challenge that each device answered last.
+    taken: Mutex<BTreeMap<(AccountId, DeviceId), u64>>,
     /// Accounts whose password is stored and whose first entry waits to be sealed.
     opening: Mutex<BTreeSet<AccountId>>,
 }
@@ -51,7 +56,15 @@ impl Accounts {
             Some(_) => (),
             None => database.keep_setup_key(&setup.public_key())?,
         }
-        Ok(Self { setup, database, logins: Mutex::default(), challenges: Mutex::default(), opening: Mutex::default() })
+        Ok(Self {
+            setup,
+            database,
+            logins: Mutex::default(),
+            challenges: Mutex::default(),
+            challenge_order: AtomicU64::new(0),
+            taken: Mutex::default(),
+            opening: Mutex::default(),
+        })
     }
 
     /// At the end of the service: see [`Database::settle`].

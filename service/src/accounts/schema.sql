@@ -13,5 +13,12 @@ CREATE TABLE IF NOT EXISTS tokens (
     device BLOB NOT NULL,
     ends_s INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS numbers (
+    account BLOB NOT NULL,
+    device BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    cloned INTEGER NOT NULL,
+    PRIMARY KEY (account, device)
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS tokens_by_end ON tokens (ends_s);
 CREATE INDEX IF NOT EXISTS tokens_by_device ON tokens (account, device, ends_s);

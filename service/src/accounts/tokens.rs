@@ -4,6 +4,7 @@
 //! removal ends it in the block that seals it.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use axum::http::HeaderMap;
 use chain::id::{AccountId, DeviceId, PublicKey};
@@ -12,10 +13,13 @@ use chain::sigchain::rules::REQUEST_LAPSES_AFTER_S;
 use protocol::api::accounts::{CHALLENGE_S, Challenge, TOKEN_S, Token, TokenRequest};
 use protocol::bytes::Base64Url;
 
-use crate::accounts::database::TokenRow;
+use crate::accounts::database::{Numbered, TokenRow};
 use crate::accounts::secret::{Secret, fill};
 use crate::http::refusal::Refusal;
 use crate::shared::Shared;
+
+/// Devices of which it is remembered which challenge they answered last.
+const MAX_TAKEN: usize = 65_536;
 
 /// The device that asks, by its token and by the newest sealed device set of its account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +49,8 @@ impl Shared {
         fill(&mut challenge)?;
         let now_s = self.now_s();
         let mut challenges = self.accounts.challenges.lock().unwrap_or_else(PoisonError::into_inner);
-        challenges.put(challenge, (), now_s, now_s.saturating_add(CHALLENGE_S));
+        let order = self.accounts.challenge_order.fetch_add(1, Ordering::Relaxed);
+        challenges.put(challenge, order, now_s, now_s.saturating_add(CHALLENGE_S));
         Ok(Challenge { challenge: Base64Url(challenge.to_vec()) })
     }
 
@@ -55,11 +60,9 @@ impl Shared {
         let challenge: [u8; 32] =
             question.challenge.0.as_slice().try_into().map_err(|_| Refusal::Malformed { what: "the challenge" })?;
         let mut challenges = self.accounts.challenges.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_open = challenges.take(&challenge, now_s).is_some();
+        let order = challenges.take(&challenge, now_s);
         drop(challenges);
-        if !was_open {
-            return Err(Refusal::TokenRefused);
-        }
+        let order = order.ok_or(Refusal::TokenRefused)?;
         let (key, _) = self.device(&question.account, &question.device, now_s)?;
         if !question.is_signed_by(&key, &self.origin) {
             return Err(Refusal::TokenRefused);
@@ -67,7 +70,25 @@ impl Shared {
         let token = Secret::new()?;
         let ends_s = now_s.saturating_add(TOKEN_S);
         let row = TokenRow { account: question.account, device: question.device, ends_s };
-        self.accounts.database.put_token(&token, &row, now_s)?;
+        let name = (question.account, question.device);
+        // a request that was held up on its way is no copy's: its challenge is older than the one that was taken
+        let mut taken = self.accounts.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_late = taken.get(&name).is_some_and(|newest| *newest > order);
+        let numbered = self.accounts.database.put_token(&token, &row, (question.number, is_late), now_s)?;
+        if numbered != Numbered::Late {
+            let owner = Caller { account: row.account, device: row.device, confirmed: true }.owner();
+            self.delivery.hub.cut(&owner);
+        }
+        match numbered {
+            Numbered::Kept => {}
+            Numbered::Late => return Err(Refusal::TokenRefused),
+            Numbered::Cloned => return Err(Refusal::Cloned),
+        }
+        if taken.len() >= MAX_TAKEN {
+            taken.clear();
+        }
+        taken.insert(name, order);
+        drop(taken);
         Ok(Token { token: token.to_base64url(), expires_in_s: TOKEN_S })
     }
 

@@ -115,6 +115,13 @@ impl Hub {
         self.sockets().open.range((first, 0)..=(last, u64::MAX)).next().is_some()
     }
 
+    /// Cuts off the listeners of a device: the token that they came with is gone.
+    pub(crate) fn cut(&self, owner: &Owner) {
+        let mut sockets = self.sockets();
+        let of: Vec<_> = sockets.open.range((*owner, 0)..=(*owner, u64::MAX)).map(|(key, _)| *key).collect();
+        of.iter().for_each(|key| drop(sockets.open.remove(key)));
+    }
+
     /// Ends the listeners of an account's devices that are not `among` those that it still has.
     pub(super) fn end_others(&self, account: &AccountId, among: &[Owner]) {
         let mut sockets = self.sockets();

@@ -72,6 +72,9 @@ pub(crate) enum Refusal {
     /// A token request that does not hold.
     #[error("the signature or the challenge does not hold")]
     TokenRefused,
+    /// Two copies of one device are in use.
+    #[error("a copy of this device is in use: neither gets in any more")]
+    Cloned,
     /// A pending device asks for what only confirmed ones get.
     #[error("this device waits for its confirmation on one of the account's other devices")]
     Unconfirmed,
@@ -141,6 +144,7 @@ impl Refusal {
             Self::NoPermit => accounts::PERMIT_INVALID,
             Self::NoToken => accounts::TOKEN_INVALID,
             Self::TokenRefused => accounts::TOKEN_REFUSED,
+            Self::Cloned => accounts::DEVICE_CLONED,
             Self::Unconfirmed => accounts::DEVICE_UNCONFIRMED,
             Self::Removed => accounts::DEVICE_REMOVED,
             Self::Group(broken) => broken.code(),

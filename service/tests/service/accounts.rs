@@ -1,6 +1,7 @@
 //! Sign-up, log-in, permits and tokens, as devices and attackers use them.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::Request;
 use axum::http::request::Builder;
@@ -96,11 +97,15 @@ pub(crate) fn removing(service: &Service, account: &AccountId, by: &Device, othe
     by.sign(set.following(body, nothing_seen()))
 }
 
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
 fn token_request(service: &Service, account: AccountId, device: &Device) -> TokenRequest {
     let Challenge { challenge } = answer(service, Request::post(accounts::TOKEN_CHALLENGE), "", LOOPBACK).unwrap();
     let id = device.keys().id();
-    let signature = device.chain.sign(&accounts::token_request(ORIGIN, &account, &id, &challenge.0));
-    TokenRequest { account, device: id, challenge, signature: Base64Url(signature.to_bytes().to_vec()) }
+    // of all devices of all tests: each has greater numbers than before
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let signature = device.chain.sign(&accounts::token_request(ORIGIN, &account, &id, number, &challenge.0));
+    TokenRequest { account, device: id, challenge, number, signature: Base64Url(signature.to_bytes().to_vec()) }
 }
 
 pub(crate) fn token(service: &Service, account: AccountId, device: &Device) -> Result<Base64Url, String> {
@@ -396,7 +401,7 @@ fn a_lapsed_request_ends_the_pending_devices_token() {
 }
 
 #[test]
-fn a_token_ends_after_a_day_and_a_device_has_four() {
+fn a_token_ends_after_a_day_and_a_device_has_one() {
     let world = World::new();
     let service = world.open().unwrap();
     let (id, device) = account(&service);
@@ -406,7 +411,7 @@ fn a_token_ends_after_a_day_and_a_device_has_four() {
         world.pass(1);
     }
     let alive = |token: &Base64Url| holder(&service, token).is_ok();
-    assert_eq!(tokens.iter().map(alive).collect::<Vec<_>>(), [false, true, true, true, true]);
+    assert_eq!(tokens.iter().map(alive).collect::<Vec<_>>(), [false, false, false, false, true]);
     world.pass(accounts::TOKEN_S);
     assert_eq!(holder(&service, &tokens[4]).unwrap_err(), "token.invalid");
     assert_eq!(holder(&service, &Base64Url(vec![1; 32])).unwrap_err(), "token.invalid");
@@ -434,6 +439,31 @@ fn a_token_request_is_signed_for_one_challenge_once() {
     let mut cut = token_request(&service, id, &device);
     cut.signature.0.pop();
     assert_eq!(send(&cut), refused);
+}
+
+/// TOK-1, TOK-2, attack 7: a number that was used before is a copy's; then neither gets a token, and the one that there was is
+/// worth nothing. A request that was only held up on its way is no copy's.
+#[test]
+fn of_two_copies_of_a_device_neither_gets_in() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let (id, device) = account(&service);
+    let send = |request: &TokenRequest| post::<Token>(&service, accounts::TOKENS, request, LOOPBACK);
+    let held_up = token_request(&service, id, &device);
+    let first = token(&service, id, &device).unwrap();
+    assert_eq!(send(&held_up).unwrap_err(), "token.refused");
+    assert!(holder(&service, &first).is_ok(), "and nothing comes of it");
+    // a copy counts on from where it was made
+    let mut copy = token_request(&service, id, &device);
+    copy.number -= 1;
+    let message = accounts::token_request(ORIGIN, &id, &copy.device, copy.number, &copy.challenge.0);
+    copy.signature = Base64Url(device.chain.sign(&message).to_bytes().to_vec());
+    assert_eq!(send(&copy).unwrap_err(), "device.cloned");
+    assert_eq!(holder(&service, &first).unwrap_err(), "token.invalid");
+    assert_eq!(token(&service, id, &device).unwrap_err(), "device.cloned");
+    drop(service);
+    let service = world.open().unwrap();
+    assert_eq!(token(&service, id, &device).unwrap_err(), "device.cloned");
 }
 
 /// Attack 65: who has the database has no permit, no token and no name.
