@@ -6,7 +6,7 @@
 //! ```
 
 use chain::id::{AccountId, DeviceId, PublicKey};
-use chain::sigchain::body::{Answer, Body, Confirmer};
+use chain::sigchain::body::{Answer, Body, Confirmer, ResetChoice};
 use chain::sigchain::device_set::DeviceSet;
 use chain::sigchain::entry::Proposal;
 use chain::view::View;
@@ -39,6 +39,8 @@ pub(crate) enum Subject {
     RecoveryKey,
     /// A reset that was announced.
     Reset,
+    /// How long a reset has to wait.
+    ResetChoice,
 }
 
 impl Subject {
@@ -47,13 +49,14 @@ impl Subject {
             Self::Device(device) => &device.0,
             Self::RecoveryKey => b"recovery key",
             Self::Reset => b"reset",
+            Self::ResetChoice => b"reset choice",
         }
     }
 
     fn of_key(key: &[u8]) -> Option<Self> {
         match <[u8; 16]>::try_from(key) {
             Ok(device) => Some(Self::Device(DeviceId(device))),
-            Err(_) => [Self::RecoveryKey, Self::Reset].into_iter().find(|it| key == it.key()),
+            Err(_) => [Self::RecoveryKey, Self::Reset, Self::ResetChoice].into_iter().find(|it| key == it.key()),
         }
     }
 }
@@ -73,6 +76,14 @@ pub(crate) enum Change {
     SetRecoveryKey(Option<[u8; 32]>),
     /// An announced reset is stopped.
     Veto,
+    /// A reset has to wait so long, seconds; never without.
+    SetResetChoice(Option<u64>),
+}
+
+/// The choice that makes a reset wait so long.
+fn choice_of(wait_s: Option<u64>) -> Option<ResetChoice> {
+    let all = [ResetChoice::OneDay, ResetChoice::ThreeDays, ResetChoice::SevenDays, ResetChoice::Never];
+    all.into_iter().find(|choice| choice.wait_s() == wait_s)
 }
 
 /// A change that is under way.
@@ -128,8 +139,11 @@ fn outcome(
         (Subject::RecoveryKey, Change::SetRecoveryKey(key)) => {
             (set.recovery_key().map(|key| *key.as_bytes()) == *key).then_some(Ok(()))
         }
+        (Subject::ResetChoice, Change::SetResetChoice(wait_s)) => {
+            (set.reset_choice().wait_s() == *wait_s).then_some(Ok(()))
+        }
         (Subject::Reset, Change::Veto) => set.notice().is_none().then_some(Ok(())),
-        (Subject::RecoveryKey | Subject::Reset, _) => {
+        (Subject::RecoveryKey | Subject::Reset | Subject::ResetChoice, _) => {
             Some(Err(Failure::refused("device.unknown", "this is no device")))
         }
     }
@@ -141,7 +155,7 @@ fn outcome_for_device(change: &Change, standing: Standing, own: &DeviceId) -> Op
     match (change, standing) {
         (Change::Confirm { .. } | Change::Refuse | Change::Recover, Standing::Waits)
         | (Change::Remove, Standing::Confirmed(_))
-        | (Change::SetRecoveryKey(_) | Change::Veto, _) => None,
+        | (Change::SetRecoveryKey(_) | Change::Veto | Change::SetResetChoice(_), _) => None,
         (Change::Recover, Standing::Confirmed(_)) => Some(Ok(())),
         (Change::Confirm { .. }, Standing::Confirmed(Some(Confirmer::Device(by)))) if by == *own => Some(Ok(())),
         (Change::Confirm { .. } | Change::Refuse, Standing::Confirmed(_)) => Some(Err(answered())),
@@ -160,12 +174,11 @@ impl Turn<'_> {
     pub(crate) fn begin_change(&mut self, subject: Subject, change: Change) -> Result<bool, Error> {
         if let Some(under_way) = self.changing(&subject)? {
             let is_sent = under_way.proposal.is_some();
+            let is_answer = matches!(subject, Subject::Device(_) | Subject::Reset);
             let is_same = std::mem::discriminant(&under_way.change) == std::mem::discriminant(&change);
             match under_way.intent {
-                // the same answer to a device, or the very same recovery key
-                Some(intent)
-                    if is_sent && is_same && (subject != Subject::RecoveryKey || under_way.change == change) =>
-                {
+                // the same answer to a device, or the very same of what has a value
+                Some(intent) if is_sent && is_same && (is_answer || under_way.change == change) => {
                     self.continue_with(intent);
                     return Ok(false);
                 }
@@ -314,8 +327,12 @@ impl Turn<'_> {
                 let Some(notice) = set.notice() else { return Ok(None) };
                 Body::ResetVetoed { notice: notice.hash, signer }
             }
-            (Subject::Device(_), Change::SetRecoveryKey(_) | Change::Veto)
-            | (Subject::RecoveryKey | Subject::Reset, _) => return Err(Error::Damaged),
+            (Subject::ResetChoice, Change::SetResetChoice(wait_s)) => {
+                let choice = choice_of(*wait_s).ok_or(Error::Damaged)?;
+                Body::ResetChoiceSet { choice, signer }
+            }
+            (Subject::Device(_), Change::SetRecoveryKey(_) | Change::Veto | Change::SetResetChoice(_))
+            | (Subject::RecoveryKey | Subject::Reset | Subject::ResetChoice, _) => return Err(Error::Damaged),
         };
         Ok(Some((body, key)))
     }

@@ -93,6 +93,7 @@ impl Turn<'_> {
             self.go_on_with_conversations()?;
             self.go_on_with_names()?;
             self.go_on_with_gossip()?;
+            self.hold_if_cloned()?;
         }
         Ok(())
     }
@@ -187,6 +188,7 @@ impl Turn<'_> {
             Command::Refuse { device } => self.refuse(&device),
             Command::Remove { device } => self.remove_device(&device),
             Command::Reset(joining) => self.want_reset(joining),
+            Command::SetResetChoice { choice } => self.set_reset_choice(choice),
             Command::Veto => self.veto(),
             Command::AcceptReset { handle } => self.want(Want::AcceptReset { handle }),
             Command::GrantHistory { device } => self.grant_history(&device, true),

@@ -259,6 +259,14 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// A person wants resets of the account to wait so long.
+    pub(crate) fn set_reset_choice(&mut self, choice: ResetChoice) -> Result<(), Error> {
+        if self.account_to_change()?.is_none() {
+            return self.refuse_unconfirmed();
+        }
+        self.begin_change(Subject::ResetChoice, Change::SetResetChoice(choice.wait_s())).map(|_| ())
+    }
+
     /// A person of a living device says no.
     pub(crate) fn veto(&mut self) -> Result<(), Error> {
         match self.account_to_change()? {

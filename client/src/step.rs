@@ -7,6 +7,7 @@
 use std::fmt;
 
 use chain::id::{AccountId, DeviceId, PublicKey};
+use chain::sigchain::body::ResetChoice;
 use protocol::api::delivery::Delivery;
 use protocol::id::{GroupId, MessageId};
 use protocol::refusal::Problem;
@@ -76,6 +77,11 @@ pub enum Command {
     },
     /// All devices of an account are lost: announces a fresh identity in its place, with this as its first device.
     Reset(Joining),
+    /// Resets of the account have to wait so long from now on (RST-1).
+    SetResetChoice {
+        /// How long, or never.
+        choice: ResetChoice,
+    },
     /// Stops a reset of the own account that was announced.
     Veto,
     /// A person accepts that a contact goes on as a fresh identity.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::notices::Notice;
-use crate::step::Call;
+use crate::step::{Call, Failure};
 use crate::store::Store;
 use crate::turn::{Purpose, Turn, post, post_bytes};
 
@@ -66,6 +66,18 @@ impl Turn<'_> {
             self.notice(Notice::new(DEVICE_CLONED, None, None, 0, self.now_s()))?;
         }
         self.pause();
+        Ok(())
+    }
+
+    /// Whoever waits for something is told that nothing more comes of it here.
+    pub(crate) fn hold_if_cloned(&mut self) -> Result<(), Error> {
+        if is_cloned(&self.store)? {
+            let message =
+                "a copy of this device is in use, so the service lets neither in any more: see `trefoil status`";
+            for intent in self.intents()? {
+                self.hold(intent.id, Failure::refused(DEVICE_CLONED, message));
+            }
+        }
         Ok(())
     }
 

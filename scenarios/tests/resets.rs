@@ -1,6 +1,7 @@
 //! All devices lost and nothing kept (stories 12, 13): announced, stopped or carried out, and what contacts do. Rules RST-1
 //! to RST-7; attacks 11, 29.
 
+use chain::sigchain::body::ResetChoice;
 use client::query::{self, MessageState, Phase};
 use client::step::{Blame, Call, Command, Event, Failure, Joining, Secret};
 use protocol::api::ENTRIES;
@@ -217,4 +218,21 @@ fn nothing_else_is_accepted_as_a_reset() {
     assert_eq!(code(&accept(&mut town, alice, "bob")), "reset.none");
     assert_eq!(code(&accept(&mut town, alice, "nobody")), "contact.unknown");
     assert!(is_done(&town.send(bob, "alice", "two")));
+}
+
+/// RST-1: an account may choose how long a reset waits, or that there is none.
+#[test]
+fn an_account_chooses_how_long_a_reset_waits() {
+    let mut town = Town::new();
+    let bob = town.sign_up("bob");
+    for choice in [ResetChoice::OneDay, ResetChoice::SevenDays, ResetChoice::SevenDays] {
+        assert!(is_done(&town.wish(bob, Command::SetResetChoice { choice })));
+    }
+    let (_, events) = resetting(&mut town, "bob");
+    assert!(is_done(&events), "{events:?}");
+    let due_s = town.read(bob, query::reset_due_s).unwrap();
+    assert!(due_s * 1_000 > town.now_ms() + 6 * 24 * HOUR_MS);
+    assert!(is_done(&town.wish(bob, Command::Veto)));
+    assert!(is_done(&town.wish(bob, Command::SetResetChoice { choice: ResetChoice::Never })));
+    assert_eq!(code(&resetting(&mut town, "bob").1), "reset.never");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chain::id::{DeviceId, PublicKey};
+use chain::sigchain::body::ResetChoice;
 use client::query::{self, ContactRow, Phase};
 use client::step::{Command, Input, Joining, Secret};
 use serde_json::json;
@@ -83,6 +84,13 @@ impl Core {
             What::NameDevice { device, name } => Command::NameDevice { device: self.device(&device)?, name },
             What::GrantHistory { device } => Command::GrantHistory { device: self.device(&device)? },
             What::FetchHistory => Command::FetchHistory,
+            What::SetResetWait { hours } => {
+                let all = [ResetChoice::OneDay, ResetChoice::ThreeDays, ResetChoice::SevenDays, ResetChoice::Never];
+                let wait_s = hours.map(|hours| hours.saturating_mul(3_600));
+                let choice = all.into_iter().find(|choice| choice.wait_s() == wait_s);
+                let unknown = || Failure::misuse("reset.choice", "a reset waits 24, 72 or 168 hours, or there is none");
+                Command::SetResetChoice { choice: choice.ok_or_else(unknown)? }
+            }
             What::Veto => Command::Veto,
             What::AcceptReset { handle } => Command::AcceptReset { handle },
             What::MarkVerified { handle, verified } => {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::joining::{JoinArguments, agent_and_state, ask_password, clear, make_key};
@@ -33,6 +33,34 @@ pub(crate) enum Verb {
     },
     /// Stop a reset that somebody announced
     Veto,
+    /// How long a reset of your account has to wait, so that a device of yours can stop it
+    ResetWait {
+        /// The time; with never, an account whose devices and recovery key are lost is lost for good
+        wait: Wait,
+    },
+}
+
+/// How long a reset has to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Wait {
+    #[value(name = "24h")]
+    OneDay,
+    #[value(name = "72h")]
+    ThreeDays,
+    #[value(name = "7d")]
+    SevenDays,
+    Never,
+}
+
+impl Wait {
+    fn hours(self) -> Option<u64> {
+        match self {
+            Self::OneDay => Some(24),
+            Self::ThreeDays => Some(72),
+            Self::SevenDays => Some(168),
+            Self::Never => None,
+        }
+    }
 }
 
 /// Changes it.
@@ -40,6 +68,14 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
     match verb {
         Verb::Password { password_file } => set_password(password_file.as_ref(), settings),
         Verb::Reset { joining, yes } => reset(joining, *yes, settings),
+        Verb::ResetWait { wait } => {
+            Agent::opened(settings)?.ask::<Value>(What::SetResetWait { hours: wait.hours() })?;
+            match settings.json {
+                true => say(json!({ "reset_wait_hours": wait.hours() })),
+                false => say(words::account::reset_wait(wait.hours())),
+            }
+            Ok(())
+        }
         Verb::Veto => {
             Agent::opened(settings)?.ask::<Value>(What::Veto)?;
             match settings.json {

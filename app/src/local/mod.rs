@@ -61,6 +61,8 @@ pub(crate) enum What {
     SignUp(Join),
     /// Announces a reset of an account whose devices are all lost; done with [`rows::ResetAnnounced`].
     Reset(Join),
+    /// Resets of the account wait for so many hours from now on, or there is none.
+    SetResetWait { hours: Option<u64> },
     /// Stops a reset of the own account.
     Veto,
     /// Another device of an account; events [`rows::LogInEvent`].

@@ -48,6 +48,16 @@ pub(crate) fn reset_noticed(row: &Notice) -> String {
     )
 }
 
+/// How long a reset has to wait from now on.
+pub(crate) fn reset_wait(hours: Option<u64>) -> String {
+    match hours {
+        Some(hours) => format!("A reset of your account waits {hours} hours from now on; any of your devices can stop it meanwhile."),
+        None => "Your account can never be reset from now on. If you lose all your devices and your recovery key, it is lost, for \
+                 you as well."
+            .to_owned(),
+    }
+}
+
 /// It was stopped.
 pub(crate) const VETOED: &str = "Stopped: your account stays as it is. Whoever asked knows your password, or asked your service's operator; choose another \
      password: `trefoil account password`.";

@@ -14,7 +14,8 @@ pub(crate) const PASSWORD_CHANGED: &str = "New password set; your devices stay s
 /// A copy of this device is in use.
 pub(crate) const CLONED: &str = "A COPY OF THIS DEVICE IS IN USE, so neither gets in any more. If you have copied this folder, or put an \
                                  old copy of it back, that is why; if not, somebody else has your keys. Take this device out from \
-                                 another of yours (`trefoil device remove`), and log in here as a new one.";
+                                 another of yours (`trefoil device remove`), and log in as a new one. If you have no other: \
+                                 `trefoil recovery create` still works here, and lets the new one in.";
 /// Before this device is taken out.
 pub(crate) const SIGN_OUT: &str = "This device leaves your account, and your messages are erased from this machine; your other devices \
                                    keep theirs.";
@@ -135,7 +136,9 @@ pub(crate) fn notice(row: &Notice, all: &[Device]) -> String {
             return super::account::contact_reset(contact, &row.at);
         }
         "history.refused" => format!("old messages that were offered{by} were refused: more than anybody can have"),
-        "device.cloned" => return CLONED.to_owned(),
+        "device.cloned" => {
+            return format!("Since you last looked: a copy of this device was noticed ({}).", time(&row.at));
+        }
         "recovery.set" => format!("a new recovery key was made{by}; if it wasn't you, make another one at once"),
         "password.changed" => {
             return format!("Since you last looked: the password was changed{by} ({}).", time(&row.at));

@@ -358,6 +358,9 @@ fn a_copy_of_a_device_is_out_with_the_device() {
     town.command(copy, send("alice", "false"));
     town.settle();
     town.pass_ms(60_000);
+    // whatever was not sent by then waits, and says why
+    let is_told = |event: &Event| matches!(event, Event::Held { failure, .. } if failure.code == "device.cloned");
+    assert!([desktop, copy].iter().any(|who| town.events(*who).iter().any(is_told)));
     for who in [desktop, copy] {
         assert!(town.read(who, |store| query::status(store, 0)).cloned);
         let told = town.read(who, query::notices).into_iter().filter(|row| row.code == "device.cloned");

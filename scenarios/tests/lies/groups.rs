@@ -63,7 +63,7 @@ fn a_made_up_group_under_a_true_name_is_not_entered() {
     town.liar.change_answers(move |who, call, answer| match answer {
         Answer::Ok(body) if who == bob && call.path == GROUPS && call.body.is_none() => {
             let mut told: OwnGroups = serde_json::from_slice(&body).unwrap();
-            told.groups.push(OwnGroup { group: MADE_UP, epoch: 0, present: false, position: 1 });
+            told.groups.push(OwnGroup { group: MADE_UP, epoch: 1, present: false, position: 1 });
             Answer::Ok(serde_json::to_vec(&told).unwrap())
         }
         _ if who == bob && call.path == format!("{GROUPS}/{MADE_UP}") => {

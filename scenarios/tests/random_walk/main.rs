@@ -1,6 +1,6 @@
 //! A seeded random walk of named people against a simple model of what each device has to show, and what it must not.
 //!
-//! Three people with up to three devices each write to one another and in conversations of three, while devices come and
+//! Three people with up to three devices each write to one another, to themselves and in conversations of three, while devices come and
 //! go, are killed, are cut off and have wrong clocks, and the network loses, doubles, holds back and repeats. Two of five
 //! steps write something; one of twelve changes who counts. Adding, refusing, removing, and letting people in and out
 //! happen when everything written before has arrived, so that the model knows who has to show what; everything else

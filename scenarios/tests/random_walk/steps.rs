@@ -4,7 +4,7 @@ use client::query;
 use client::step::{Command, Event};
 use scenarios::town::{Town, Weather, Who};
 
-use crate::walk::{PEOPLE, Talk, Walk, Written};
+use crate::walk::{FIXED, PEOPLE, Talk, Walk, Written};
 
 /// Most devices of a person, and conversations of three.
 const MAX_DEVICES: usize = 3;
@@ -53,7 +53,7 @@ impl Walk {
         let audience = self.talks[talk].members.clone();
         let text = format!("{number} from {} {by:?} in {talk}", PEOPLE[person]);
         println!("{text}");
-        let other = audience.iter().find(|other| **other != person).unwrap();
+        let other = audience.iter().find(|other| **other != person).unwrap_or(&person);
         let to = self.talks[talk].group.clone().unwrap_or_else(|| PEOPLE[*other].to_owned());
         self.town.command(by, Command::Send { to, text: text.clone() });
         let counted = self.devices_of(&audience);
@@ -186,7 +186,7 @@ impl Walk {
     /// A conversation of three is opened, or whoever opened it lets the other in or out.
     fn change_chats(&mut self, number: usize) {
         self.calm_down();
-        let chats = self.talks.len() - 3;
+        let chats = self.talks.len() - FIXED;
         if chats == 0 || (chats < MAX_CHATS && self.dice.roll(4) == 0) {
             let (person, by) = self.somebody();
             println!("{number} {by:?} opens a conversation of three");
@@ -198,7 +198,7 @@ impl Walk {
             self.talks.push(Talk { members: [vec![person], others].concat(), group });
             return;
         }
-        let talk = 3 + self.dice.roll(chats);
+        let talk = FIXED + self.dice.roll(chats);
         let Talk { members, group } = &self.talks[talk];
         let (opener, chat) = (members[0], group.clone().unwrap());
         let other = (opener + 1 + self.dice.roll(2)) % 3;

@@ -8,6 +8,8 @@ use scenarios::town::{Town, Who};
 
 use crate::dice::Dice;
 
+/// Conversations that are there from the beginning.
+pub(crate) const FIXED: usize = 6;
 pub(crate) const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
 
 /// A conversation.
@@ -49,7 +51,7 @@ pub(crate) struct Walk {
     /// Devices that no longer count, and the texts that they had by then.
     pub(crate) gone: BTreeMap<Who, BTreeSet<String>>,
     pub(crate) offline: BTreeSet<Who>,
-    /// The three of two people come first.
+    /// The three of two people come first, then what each notes for himself ([`FIXED`] together).
     pub(crate) talks: Vec<Talk>,
     /// By text.
     pub(crate) written: BTreeMap<String, Written>,
@@ -67,6 +69,7 @@ impl Walk {
         let mut town = Town::new();
         let devices = PEOPLE.map(|name| vec![town.sign_up(name)]);
         let pair = |one, other| Talk { members: vec![one, other], group: None };
+        let notes = |person| Talk { members: vec![person], group: None };
         let mut walk = Self {
             town,
             dice: Dice(seed),
@@ -75,7 +78,7 @@ impl Walk {
             refused: Vec::new(),
             gone: BTreeMap::new(),
             offline: BTreeSet::new(),
-            talks: vec![pair(0, 1), pair(1, 2), pair(2, 0)],
+            talks: vec![pair(0, 1), pair(1, 2), pair(2, 0), notes(0), notes(1), notes(2)],
             written: BTreeMap::new(),
             ids: BTreeMap::new(),
             person_of: BTreeMap::new(),
