@@ -42,6 +42,9 @@ const MOST_PAUSE_MS: u64 = 600_000;
 /// More messages of a conversation than it was said to have, which are taken: some may have come since.
 const MORE_THAN_SAID: u64 = 10_000;
 
+/// No device.
+const NOBODY: [u8; 16] = [0; 16];
+
 /// How far the transfer has come.
 #[derive(Serialize, Deserialize)]
 struct Fetch {
@@ -132,6 +135,15 @@ pub fn handed(store: &Store<'_>) -> Result<Vec<(DeviceId, u64)>, Error> {
     Ok(rows)
 }
 
+impl Asked {
+    /// As if nobody had been asked for it yet.
+    fn begin_again(&mut self) {
+        (self.device, self.answers, self.older, self.lowest) = (NOBODY, None, false, u64::MAX);
+        self.parts.clear();
+        self.rows.clear();
+    }
+}
+
 impl Fetch {
     /// What to ask for next; nothing when all is here.
     fn wanted(&self) -> Option<Wanted> {
@@ -182,6 +194,7 @@ impl Turn<'_> {
             return self.refuse_command(&Want::ChangeAccount, Failure::misuse("history.none", message));
         };
         (fetch.unanswered, fetch.next_ms) = (0, 0);
+        fetch.asked.iter_mut().for_each(Asked::begin_again);
         if fetch.complete {
             // once more from the beginning: what is here already is passed over
             (fetch.rows, fetch.current, fetch.messages, fetch.complete) = (None, 0, 0, false);
@@ -194,6 +207,8 @@ impl Turn<'_> {
         let is_mine = self.own()?.is_some_and(|own| own.id() == *device);
         if let Some(mut fetch) = self.fetch()?.filter(|_| is_mine && value == [1]) {
             (fetch.granted, fetch.unanswered, fetch.next_ms) = (true, 0, 0);
+            // whoever was asked before that did not answer, and does now
+            fetch.asked.iter_mut().for_each(Asked::begin_again);
             self.keep_fetch(&fetch)?;
         }
         Ok(())
@@ -202,20 +217,19 @@ impl Turn<'_> {
     /// HIS-2: asks for the next page, of the next device if the last one did not answer.
     pub(crate) fn go_on_with_history(&mut self) -> Result<(), Error> {
         let Some(mut fetch) = self.fetch()?.filter(|fetch| !fetch.complete) else { return Ok(()) };
-        let others = self.older_devices()?;
+        let others = self.older_devices(fetch.from.map(DeviceId))?;
         if let Some(asked) = &fetch.asked
             && asked.since_ms <= self.now_ms
         {
             let until_ms = asked.since_ms.saturating_add(ANSWER_MS);
-            if asked.device != [0; 16] && self.now_ms < until_ms {
+            if asked.device != NOBODY && self.now_ms < until_ms {
                 self.wake(until_ms);
                 return Ok(());
             }
         }
-        if let Some(asked) = fetch.asked.as_mut().filter(|asked| asked.device != [0; 16]) {
-            // that one is off; what it has given of this page counts all the same
-            (asked.device, asked.answers) = ([0; 16], None);
-            asked.parts.clear();
+        if let Some(asked) = fetch.asked.as_mut().filter(|asked| asked.device != NOBODY) {
+            // that one is off; the messages that it has given of this page are here all the same
+            asked.begin_again();
             fetch.unanswered = fetch.unanswered.saturating_add(1);
             let rounds = fetch.unanswered.checked_div(u32::try_from(others.len()).unwrap_or(u32::MAX));
             let is_round = fetch.unanswered.checked_rem(u32::try_from(others.len()).unwrap_or(u32::MAX)) == Some(0);
@@ -241,8 +255,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The other devices, the one that let this one in first, then the oldest first.
-    fn older_devices(&mut self) -> Result<Vec<DeviceId>, Error> {
+    /// The other devices: first the one that answered last, then the one that let this one in, then the oldest first.
+    fn older_devices(&mut self, last: Option<DeviceId>) -> Result<Vec<DeviceId>, Error> {
         let device = self.device()?;
         let Some(known) = self.known(&device.account)? else { return Ok(Vec::new()) };
         let confirmed = known.set().confirmed();
@@ -251,7 +265,7 @@ impl Turn<'_> {
             Some(Confirmer::RecoveryKey) | None => None,
         });
         let mut others: Vec<_> = confirmed.iter().filter(|(id, _)| **id != device.id()).collect();
-        others.sort_by_key(|(id, confirmed)| (Some(**id) != by, confirmed.sequence));
+        others.sort_by_key(|(id, confirmed)| (Some(**id) != last, Some(**id) != by, confirmed.sequence));
         Ok(others.into_iter().map(|(id, _)| *id).collect())
     }
 
@@ -273,7 +287,7 @@ impl Turn<'_> {
                 };
                 let request = Base64Url(request.sign(&device.chain));
                 let (parts, rows) = (BTreeSet::new(), Vec::new());
-                let (device, answers) = ([0; 16], None);
+                let (device, answers) = (NOBODY, None);
                 Asked { request, since_ms: 0, device, answers, parts, older: false, lowest: u64::MAX, rows }
             }
         };

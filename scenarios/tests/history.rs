@@ -147,13 +147,26 @@ fn old_messages_can_be_given_later() {
     town.set_online(laptop, false);
     let device = town.id(desktop);
     town.wish(tablet, Command::GrantHistory { device });
-    settle_for(&mut town, 60_000);
+    // the one that let it in is asked first, and is off
+    settle_for(&mut town, 16_000);
     assert!(history(&town, desktop).complete);
     assert_eq!(town.texts(desktop, None).len(), 3);
     // asked for once more, nothing is there twice
     town.wish(desktop, Command::FetchHistory);
     settle_for(&mut town, 60_000);
     assert!(history(&town, desktop).complete);
+    assert_eq!(town.texts(desktop, None).len(), 3);
+}
+
+/// Who is asked already, and may not answer yet, answers as soon as somebody agrees.
+#[test]
+fn what_was_asked_for_before_comes_as_soon_as_somebody_agrees() {
+    let (mut town, _, laptop) = with_much(2);
+    let desktop = town.add_device("bob", laptop, false);
+    assert!(!history(&town, desktop).granted);
+    let device = town.id(desktop);
+    town.wish(laptop, Command::GrantHistory { device });
+    assert!(history(&town, desktop).complete, "{:?}", history(&town, desktop));
     assert_eq!(town.texts(desktop, None).len(), 3);
 }
 

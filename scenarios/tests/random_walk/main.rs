@@ -28,7 +28,7 @@ mod walk;
 use walk::Walk;
 
 /// Steps of each walk; a young town is faster than an old one.
-const STEPS: usize = 500;
+const STEPS: usize = 400;
 const WALKS_A_TEST: u64 = 5;
 
 fn walk(seed: u64) {
