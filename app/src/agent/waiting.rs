@@ -247,8 +247,12 @@ fn sent(
     offline_since_ms: Option<u64>,
 ) -> Option<()> {
     match event {
-        Event::Message { row: found, incoming: false, .. } if row.is_none_or(|row| row == *found) => {
+        // several may be under way: which row is one's own says this one alone
+        Event::Written { intent, row: found, .. } if Some(*intent) == own => {
             *row = Some(*found);
+            None
+        }
+        Event::Message { row: found, incoming: false, .. } if *row == Some(*found) => {
             let message = query::message(&open.store(), *found).ok()??;
             (message.state == MessageState::Sent).then(|| tell_sent(reply, Some(message), open, offline_since_ms))
         }
@@ -443,6 +447,20 @@ mod tests {
         let mut stage = Stage::new(Goal::Sent { row: None });
         stage.waiting.expire(&stage.open, None);
         assert_eq!(stage.said(), ["done waiting"]);
+    }
+
+    /// Several texts are under way at once: each answer is about its own.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_sender_is_told_of_its_own_text_and_of_no_other() {
+        let (message, group) = (chain::id::Digest([1; 32]), protocol::id::GroupId([2; 32]));
+        let mut stage = Stage::new(Goal::Sent { row: None });
+        stage.see(&Event::Message { row: 4, message, group, incoming: false });
+        assert!(matches!(stage.waiting.goal, Goal::Sent { row: None }), "another's");
+        stage.see(&Event::Written { intent: 6, row: 4, message, group });
+        assert!(matches!(stage.waiting.goal, Goal::Sent { row: None }), "another's");
+        stage.see(&Event::Written { intent: 7, row: 5, message, group });
+        assert!(matches!(stage.waiting.goal, Goal::Sent { row: Some(5) }));
+        assert!(stage.said().is_empty());
     }
 
     #[tokio::test(flavor = "current_thread")]
