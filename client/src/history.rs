@@ -42,9 +42,6 @@ const MOST_PAUSE_MS: u64 = 600_000;
 /// More messages of a conversation than it was said to have, which are taken: some may have come since.
 const MORE_THAN_SAID: u64 = 10_000;
 
-/// No device.
-const NOBODY: [u8; 16] = [0; 16];
-
 /// How far the transfer has come.
 #[derive(Serialize, Deserialize)]
 struct Fetch {
@@ -83,8 +80,8 @@ struct Asked {
     /// As it is relayed: the same bytes to every device, so that they do not pile up with one that is off.
     request: Base64Url,
     since_ms: u64,
-    /// The device that was asked last, and the one that answers.
-    device: [u8; 16],
+    /// The device that is asked now, and the one that answers.
+    device: Option<[u8; 16]>,
     answers: Option<[u8; 16]>,
     parts: BTreeSet<u32>,
     older: bool,
@@ -138,7 +135,7 @@ pub fn handed(store: &Store<'_>) -> Result<Vec<(DeviceId, u64)>, Error> {
 impl Asked {
     /// As if nobody had been asked for it yet.
     fn begin_again(&mut self) {
-        (self.device, self.answers, self.older, self.lowest) = (NOBODY, None, false, u64::MAX);
+        (self.device, self.answers, self.older, self.lowest) = (None, None, false, u64::MAX);
         self.parts.clear();
         self.rows.clear();
     }
@@ -218,23 +215,20 @@ impl Turn<'_> {
     pub(crate) fn go_on_with_history(&mut self) -> Result<(), Error> {
         let Some(mut fetch) = self.fetch()?.filter(|fetch| !fetch.complete) else { return Ok(()) };
         let others = self.older_devices(fetch.from.map(DeviceId))?;
-        if let Some(asked) = &fetch.asked
-            && asked.since_ms <= self.now_ms
-        {
+        if let Some(asked) = fetch.asked.as_mut().filter(|asked| asked.device.is_some()) {
             let until_ms = asked.since_ms.saturating_add(ANSWER_MS);
-            if asked.device != NOBODY && self.now_ms < until_ms {
+            // a clock that was put back ends the waiting
+            if (asked.since_ms..until_ms).contains(&self.now_ms) {
                 self.wake(until_ms);
                 return Ok(());
             }
-        }
-        if let Some(asked) = fetch.asked.as_mut().filter(|asked| asked.device != NOBODY) {
             // that one is off; the messages that it has given of this page are here all the same
             asked.begin_again();
             fetch.unanswered = fetch.unanswered.saturating_add(1);
-            let rounds = fetch.unanswered.checked_div(u32::try_from(others.len()).unwrap_or(u32::MAX));
-            let is_round = fetch.unanswered.checked_rem(u32::try_from(others.len()).unwrap_or(u32::MAX)) == Some(0);
-            if is_round {
-                let pause_ms = ANSWER_MS.saturating_mul(1 << rounds.unwrap_or_default().min(6)).min(MOST_PAUSE_MS);
+            let in_a_round = u32::try_from(others.len()).unwrap_or(u32::MAX);
+            if fetch.unanswered.checked_rem(in_a_round) == Some(0) {
+                let rounds = fetch.unanswered.checked_div(in_a_round).unwrap_or_default();
+                let pause_ms = ANSWER_MS.saturating_mul(1 << rounds.min(6)).min(MOST_PAUSE_MS);
                 fetch.next_ms = self.now_ms.saturating_add(pause_ms);
             }
             self.keep_fetch(&fetch)?;
@@ -287,11 +281,11 @@ impl Turn<'_> {
                 };
                 let request = Base64Url(request.sign(&device.chain));
                 let (parts, rows) = (BTreeSet::new(), Vec::new());
-                let (device, answers) = (NOBODY, None);
+                let (device, answers) = (None, None);
                 Asked { request, since_ms: 0, device, answers, parts, older: false, lowest: u64::MAX, rows }
             }
         };
-        (asked.device, asked.since_ms) = (to.0, self.now_ms);
+        (asked.device, asked.since_ms) = (Some(to.0), self.now_ms);
         let request = asked.request.0.clone();
         fetch.asked = Some(asked);
         self.keep_fetch(&fetch)?;
@@ -337,7 +331,7 @@ impl Turn<'_> {
             _ => return Ok(()),
         }
         asked.parts.insert(index);
-        (asked.answers, asked.device, asked.since_ms) = (Some(signer.0), signer.0, self.now_ms);
+        (asked.answers, asked.device, asked.since_ms) = (Some(signer.0), Some(signer.0), self.now_ms);
         (fetch.granted, fetch.unanswered, fetch.next_ms, fetch.from) = (true, 0, 0, Some(signer.0));
         if u32::try_from(asked.parts.len()).is_ok_and(|parts| parts == count) {
             return self.page_is_here(fetch, &asked);
@@ -385,6 +379,10 @@ impl Turn<'_> {
             }
         }
         fetch.complete = fetch.wanted().is_none();
+        if fetch.complete {
+            // every step reads this
+            (fetch.rows, fetch.current) = (None, 0);
+        }
         self.tell_history(&fetch);
         self.keep_fetch(&fetch)
     }

@@ -94,9 +94,7 @@ impl Turn<'_> {
             }
         };
         self.memory.password = None;
-        let request = serde_json::to_vec(&PasswordSet { record: Base64Url(record) });
-        let request = Some(Base64Url(request.map_err(|_| Error::Fault("a body that is no JSON"))?));
-        self.store.put(SPACE, b"changing", &Changing { request, ..changing })
+        self.keep_record(changing.intent, Base64Url(record))
     }
 
     /// The service has the new password; the other devices are told.
@@ -125,9 +123,13 @@ impl Turn<'_> {
 
     /// A fresh identity has the password that was typed when it was announced.
     pub(crate) fn keep_password(&mut self, record: Base64Url) -> Result<(), Error> {
+        self.keep_record(None, record)
+    }
+
+    fn keep_record(&mut self, intent: Option<IntentId>, record: Base64Url) -> Result<(), Error> {
         let request = serde_json::to_vec(&PasswordSet { record });
         let request = Some(Base64Url(request.map_err(|_| Error::Fault("a body that is no JSON"))?));
-        self.store.put(SPACE, b"changing", &Changing { intent: None, request })
+        self.store.put(SPACE, b"changing", &Changing { intent, request })
     }
 
     fn password_changed(&mut self, intent: Option<IntentId>, result: Result<(), Failure>) -> Result<(), Error> {

@@ -36,7 +36,7 @@ impl Turn<'_> {
     /// The token, as the header wants it; asks for one if there is none. `None`: not yet.
     pub(crate) fn bearer(&mut self) -> Result<Option<String>, Error> {
         // TOK-1: each start asks anew, so that a copy of this device is noticed
-        let held: Option<Held> = if self.memory.has_asked { self.store.get(TOKEN, b"held")? } else { None };
+        let held: Option<Held> = if self.memory.has_token { self.store.get(TOKEN, b"held")? } else { None };
         if let Some(held) = held
             && self.now_ms.saturating_add(EARLY_MS) < held.until_ms
         {
@@ -65,13 +65,15 @@ impl Turn<'_> {
             self.store.put(TOKEN, b"cloned", &true)?;
             self.notice(Notice::new(DEVICE_CLONED, None, None, 0, self.now_s()))?;
         }
+        self.memory.has_token = false;
         self.pause();
         Ok(())
     }
 
     /// Whoever waits for something is told that nothing more comes of it here.
     pub(crate) fn hold_if_cloned(&mut self) -> Result<(), Error> {
-        if is_cloned(&self.store)? {
+        // whoever has a token is none
+        if !self.memory.has_token && is_cloned(&self.store)? {
             let message =
                 "a copy of this device is in use, so the service lets neither in any more: see `trefoil status`";
             for intent in self.intents()? {
@@ -114,7 +116,7 @@ impl Turn<'_> {
         let Ok(Token { token, expires_in_s }) = serde_json::from_slice(body) else { return Ok(()) };
         let Ok(serde_json::Value::String(bearer)) = serde_json::to_value(&token) else { return Ok(()) };
         let until_ms = self.now_ms.saturating_add(expires_in_s.saturating_mul(1_000));
-        self.memory.has_asked = true;
+        self.memory.has_token = true;
         self.store.remove(TOKEN, b"cloned")?;
         self.store.put(TOKEN, b"held", &Held { bearer, until_ms })
     }

@@ -109,8 +109,8 @@ pub(crate) struct Memory {
     next_request: RequestId,
     /// The service was asked since the start which groups this account has.
     pub(crate) knows_groups: bool,
-    /// This device has asked for a token since its start.
-    pub(crate) has_asked: bool,
+    /// This device was given a token since its start, and was not told since that it is one of two copies.
+    pub(crate) has_token: bool,
     /// All that this device shares with the others of its account is on its way, until something changes.
     pub(crate) is_shared: bool,
     /// This device, as its keys were last derived.
