@@ -1,14 +1,18 @@
-//! A contact link: `trefoil:<handle>@<host of the service>#<account id>`.
+//! Contact links: `https://<host of the service>/i/<token>#<handle>.<account id>`, and without a token
+//! `trefoil:<handle>@<host>#<account id>`.
 //!
-//! It names somebody, and with the account id says who that has to be. It is no code and confirms nothing; the parser of
-//! either refuses the other (`link.wrong_kind`).
-
-use std::fmt;
+//! A link names somebody, and with the account id says who that has to be. What stands behind the `#` is sent to no service.
+//! The token says that whoever has the link needs not to be asked in (PPL-4). A link is no code and confirms nothing; the
+//! parser of either refuses the other (`link.wrong_kind`).
 
 use chain::handle::Handle;
 use chain::id::AccountId;
+use protocol::people::LinkToken;
 
 use crate::failure::Failure;
+
+/// Where links lead at a service: what stands before the token.
+const PLACE: &str = "/i/";
 
 /// Whom a person wants to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +22,13 @@ pub(crate) struct Contact {
     pub(crate) host: Option<String>,
     /// Who it has to be, if that was named.
     pub(crate) account: Option<AccountId>,
+    /// What stands for an answer to a request.
+    pub(crate) token: Option<LinkToken>,
+}
+
+/// The link of somebody at a service, an address with `http://` or `https://`.
+pub(crate) fn link(service: &str, token: &str, handle: &str, account: &str) -> String {
+    format!("{}{PLACE}{token}#{handle}.{account}", service.trim_end_matches('/'))
 }
 
 impl Contact {
@@ -33,11 +44,13 @@ impl Contact {
             let message = "these look like the digits of a device, which are only typed in `device confirm`";
             return Err(Failure::misuse("link.wrong_kind", message));
         }
+        if let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) {
+            return Self::of_web(rest).ok_or_else(malformed);
+        }
         let (whole, is_link) = match text.strip_prefix("trefoil:") {
             Some(rest) => (rest, true),
             None => (text, false),
         };
-        let malformed = || Failure::misuse("link.malformed", "this is no contact link");
         let (name, account) = match whole.split_once('#') {
             Some((name, account)) => (name, Some(account.parse().map_err(|_| malformed())?)),
             None if is_link => return Err(malformed()),
@@ -48,16 +61,25 @@ impl Contact {
             None => (name, None),
         };
         let handle = Handle::parse(handle).map_err(|error| Failure::misuse(error.code(), error))?;
-        Ok(Self { handle: handle.as_str().to_owned(), host, account })
+        Ok(Self { handle: handle.as_str().to_owned(), host, account, token: None })
+    }
+
+    /// A link without its scheme.
+    fn of_web(rest: &str) -> Option<Self> {
+        let (place, who) = rest.split_once('#')?;
+        let (host, token) = place.split_once(PLACE)?;
+        let (handle, account) = who.rsplit_once('.')?;
+        Some(Self {
+            handle: Handle::parse(handle).ok()?.as_str().to_owned(),
+            host: Some(host.to_owned()).filter(|host| !host.is_empty()),
+            account: Some(account.parse().ok()?),
+            token: Some(token.parse().ok()?),
+        })
     }
 }
 
-impl fmt::Display for Contact {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "trefoil:{}", self.handle)?;
-        self.host.iter().try_for_each(|host| write!(f, "@{host}"))?;
-        self.account.iter().try_for_each(|account| write!(f, "#{account}"))
-    }
+fn malformed() -> Failure {
+    Failure::misuse("link.malformed", "this is no contact link")
 }
 
 /// Refuses a link where the digits of a device belong.
@@ -76,16 +98,20 @@ pub(crate) fn refuse_as_code(text: &str) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
+    const ACCOUNT: AccountId = AccountId([7; 32]);
+
     #[test]
     fn a_link_is_read_as_it_was_written() {
-        let account = AccountId([7; 32]);
-        let link = format!("trefoil:bob@host.example#{account}");
-        let read = Contact::parse(&link).unwrap();
-        assert_eq!(
-            (read.handle.as_str(), read.host.as_deref(), read.account),
-            ("bob", Some("host.example"), Some(account))
-        );
-        assert_eq!(read.to_string(), link);
+        let token = LinkToken([9; 16]);
+        for service in ["https://host.example", "http://127.0.0.1:8400/"] {
+            let link = link(service, &token.to_string(), "b.ob", &ACCOUNT.to_string());
+            let read = Contact::parse(&link).unwrap();
+            assert_eq!((read.handle.as_str(), read.account, read.token), ("b.ob", Some(ACCOUNT), Some(token)));
+            assert!(service.contains(&read.host.unwrap()), "{link}");
+        }
+        let read = Contact::parse(&format!("trefoil:bob@host.example#{ACCOUNT}")).unwrap();
+        assert_eq!((read.handle.as_str(), read.host.as_deref()), ("bob", Some("host.example")));
+        assert_eq!((read.account, read.token), (Some(ACCOUNT), None));
         assert_eq!(Contact::parse("bob").unwrap().account, None);
     }
 
@@ -97,13 +123,28 @@ mod tests {
             refuse_as_code(code).unwrap();
         }
         assert_eq!(Contact::parse("418093@host").unwrap().handle, "418093");
-        assert_eq!(refuse_as_code("trefoil:bob@host#00").unwrap_err().code, "link.wrong_kind");
+        for link in ["trefoil:bob@host#00", "https://host/i/AAAA#bob.00"] {
+            assert_eq!(refuse_as_code(link).unwrap_err().code, "link.wrong_kind");
+        }
     }
 
     #[test]
     fn half_a_link_is_refused() {
-        for text in ["trefoil:bob", "trefoil:bob@host#12", "bob#xyz"] {
-            assert_eq!(Contact::parse(text).unwrap_err().code, "link.malformed", "{text}");
+        let token = LinkToken([9; 16]);
+        let texts = [
+            "trefoil:bob".to_owned(),
+            "trefoil:bob@host#12".to_owned(),
+            "bob#xyz".to_owned(),
+            "https://host".to_owned(),
+            format!("https://host/i/{token}"),
+            format!("https://host/i/{token}#bob"),
+            format!("https://host/i/#bob.{ACCOUNT}"),
+            format!("https://host/i/{token}#b!.{ACCOUNT}"),
+            format!("https://host/{token}#bob.{ACCOUNT}"),
+            format!("https://host/i/{token}x#bob.{ACCOUNT}"),
+        ];
+        for text in texts {
+            assert_eq!(Contact::parse(&text).unwrap_err().code, "link.malformed", "{text}");
         }
     }
 }

@@ -142,6 +142,7 @@ fn a_service_with_a_certificate_of_its_own_serves_whoever_trusts_it() {
     assert!(service.address.starts_with("https://"), "{}", service.address);
     let (alice, bob) = (Device::signed_up(&service, "alice"), Device::signed_up(&service, "bob"));
     eventually("push over TLS", || bob.log().contains("push.connected"));
+    bob.says(&["contact", "add", "alice"]);
     alice.says(&["send", "bob", "hello"]);
     // a text may be there before the record has proven what its writer is called
     assert_eq!(bob.reads("hello")["account"], alice.says(&["status"])["account"]);
@@ -208,6 +209,7 @@ fn whoever_reads_along_sees_what_his_other_device_writes() {
 fn a_text_of_the_greatest_length_arrives_and_a_longer_one_is_refused() {
     let service = Service::start();
     let (alice, bob) = (Device::signed_up(&service, "alice"), Device::signed_up(&service, "bob"));
+    bob.says(&["contact", "add", "alice"]);
     let longest = "x".repeat(65_536);
     alice.says(&["send", "bob", &longest]);
     bob.reads(&longest);

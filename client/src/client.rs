@@ -89,7 +89,6 @@ impl Turn<'_> {
             self.go_on_reading()?;
             self.go_on_with_own_account()?;
             self.go_on_with_password()?;
-            self.go_on_with_self_group()?;
             self.go_on_with_conversations()?;
             self.go_on_with_names()?;
             self.go_on_with_gossip()?;
@@ -199,9 +198,14 @@ impl Turn<'_> {
             Command::Recover { words } => self.recover(&words),
             Command::NameDevice { device, name } => self.name_device(&device, &name),
             Command::NoticesRead { up_to } => self.notices_read(up_to),
-            Command::AddContact { handle, account } => {
-                self.want(Want::Contact { handle, account: account.map(|account| account.0) })
+            Command::AddContact { handle, account, token } => {
+                let (account, token) = (account.map(|account| account.0), token.map(|token| token.0));
+                self.want(Want::Contact { handle, account, token })
             }
+            Command::Decide { account, decision } => self.decide(&account, decision),
+            Command::MakeLink { renew } => self.make_link(renew),
+            Command::WithdrawLinks => self.withdraw_links(),
+            Command::MarkRead { with } => self.mark_read(&with),
             Command::Send { to, text } => self.want_to_send(to, text),
             Command::NewChat { title, with } => self.want(Want::NewChat { title, with, group: None }),
             Command::AddMembers { chat, with } => self.want(Want::AddMembers { chat, with }),

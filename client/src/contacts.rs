@@ -10,6 +10,7 @@ use chain::sigchain::body::Body;
 use chain::sigchain::device_set::{AccountState, DeviceSet};
 use chain::sigchain::entry::{Entry, Statement};
 use chain::sigchain::reset::check_succession;
+use protocol::people::Decision;
 use protocol::settings::SettingKey;
 use serde::{Deserialize, Serialize};
 
@@ -167,6 +168,7 @@ impl Turn<'_> {
         self.put_contact(&successor, &Contact { handle: handle.to_string(), instead_of: None, is_former: false })?;
         self.set(&SettingKey::Contact(successor), handle.as_str().as_bytes())?;
         self.set(&SettingKey::ResetAccepted(successor), &before.0)?;
+        self.decide(&successor, Decision::Accepted)?;
         self.intent_done(intent.id)
     }
 

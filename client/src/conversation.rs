@@ -42,6 +42,12 @@ pub(crate) struct Conversation {
     /// True if old messages that came from another own device do not fit what their writers sent after them.
     #[serde(default)]
     pub(crate) unverified: bool,
+    /// Other accounts that have opened it: one of two people the other one, else its admins. Nobody if this account has.
+    #[serde(default)]
+    pub(crate) openers: Vec<[u8; 32]>,
+    /// This account has opened it, as far as this device knows.
+    #[serde(default)]
+    pub(crate) opened_here: bool,
     /// Devices of which a text was read here since this device came in, each with the place of the first: from there on a gap
     /// in theirs is one.
     #[serde(default)]
@@ -111,6 +117,8 @@ impl Conversation {
             unchecked: false,
             written: None,
             unverified: false,
+            openers: Vec::new(),
+            opened_here: false,
             heard: Vec::new(),
         }
     }
@@ -119,8 +127,7 @@ impl Conversation {
 impl Turn<'_> {
     /// A conversation by its group.
     pub(crate) fn conversation(&self, group: &GroupId) -> Result<Option<Conversation>, Error> {
-        let found: Option<Conversation> = self.store.get(CONVERSATION, &group.0)?;
-        Ok(found.map(|it| Conversation { group: *group, ..it }))
+        found(&self.store, group)
     }
 
     /// Keeps a conversation.
@@ -161,6 +168,12 @@ impl Turn<'_> {
     pub(crate) fn new_group_id(&self) -> Result<GroupId, Error> {
         random().map(GroupId)
     }
+}
+
+/// A conversation of a store.
+pub(crate) fn found(store: &crate::store::Store<'_>, group: &GroupId) -> Result<Option<Conversation>, Error> {
+    let found: Option<Conversation> = store.get(CONVERSATION, &group.0)?;
+    Ok(found.map(|it| Conversation { group: *group, ..it }))
 }
 
 /// All conversations of a store.

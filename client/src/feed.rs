@@ -6,12 +6,14 @@
 use std::collections::BTreeSet;
 
 use chain::id::AccountId;
-use protocol::api::delivery::{ACK, Acknowledgement, Delivery, DeliveryKind, FEED, Feed, PUSH};
+use protocol::api::delivery::{ACK, Acknowledgement, Delivery, DeliveryKind, FEED, Feed, KEPT_S, PUSH};
 use protocol::id::GroupId;
+use protocol::limits::DAY_S;
 use rusqlite::params;
 
 use crate::error::Error;
 use crate::message::{column, is_place};
+use crate::notices::Notice;
 use crate::own::{Own, Phase};
 use crate::step::Listening;
 use crate::store::Store;
@@ -60,7 +62,11 @@ impl Turn<'_> {
         let up_to = feed.deliveries.last().map_or(feed.up_to, |last| last.position.max(feed.up_to));
         self.keep_deliveries(feed.deliveries, up_to)?;
         self.store.put_bytes(FEED_SPACE, b"looked", &[u8::from(!feed.more)])?;
-        if feed.more { self.ask_for_feed() } else { Ok(()) }
+        if feed.more {
+            return self.ask_for_feed();
+        }
+        self.memory.feeds = self.memory.feeds.saturating_add(1);
+        Ok(())
     }
 
     /// Keeps what is new. Both sources are in order and without gaps, so what is not above the cursor is known. What has
@@ -81,6 +87,21 @@ impl Turn<'_> {
         }
         let cursor = if is_place(up_to) { last.max(up_to) } else { last };
         self.store.put_bytes(FEED_SPACE, b"cursor", &cursor.to_be_bytes())
+    }
+
+    /// The service answers again. What it has kept for this device for too long is gone: others have it (HIS-5), and whose
+    /// commits are gone enters anew.
+    pub(crate) fn note_heard(&mut self) -> Result<(), Error> {
+        let heard_ms: Option<u64> = self.store.get(FEED_SPACE, b"heard")?;
+        self.store.put(FEED_SPACE, b"heard", &self.now_ms)?;
+        let longest_ms = KEPT_S.saturating_sub(DAY_S).saturating_mul(1_000);
+        let Some(heard_ms) = heard_ms.filter(|at| self.now_ms.saturating_sub(*at) >= longest_ms) else { return Ok(()) };
+        if self.own()?.is_some_and(|own| own.is_confirmed()) {
+            self.memory.knows_groups = false;
+            self.notice(Notice::new("device.away", None, None, 0, heard_ms / 1_000))?;
+            self.begin_gap(position(&self.store, b"cursor")?, heard_ms)?;
+        }
+        Ok(())
     }
 
     /// Asks for what came since.
@@ -120,6 +141,11 @@ impl Turn<'_> {
     pub(crate) fn is_welcome(&self, group: &GroupId) -> Result<bool, Error> {
         let is_one = |it: &Delivery| it.kind == DeliveryKind::Welcome && it.group == Some(*group);
         Ok(self.waiting_deliveries()?.iter().any(is_one))
+    }
+
+    /// True if anything of this group waits to be processed.
+    pub(crate) fn has_deliveries(&self, group: &GroupId) -> Result<bool, Error> {
+        Ok(self.waiting_deliveries()?.iter().any(|it| it.group == Some(*group)))
     }
 
     /// Processes what waits, in order, as far as the facts reach.

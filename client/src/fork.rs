@@ -24,6 +24,12 @@ struct Suspicion {
     entered_ms: Option<u64>,
 }
 
+impl Suspicion {
+    fn is_too_soon(&self, now_ms: u64) -> bool {
+        self.entered_ms.is_some_and(|at| now_ms.abs_diff(at) < PAUSE_MS)
+    }
+}
+
 impl Turn<'_> {
     /// A message was read.
     pub(crate) fn is_understood(&mut self, group: &GroupId) -> Result<(), Error> {
@@ -39,12 +45,29 @@ impl Turn<'_> {
     pub(crate) fn is_not_understood(&mut self, group: &GroupId) -> Result<(), Error> {
         let mut suspicion: Suspicion = self.store.get(FORK, &group.0)?.unwrap_or_default();
         suspicion.in_a_row = suspicion.in_a_row.saturating_add(1);
-        let is_too_soon = suspicion.entered_ms.is_some_and(|at| self.now_ms.abs_diff(at) < PAUSE_MS);
-        let enters = suspicion.in_a_row >= IN_A_ROW && !is_too_soon;
+        let enters = suspicion.in_a_row >= IN_A_ROW && !suspicion.is_too_soon(self.now_ms);
         if enters {
             suspicion = Suspicion { in_a_row: 0, entered_ms: Some(self.now_ms) };
         }
         self.store.put(FORK, &group.0, &suspicion)?;
         if enters { self.enter_instead(group) } else { Ok(()) }
+    }
+
+    /// The service is at a later epoch: the commits that lead there are on their way. If they are not, because it has kept them
+    /// no longer, this device enters anew, as seldom as in any other case.
+    pub(crate) fn catch_up(&mut self, group: &GroupId) -> Result<(), Error> {
+        let feeds = self.memory.feeds;
+        let seen = *self.memory.behind.entry(*group).or_insert(feeds);
+        // of two whole answers at least the second was asked for after that
+        if feeds < seen.saturating_add(2) {
+            return self.ask_for_feed();
+        }
+        let suspicion: Suspicion = self.store.get(FORK, &group.0)?.unwrap_or_default();
+        if self.has_deliveries(group)? || suspicion.is_too_soon(self.now_ms) {
+            return Ok(());
+        }
+        self.memory.behind.remove(group);
+        self.store.put(FORK, &group.0, &Suspicion { in_a_row: 0, entered_ms: Some(self.now_ms) })?;
+        self.enter_instead(group)
     }
 }

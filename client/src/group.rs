@@ -40,6 +40,7 @@ impl Turn<'_> {
         let made = self.mls(&device).create(&group, &members, roles)?;
         let creation = GroupCreation { group, group_info: Base64Url(made.group_info), tree: Base64Url(made.tree) };
         conversation.stage = Stage::Creating(serde_json::to_vec(&creation).map_err(|_| Error::Damaged)?);
+        conversation.opened_here = true;
         self.keep_conversation(conversation)?;
         Ok(true)
     }
@@ -143,6 +144,10 @@ impl Turn<'_> {
         // whoever comes in is told who is there; who writes next says it again for those who came by themselves
         conversation.must_introduce |= conversation.stage == Stage::Active && !conversation.invited.is_empty();
         let entered = conversation.stage != Stage::Active;
+        if entered {
+            // whatever the service said before
+            conversation.known_epoch = now.epoch;
+        }
         let met = now.members.accounts.keys().filter(|it| entered || conversation.invited.contains(&it.0)).copied();
         self.meet(met.collect())?;
         conversation.stage = Stage::Active;
@@ -163,11 +168,12 @@ impl Turn<'_> {
 
     /// Forgets what has been reached by a new epoch.
     fn settle(&mut self, conversation: &mut Conversation, now: &Composition) -> Result<(), Error> {
-        let has = |account: &[u8; 32]| now.members.accounts.keys().any(|it| it.0 == *account);
+        let there = now.accounts();
+        let has = |account: &[u8; 32]| there.contains(&AccountId(*account));
         conversation.invited.retain(|account| !has(account));
         conversation.expelled.retain(has);
         let own = self.device()?.account;
-        let others: Vec<_> = now.members.accounts.keys().filter(|account| **account != own).collect();
+        let others: Vec<_> = there.iter().filter(|account| **account != own).collect();
         if conversation.title.is_none() && conversation.pair.is_none() {
             conversation.title = self.shared_title(&conversation.group)?;
         }
@@ -178,6 +184,12 @@ impl Turn<'_> {
         {
             conversation.pair = Some(other.0);
         }
+        conversation.opened_here |= now.roles.admins.contains(&own);
+        conversation.openers = match conversation.pair {
+            _ if conversation.opened_here => Vec::new(),
+            Some(other) => vec![other],
+            None => now.roles.admins.iter().map(|account| account.0).collect(),
+        };
         self.keep_conversation(conversation)
     }
 
@@ -212,7 +224,7 @@ impl Turn<'_> {
         if !mls.has(&conversation.group)? {
             return Ok(Vec::new());
         }
-        Ok(mls.composition(&conversation.group)?.members.accounts.keys().copied().collect())
+        Ok(mls.composition(&conversation.group)?.accounts().into_iter().collect())
     }
 
     /// Somebody let this device into a group.
@@ -248,10 +260,11 @@ impl Turn<'_> {
             self.event(Event::Lie { code: broken.code().to_owned(), evidence: Vec::new() });
             return Ok(Processed::Done);
         }
+        let opened_here = staged.from.account == device.account;
         self.mls(&device).accept(staged)?;
         // of an earlier time in it only what it is called counts
         let title = self.conversation(group)?.and_then(|before| before.title);
-        let mut conversation = Conversation { title, ..Conversation::new(*group, Stage::Active) };
+        let mut conversation = Conversation { title, opened_here, ..Conversation::new(*group, Stage::Active) };
         self.meet(now.members.accounts.keys().copied().collect())?;
         self.settle(&mut conversation, &now)?;
         self.conversation_changed(group);
@@ -357,7 +370,9 @@ impl Turn<'_> {
             // one that has had no commit yet is its maker's alone, who takes in everybody with the first one, and could not any
             // more after another one (GRP-3)
             let has_begun = found.epoch > 0 || found.present;
-            if has_begun && (!found.present || !here) {
+            if found.present && here {
+                self.service_is_at(&found.group, found.epoch)?;
+            } else if has_begun {
                 let known = self.conversation(&found.group)?;
                 if known.is_none_or(|it| matches!(it.stage, Stage::Active | Stage::Removed)) {
                     self.enter_instead(&found.group)?;
@@ -365,6 +380,17 @@ impl Turn<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The service has a group at an epoch: what leads there has to be read first.
+    fn service_is_at(&mut self, group: &GroupId, epoch: u64) -> Result<(), Error> {
+        match self.conversation(group)? {
+            Some(mut conversation) if conversation.stage == Stage::Active && conversation.known_epoch < epoch => {
+                conversation.known_epoch = epoch;
+                self.keep_conversation(&conversation)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Goes on entering a group: asks for its state.

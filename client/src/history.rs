@@ -62,6 +62,18 @@ struct Fetch {
     messages: u64,
     from: Option<[u8; 16]>,
     complete: bool,
+    /// Only what this device has missed while it was off.
+    #[serde(default)]
+    gap: Option<Gap>,
+}
+
+/// What a device that was off has missed.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Gap {
+    /// All up to this position is here.
+    after: u64,
+    /// When that was, milliseconds since 1970.
+    since_ms: u64,
 }
 
 /// A conversation that is fetched.
@@ -144,10 +156,14 @@ impl Asked {
 impl Fetch {
     /// What to ask for next; nothing when all is here.
     fn wanted(&self) -> Option<Wanted> {
-        match &self.rows {
-            None => Some(Wanted::Index),
-            Some(rows) => rows.get(self.current).map(|row| Wanted::Page { group: row.group, before: row.before }),
-        }
+        let Some(rows) = &self.rows else {
+            return Some(if self.gap.is_some() { Wanted::Gap } else { Wanted::Index });
+        };
+        let Row { group, before, .. } = *rows.get(self.current)?;
+        Some(match self.gap {
+            None => Wanted::Page { group, before },
+            Some(_) => Wanted::GapPage { group, before },
+        })
     }
 }
 
@@ -157,13 +173,30 @@ impl Turn<'_> {
         if self.fetch()?.is_some() {
             return Ok(());
         }
+        self.begin_fetch(confirmed, None)
+    }
+
+    /// HIS-5: begins to fetch what this device has missed since it was at a position.
+    pub(crate) fn begin_gap(&mut self, after: u64, since_ms: u64) -> Result<(), Error> {
+        // a transfer that is not at its end brings that as well
+        if self.fetch()?.is_some_and(|fetch| !fetch.complete) {
+            return Ok(());
+        }
+        let device = self.device()?;
+        let Some(known) = self.known(&device.account)? else { return Ok(()) };
+        let confirmed = known.confirmed_by_entry(&device.id());
+        self.begin_fetch(confirmed, Some(Gap { after, since_ms }))
+    }
+
+    fn begin_fetch(&mut self, confirmed: Digest, gap: Option<Gap>) -> Result<(), Error> {
         let device = self.device()?;
         let key = self.mls(&device).sealing_key()?;
         self.keep_fetch(&Fetch {
             confirmed: confirmed.0,
             public: Base64Url(key.public),
             private: key.private,
-            granted: false,
+            // what was missed needs nobody's word
+            granted: gap.is_some(),
             rows: None,
             current: 0,
             asked: None,
@@ -173,6 +206,7 @@ impl Turn<'_> {
             messages: 0,
             from: None,
             complete: false,
+            gap,
         })
     }
 
@@ -186,6 +220,10 @@ impl Turn<'_> {
 
     /// A person wants to try again now.
     pub(crate) fn fetch_history(&mut self) -> Result<(), Error> {
+        if self.fetch()?.is_none() && !self.older_devices(None)?.is_empty() {
+            // an account's first device has missed what it has missed, too
+            self.begin_gap(0, 0)?;
+        }
         let Some(mut fetch) = self.fetch()? else {
             let message = "this is the account's first device: there are no older messages than its own";
             return self.refuse_command(&Want::ChangeAccount, Failure::misuse("history.none", message));
@@ -313,8 +351,14 @@ impl Turn<'_> {
         let device = self.device()?;
         let Some(plain) = self.mls(&device).open_with(&fetch.private, &info, sealed) else { return Ok(()) };
         match (wanted, Plain::decode(&plain)) {
-            (Wanted::Index, Ok(Plain::Index(rows))) => asked.rows.extend(rows.iter().map(Row::new)),
-            (Wanted::Page { group, before }, Ok(Plain::Messages { older, messages })) => {
+            (Wanted::Index | Wanted::Gap, Ok(Plain::Index(rows))) => {
+                let since_ms = fetch.gap.map_or(0, |gap| gap.since_ms);
+                asked.rows.extend(rows.iter().filter(|row| row.newest_ms >= since_ms).map(Row::new));
+            }
+            (
+                Wanted::Page { group, before } | Wanted::GapPage { group, before },
+                Ok(Plain::Messages { older, messages }),
+            ) => {
                 if messages.iter().any(|message| message.group != group || message.place >= before) {
                     return Ok(());
                 }
@@ -358,7 +402,8 @@ impl Turn<'_> {
                     fetch.complete = true;
                     return self.keep_fetch(&fetch);
                 };
-                fetch.total = total;
+                // of what there is most is here already
+                fetch.total = if fetch.gap.is_none() { total } else { 0 };
                 fetch.rows = Some(asked.rows.clone());
             }
             Some(rows) => {
@@ -369,7 +414,9 @@ impl Turn<'_> {
                 } else {
                     asked.lowest
                 };
-                let goes_on = asked.older && next < row.before && row.got <= row.said.saturating_add(MORE_THAN_SAID);
+                let is_missed = fetch.gap.is_none_or(|gap| next > gap.after);
+                let goes_on =
+                    is_missed && asked.older && next < row.before && row.got <= row.said.saturating_add(MORE_THAN_SAID);
                 row.before = next.min(row.before);
                 let group = row.group;
                 if !goes_on {
@@ -413,6 +460,9 @@ impl Turn<'_> {
         };
         let id = message_id(&message.group, &message.from, &message.device, &message.content);
         self.take_missing_place(&message.group, &id)?;
+        if is_own {
+            self.has_written(&message.group, message.place)?;
+        }
         Ok(self.store.add_message(&message.group, &id, Some(message.place), &kept)?.is_some())
     }
 

@@ -4,6 +4,7 @@
 //! anew from where the group then is.
 
 use protocol::id::GroupId;
+use protocol::people::LinkToken;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,12 @@ pub(crate) enum Want {
     /// The account is changed; carried by the change itself.
     ChangeAccount,
     /// Somebody is to be known; with an account, this one or nobody.
-    Contact { handle: String, account: Option<[u8; 32]> },
+    Contact {
+        handle: String,
+        account: Option<[u8; 32]>,
+        #[serde(default)]
+        token: Option<[u8; LinkToken::LEN]>,
+    },
     /// A contact's fresh identity is to be accepted.
     AcceptReset { handle: String },
     /// A message is to be written to a handle or into a conversation.

@@ -212,6 +212,20 @@ impl Store<'_> {
         Ok(count.query_row([group.0], |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
 
+    /// How many messages of a group are shown and stand above a position.
+    pub(crate) fn count_messages_above(&self, group: &GroupId, position: u64) -> Result<u64, Error> {
+        let which = "SELECT count(*) FROM messages WHERE conversation = ?1 AND shown AND place > ?2 AND place < ?3";
+        let above = params![group.0, column(position), NOT_YET];
+        Ok(self.db().prepare_cached(which)?.query_row(above, |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// The position of the newest message of a group that the service has; 0 if there is none.
+    pub(crate) fn newest_place(&self, group: &GroupId) -> Result<u64, Error> {
+        let which = "SELECT coalesce(max(place), 0) FROM messages WHERE conversation = ?1 AND place < ?2";
+        let newest: i64 = self.db().prepare_cached(which)?.query_row(params![group.0, NOT_YET], |row| row.get(0))?;
+        Ok(newest.unsigned_abs())
+    }
+
     /// How many messages wait to be sent.
     pub(crate) fn count_waiting(&self) -> Result<u64, Error> {
         let mut count = self.db().prepare_cached("SELECT count(*) FROM messages WHERE place = ?1 AND shown")?;
@@ -222,10 +236,7 @@ impl Store<'_> {
     pub(crate) fn give_up_message(&self, stored: &mut Stored) -> Result<(), Error> {
         stored.kept.state = MessageState::Failed;
         stored.kept.submission = None;
-        let newest = "SELECT coalesce(max(place), 0) FROM messages WHERE conversation = ?1 AND place < ?2";
-        let newest: i64 =
-            self.db().prepare_cached(newest)?.query_row(params![stored.group.0, NOT_YET], |row| row.get(0))?;
-        stored.place = Some(newest.unsigned_abs());
+        stored.place = Some(self.newest_place(&stored.group)?);
         self.update_message(stored)
     }
 

@@ -8,18 +8,19 @@ use chain::sigchain::entry::Entry;
 use chain::stamped::StampedEntry;
 use chain::view::Freshness;
 use protocol::id::{GroupId, MessageId};
+use protocol::people::{Decision, LinkToken, Standing};
 use protocol::verification_code::VerificationCode;
 use serde::{Deserialize, Serialize};
 
 use crate::contacts::{CONTACT, Contact};
 use crate::error::Error;
 use crate::store::Store;
-use crate::{notices as kept_notices, own, record, requests, settings};
+use crate::{notices as kept_notices, own, people, record, requests, settings};
 
 mod talk;
 
 pub use crate::history::{HistoryRow, handed, history};
-pub use talk::{contacts, conversations, knows, message, messages};
+pub use talk::{contacts, conversations, is_open, knows, message, messages, openers};
 
 /// How far this device has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +166,10 @@ pub struct ConversationRow {
     pub messages: u64,
     /// Time of the newest message, milliseconds since 1970.
     pub newest_ms: Option<u64>,
+    /// Messages that were not read, on no device.
+    pub unread: u64,
+    /// Whether somebody unknown, or blocked, has opened it (PPL-2).
+    pub standing: Standing,
     /// True if this device can write there now.
     pub ready: bool,
 }
@@ -184,8 +189,12 @@ pub struct ContactRow {
     pub newest_by: Option<DeviceId>,
     /// When the account was reset, seconds since 1970, if it was and nobody has accepted that yet.
     pub reset_s: Option<u64>,
-    /// True if a person has compared the verification code.
+    /// True if a person has compared the verification code, or has opened a contact link.
     pub verified: bool,
+    /// True if that was a contact link.
+    pub by_link: bool,
+    /// What a person has decided about it, if anything (PPL-1).
+    pub decision: Option<Decision>,
 }
 
 /// Something that stays until it was read.
@@ -378,6 +387,14 @@ pub fn has_recovery_key(store: &Store<'_>) -> Result<bool, Error> {
     let Some(account) = own.account() else { return Ok(false) };
     let known = record::stored_account(store, &view, &account)?;
     Ok(known.is_some_and(|known| known.set().recovery_key().is_some()))
+}
+
+/// The token of the account's contact link, if it has one.
+///
+/// # Errors
+/// [`Error`].
+pub fn link_token(store: &Store<'_>) -> Result<Option<LinkToken>, Error> {
+    people::link_token(store)
 }
 
 /// Notices that were not read, oldest first.

@@ -7,6 +7,7 @@ use protocol::api::delivery::Delivery;
 use protocol::content::{Content, Part, message_id, unpad};
 use protocol::id::GroupId;
 use protocol::members::Leaf;
+use protocol::people::INVITED;
 use protocol::settings::{SETTINGS, SETTINGS_WANTED, is_self_group_id};
 
 use crate::conversation::Stage;
@@ -65,7 +66,8 @@ impl Turn<'_> {
             Ok(Incoming::Commit(_) | Incoming::OwnCommit) => {}
             Err(unreadable) => {
                 self.unreadable(group, delivery, bytes, unreadable.code())?;
-                if unreadable == Unreadable::Undecryptable && delivery.epoch == mls.epoch(group)? {
+                let is_own_epoch = delivery.epoch == mls.epoch(group)?;
+                if unreadable == Unreadable::Undecryptable && is_own_epoch && self.may_answer(group)? {
                     self.is_not_understood(group)?;
                 }
             }
@@ -86,6 +88,9 @@ impl Turn<'_> {
         // what another program made of it and this one cannot read is kept as it is
         let bytes = unpad(padded).unwrap_or(padded);
         let content = Content::decode(bytes).ok();
+        if self.is_unwanted(group, &from.account)? {
+            return self.pass_over(group, delivery, from, bytes, content.as_ref());
+        }
         if let Some(Content { part: Part::Signal { content_type, bytes }, .. }) = &content {
             return self.told(group, from, content_type, bytes, sent_at_ms);
         }
@@ -96,6 +101,9 @@ impl Turn<'_> {
         }
         let kept = Kept::received(from, bytes, text, sent_at_ms);
         let place = self.take_missing_place(group, &message)?.unwrap_or(delivery.position);
+        if self.own()?.is_some_and(|own| own.account() == Some(from.account)) {
+            self.has_written(group, place)?;
+        }
         if let Some(row) = self.store.add_message(group, &message, Some(place), &kept)? {
             self.event(Event::Message { row, message, group: *group, incoming: true });
         }
@@ -113,6 +121,7 @@ impl Turn<'_> {
     ) -> Result<(), Error> {
         match content_type {
             NAMES => self.named(bytes),
+            INVITED => self.invited(group, from, bytes),
             SETTINGS => self.take_settings(group, from, bytes),
             SETTINGS_WANTED => self.settings_wanted(group),
             AGAIN => self.asked_again(group, from, bytes),

@@ -7,12 +7,13 @@
 use chain::account::ProvenAccount;
 use chain::encoding::{Reader, Writer};
 use chain::handle::{Handle, HandleState, VrfProof};
-use chain::id::{AccountId, DeviceId, HandleLabel, PublicKey};
+use chain::id::{AccountId, DeviceId, Digest, HandleLabel, PublicKey};
 use chain::log::merkle;
 use chain::log::policy::Policy;
 use chain::proven::{ProvenGenesis, ProvenHeader, ProvenRecord};
+use chain::sigchain::body::Body;
 use chain::sigchain::device_set::DeviceSet;
-use chain::sigchain::entry::SeenCheckpoint;
+use chain::sigchain::entry::{Entry, SeenCheckpoint};
 use chain::stamped::{StampedEntry, fold_stamped};
 use chain::view::{AccountEvidence, Freshness, HandleEvidence, LogEvidence, REFRESH_AFTER_S, View, ViewError};
 use protocol::api::{
@@ -73,6 +74,15 @@ impl Known {
     /// The state after the entry that a standing names, if it is that.
     pub(crate) fn set_at(&self, standing: &Standing) -> Option<&DeviceSet> {
         self.states.iter().find(|(at, _)| at == standing).map(|(_, set)| set)
+    }
+
+    /// Hash of the entry that made a device count: its confirmation, or the account's first one.
+    pub(crate) fn confirmed_by_entry(&self, device: &DeviceId) -> Digest {
+        let entries = || self.entries.iter().filter_map(|stamped| Entry::decode(&stamped.entry).ok());
+        let confirms =
+            |entry: &Entry| matches!(&entry.statement.body, Body::DeviceConfirmed(answer) if answer.device == *device);
+        let entry = entries().find(confirms).or_else(|| entries().next());
+        entry.map_or(Digest::ZERO, |entry| entry.hash())
     }
 
     /// When it was last proven, by this device's clock, milliseconds.

@@ -122,6 +122,9 @@ impl Turn<'_> {
 
     /// Wants whoever wrote it to send it again; each is asked for once.
     pub(crate) fn ask_again(&mut self, group: &GroupId, hash: &Digest, position: u64) -> Result<(), Error> {
+        if !self.may_answer(group)? {
+            return Ok(());
+        }
         let mut asking: Asking = self.store.get(ASKING, &group.0)?.unwrap_or_default();
         if asking.lost.len() >= MOST_WAITING || self.store.bytes(ASKED, &hash.0)?.is_some() {
             return Ok(());

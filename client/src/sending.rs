@@ -9,7 +9,9 @@ use protocol::gossip::Gossip;
 use protocol::id::{GroupId, MessageId};
 use protocol::limits::MAX_TEXT;
 use protocol::members::Composition;
+use protocol::people::INVITED;
 use protocol::refusal::{Kind, Problem};
+use protocol::settings::SettingKey;
 
 use crate::conversation::{Conversation, Stage};
 use crate::error::Error;
@@ -105,6 +107,8 @@ impl Turn<'_> {
         }
         self.look_for_groups()?;
         self.go_on_with_intents()?;
+        // what was settled just now goes to the other devices with this step
+        self.go_on_with_self_group()?;
         for conversation in self.conversations()? {
             self.go_on_with(conversation)?;
         }
@@ -149,8 +153,9 @@ impl Turn<'_> {
         let mls = self.mls(&device);
         let now = mls.composition(&group)?;
         if now.epoch < conversation.known_epoch {
-            return self.ask_for_feed();
+            return self.catch_up(&group);
         }
+        self.memory.behind.remove(&group);
         let waiting = self.store.first_waiting(&group)?;
         let wants_change = !conversation.invited.is_empty() || !conversation.expelled.is_empty();
         let is_silent = waiting.is_none() && !conversation.must_introduce;
@@ -197,7 +202,7 @@ impl Turn<'_> {
     fn send(&mut self, conversation: &mut Conversation, mut waiting: Stored, now: &Composition) -> Result<(), Error> {
         let group = conversation.group;
         // among one's own devices nobody has to be told who is there
-        if !conversation.introduced && now.members.accounts.len() > 1 {
+        if !conversation.introduced && now.accounts().len() > 1 {
             return self.introduce(conversation, now);
         }
         if waiting.kept.submission.is_none() {
@@ -225,16 +230,29 @@ impl Turn<'_> {
         conversation.introduced = true;
         self.keep_conversation(conversation)?;
         let mut names = Vec::new();
-        for account in now.members.accounts.keys() {
-            names.extend(self.name_of(account)?.map(|name| (*account, name)));
+        for account in now.accounts() {
+            names.extend(self.name_of(&account)?.map(|name| (account, name)));
         }
-        let part = Part::Signal { content_type: NAMES.to_owned(), bytes: encode_names(&names) };
+        let part = self.introduction(conversation.pair.map(AccountId), &names)?;
         let (row, _) = self.write(&conversation.group, part, None)?;
         // it goes first: what waits was written before it
         match self.store.message(row)? {
             Some(introduction) => self.send(conversation, introduction, now),
             None => Ok(()),
         }
+    }
+
+    /// Names, and for whoever handed out the contact link that was opened here its token (PPL-4).
+    fn introduction(&mut self, other: Option<AccountId>, names: &[(AccountId, String)]) -> Result<Part, Error> {
+        let names = encode_names(names);
+        let Some(other) = other else { return Ok(Part::Signal { content_type: NAMES.to_owned(), bytes: names }) };
+        Ok(match self.invitation(&other)? {
+            None => Part::Signal { content_type: NAMES.to_owned(), bytes: names },
+            Some(token) => {
+                self.set(&SettingKey::Invitation(other), &[])?;
+                Part::Signal { content_type: INVITED.to_owned(), bytes: [token.0.as_slice(), &names].concat() }
+            }
+        })
     }
 
     /// The handle of an account, if it is known here.
@@ -278,6 +296,9 @@ impl Turn<'_> {
         let intent = stored.kept.intent.take();
         self.store.update_message(&stored)?;
         self.forget_unread_at(&stored.group, position)?;
+        if stored.kept.is_shown {
+            self.has_written(&stored.group, position)?;
+        }
         if stored.kept.is_shown {
             let (row, message, group) = (stored.row, stored.message, stored.group);
             self.event(Event::Message { row, message, group, incoming: false });

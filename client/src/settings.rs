@@ -44,15 +44,36 @@ fn kept(store: &Store<'_>, key: &[u8]) -> Result<Option<Setting>, Error> {
     Ok(kept.map(|it| Setting { key: key.to_vec(), stamp: it.stamp, device: DeviceId(it.device), value: it.value }))
 }
 
-/// How the account calls one of its devices.
-pub(crate) fn device_name(store: &Store<'_>, device: &DeviceId) -> Result<Option<String>, Error> {
-    let found = kept(store, &SettingKey::DeviceName(*device).encode())?;
-    Ok(found.and_then(|it| String::from_utf8(it.value).ok()).filter(|name| !name.is_empty()))
+/// Value of a setting that says that an account is known from a contact link.
+pub(crate) const BY_LINK: &[u8] = &[2];
+
+/// The value of a setting; nothing if it was taken back.
+pub(crate) fn value(store: &Store<'_>, key: &SettingKey) -> Result<Option<Vec<u8>>, Error> {
+    Ok(kept(store, &key.encode())?.map(|it| it.value).filter(|value| !value.is_empty()))
 }
 
-/// True if a person has compared the verification code with this account.
+/// All settings, also those that were taken back.
+pub(crate) fn all(store: &Store<'_>) -> Result<Vec<Setting>, Error> {
+    let mut settings = Vec::new();
+    for key in store.keys(SPACE)? {
+        settings.extend(kept(store, &key)?);
+    }
+    Ok(settings)
+}
+
+/// How the account calls one of its devices.
+pub(crate) fn device_name(store: &Store<'_>, device: &DeviceId) -> Result<Option<String>, Error> {
+    Ok(value(store, &SettingKey::DeviceName(*device))?.and_then(|name| String::from_utf8(name).ok()))
+}
+
+/// True if a person has compared the verification code with this account, or has a contact link of it.
 pub(crate) fn is_verified(store: &Store<'_>, account: &AccountId) -> Result<bool, Error> {
-    Ok(kept(store, &SettingKey::Verified(*account).encode())?.is_some_and(|it| !it.value.is_empty()))
+    Ok(value(store, &SettingKey::Verified(*account))?.is_some())
+}
+
+/// True if a contact link is all that says so.
+pub(crate) fn is_known_by_link(store: &Store<'_>, account: &AccountId) -> Result<bool, Error> {
+    Ok(value(store, &SettingKey::Verified(*account))?.is_some_and(|value| value == BY_LINK))
 }
 
 impl Turn<'_> {
@@ -183,15 +204,25 @@ impl Turn<'_> {
                 Err(_) => Ok(()),
             },
             Some(SettingKey::Password) => self.password_was_changed(setting),
-            // read where it is shown, or of a later version
-            Some(SettingKey::DeviceName(_) | SettingKey::Verified(_)) | None => Ok(()),
+            Some(SettingKey::Decided(account)) => self.decided(&account),
+            Some(SettingKey::ReadUpTo(group)) => {
+                self.conversation_changed(&group);
+                Ok(())
+            }
+            // read where it is needed, or of a later version
+            Some(
+                SettingKey::DeviceName(_)
+                | SettingKey::Verified(_)
+                | SettingKey::LinkToken(_)
+                | SettingKey::Invitation(_),
+            )
+            | None => Ok(()),
         }
     }
 
     /// How the account calls a conversation.
     pub(crate) fn shared_title(&self, group: &GroupId) -> Result<Option<String>, Error> {
-        let found = kept(&self.store, &SettingKey::Title(*group).encode())?;
-        Ok(found.and_then(|it| String::from_utf8(it.value).ok()).filter(|title| !title.is_empty()))
+        Ok(value(&self.store, &SettingKey::Title(*group))?.and_then(|title| String::from_utf8(title).ok()))
     }
 
     /// True if a setting is 1.

@@ -10,6 +10,7 @@ use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
 use protocol::api::delivery::Delivery;
 use protocol::id::{GroupId, MessageId};
+use protocol::people::{Decision, LinkToken};
 use protocol::refusal::Problem;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -131,6 +132,27 @@ pub enum Command {
         handle: String,
         /// Who has to hold it, if that is known from a link: with anybody else, nothing is kept (`link.other_account`).
         account: Option<AccountId>,
+        /// The link's token, if it has one: whoever made the link needs not to be asked (PPL-4).
+        token: Option<LinkToken>,
+    },
+    /// A person decides about somebody who may write to him (PPL-1).
+    Decide {
+        /// The other account.
+        account: AccountId,
+        /// What was decided.
+        decision: Decision,
+    },
+    /// The account has a contact link from now on: the one that there is, or a fresh one.
+    MakeLink {
+        /// True to withdraw the links that were handed out before.
+        renew: bool,
+    },
+    /// No contact link that was handed out is good any more.
+    WithdrawLinks,
+    /// A person has read what there is of a conversation.
+    MarkRead {
+        /// A handle, title, or beginning of an id.
+        with: String,
     },
     /// Writes.
     Send {

@@ -118,6 +118,7 @@ impl Turn<'_> {
         let until_ms = self.now_ms.saturating_add(expires_in_s.saturating_mul(1_000));
         self.memory.has_token = true;
         self.store.remove(TOKEN, b"cloned")?;
-        self.store.put(TOKEN, b"held", &Held { bearer, until_ms })
+        self.store.put(TOKEN, b"held", &Held { bearer, until_ms })?;
+        self.note_heard()
     }
 }

@@ -107,6 +107,10 @@ pub(crate) struct Memory {
     pub(crate) lookups: BTreeMap<GroupId, BTreeSet<Purpose>>,
     purposes: BTreeMap<RequestId, Purpose>,
     next_request: RequestId,
+    /// Answers to the question for the feed that were whole.
+    pub(crate) feeds: u64,
+    /// Groups that are behind the service's, and how many of those answers there were when that was seen.
+    pub(crate) behind: BTreeMap<GroupId, u64>,
     /// The service was asked since the start which groups this account has.
     pub(crate) knows_groups: bool,
     /// This device was given a token since its start, and was not told since that it is one of two copies.

@@ -6,12 +6,14 @@ use chain::handle::Handle;
 use chain::id::AccountId;
 use protocol::content::Part;
 use protocol::members::Roles;
+use protocol::people::{LinkToken, Standing};
 use protocol::settings::SettingKey;
 
 use crate::conversation::{Conversation, Stage};
 use crate::error::Error;
 use crate::intent::{Intent, Want};
 use crate::membership::refused;
+use crate::people;
 use crate::step::{Blame, Event, Failure};
 use crate::turn::Turn;
 
@@ -29,8 +31,9 @@ impl Turn<'_> {
             match intent.want.clone() {
                 // carried elsewhere
                 Want::Join | Want::ChangeAccount | Want::Sending => {}
-                Want::Contact { handle, account } => {
-                    self.go_on_with_contact(&intent, &handle, account.map(AccountId))?;
+                Want::Contact { handle, account, token } => {
+                    let (account, token) = (account.map(AccountId), token.map(LinkToken));
+                    self.go_on_with_contact(&intent, &handle, account, token)?;
                 }
                 Want::AcceptReset { handle } => self.go_on_accepting(&intent, &handle)?,
                 Want::Send { to, text } => self.go_on_with_send(intent, &to, text)?,
@@ -42,16 +45,40 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn go_on_with_contact(&mut self, intent: &Intent, handle: &str, expected: Option<AccountId>) -> Result<(), Error> {
+    fn go_on_with_contact(
+        &mut self,
+        intent: &Intent,
+        handle: &str,
+        expected: Option<AccountId>,
+        token: Option<LinkToken>,
+    ) -> Result<(), Error> {
         let found = match handle_meant(handle) {
             Ok(handle) => self.find(&handle, expected)?,
             Err(failure) => Err(failure),
         };
-        match found {
-            Ok(Some(_)) => self.intent_done(intent.id),
-            Ok(None) => Ok(()),
-            Err(failure) => self.intent_failed(intent.id, failure),
+        let account = match found {
+            Ok(Some(account)) => account,
+            Ok(None) => return Ok(()),
+            Err(failure) => return self.intent_failed(intent.id, failure),
+        };
+        if let Some(failure) = self.accept_people(&[account])? {
+            return self.intent_failed(intent.id, failure);
         }
+        if expected.is_some() && account != self.device()?.account {
+            self.opened_link(&account, token)?;
+        }
+        self.intent_done(intent.id)
+    }
+
+    /// PPL-1: whom a person wants to do with he accepts; why not, if he has blocked one of them.
+    fn accept_people(&mut self, people: &[AccountId]) -> Result<Option<Failure>, Error> {
+        let own = self.device()?.account;
+        for account in people.iter().filter(|account| **account != own) {
+            if let Some(failure) = self.accept_by_writing(account)? {
+                return Ok(Some(failure));
+            }
+        }
+        Ok(None)
     }
 
     /// Who holds these handles, each proven by the record, and each account looked at.
@@ -134,7 +161,7 @@ impl Turn<'_> {
 
     fn go_on_with_send(&mut self, mut intent: Intent, to: &str, text: String) -> Result<(), Error> {
         let group = match self.conversations_meant(to)?.as_slice() {
-            [conversation] => match conversation.stage.end() {
+            [conversation] => match self.why_not_write(conversation)? {
                 Some(failure) => return self.intent_failed(intent.id, failure),
                 None => conversation.group,
             },
@@ -145,10 +172,15 @@ impl Turn<'_> {
             [] => match self.find_people(std::slice::from_ref(&to.to_owned()))? {
                 Found::Later => return Ok(()),
                 Found::Nobody(failure) => return self.intent_failed(intent.id, failure),
-                Found::Everybody(people) => match self.open_pair(&people)? {
-                    Some(group) => group,
-                    None => return Ok(()),
-                },
+                Found::Everybody(people) => {
+                    if let Some(failure) = self.accept_people(&people)? {
+                        return self.intent_failed(intent.id, failure);
+                    }
+                    match self.open_pair(&people)? {
+                        Some(group) => group,
+                        None => return Ok(()),
+                    }
+                }
             },
             _ => {
                 let message = "more than one conversation is called that; use the beginning of its id";
@@ -160,6 +192,21 @@ impl Turn<'_> {
         self.update_intent(&intent)?;
         self.event(Event::Written { intent: intent.id, row, message, group });
         Ok(())
+    }
+
+    /// Why nothing can be written into a conversation; whoever writes into a request accepts those who have opened it.
+    fn why_not_write(&mut self, conversation: &Conversation) -> Result<Option<Failure>, Error> {
+        if let Some(failure) = conversation.stage.end() {
+            return Ok(Some(failure));
+        }
+        match conversation.pair {
+            Some(other) => self.accept_people(&[AccountId(other)]),
+            None if people::standing(&self.store, conversation)? == Standing::Open => Ok(None),
+            None => {
+                let openers: Vec<_> = conversation.openers.iter().copied().map(AccountId).collect();
+                self.accept_people(&openers)
+            }
+        }
     }
 
     /// True if somebody writes to himself.
@@ -201,6 +248,9 @@ impl Turn<'_> {
             Found::Later => return Ok(()),
             Found::Nobody(failure) => return self.intent_failed(intent.id, failure),
         };
+        if let Some(failure) = self.accept_people(&people)? {
+            return self.intent_failed(intent.id, failure);
+        }
         let own = self.device()?.account;
         let mut conversation = Conversation::new(self.new_group_id()?, Stage::Active);
         conversation.title = Some(title.clone());
@@ -234,6 +284,9 @@ impl Turn<'_> {
         if conversation.stage != Stage::Active {
             return Ok(());
         }
+        if add && let Some(failure) = self.accept_people(&people)? {
+            return self.intent_failed(intent.id, failure);
+        }
         let device = self.device()?;
         let now = self.mls(&device).composition(&conversation.group)?;
         let may = now.roles.admins.contains(&device.account) || (add && now.roles.open);
@@ -241,7 +294,8 @@ impl Turn<'_> {
             let failure = refused("chat.not_admin", "only whoever opened this conversation lets people in and out");
             return self.intent_failed(intent.id, failure);
         }
-        let is_in = |account: &AccountId| now.members.accounts.contains_key(account);
+        let there = now.accounts();
+        let is_in = |account: &AccountId| there.contains(account);
         if people.iter().all(|account| is_in(account) == add) {
             return self.intent_done(intent.id);
         }

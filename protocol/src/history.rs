@@ -58,6 +58,15 @@ pub enum Wanted {
         /// Below this position.
         before: u64,
     },
+    /// 3: as 1, for what was sent since the asking device counts (HIS-5).
+    Gap,
+    /// 4: as 2, for what was sent since the asking device counts (HIS-5).
+    GapPage {
+        /// Its group.
+        group: GroupId,
+        /// Below this position.
+        before: u64,
+    },
 }
 
 /// A new device asks an older one for messages.
@@ -88,6 +97,8 @@ impl HistoryRequest {
         match self.wanted {
             Wanted::Index => w.u8(1),
             Wanted::Page { group, before } => w.u8(2).raw(&group.0).u64(before),
+            Wanted::Gap => w.u8(3),
+            Wanted::GapPage { group, before } => w.u8(4).raw(&group.0).u64(before),
         };
         signed(label::HISTORY_REQUEST, w, key)
     }
@@ -108,6 +119,8 @@ impl HistoryRequest {
             wanted: match r.u8("what is wanted")? {
                 1 => Wanted::Index,
                 2 => Wanted::Page { group: GroupId(r.array("group")?), before: r.u64("position")? },
+                3 => Wanted::Gap,
+                4 => Wanted::GapPage { group: GroupId(r.array("group")?), before: r.u64("position")? },
                 value => return Err(DecodeError::Unknown { field: "what is wanted", value: value.into() }),
             },
         };

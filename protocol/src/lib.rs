@@ -6,7 +6,8 @@
 //!
 //! Reading order: [`api`] and its parts, [`members`] (whom a group may have, the one rule), [`confirm`] (how a device is
 //! let in), [`opaque`] (passwords), [`content`] (what a message says), [`gossip`], [`relay`], [`history`],
-//! [`recovery`] (words on paper), [`settings`] (what an account's devices share), [`verification_code`], [`tame`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
+//! [`recovery`] (words on paper), [`settings`] (what an account's devices share), [`people`] (who may write),
+//! [`verification_code`], [`tame`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
 
 pub mod api;
 pub mod bytes;
@@ -19,6 +20,7 @@ pub mod label;
 pub mod limits;
 pub mod members;
 pub mod opaque;
+pub mod people;
 pub mod recovery;
 pub mod refusal;
 pub mod relay;

@@ -256,6 +256,13 @@ pub struct Composition {
     pub epoch: u64,
 }
 
+impl Composition {
+    /// The accounts that have a leaf: all that are named but those that have ended (GRP-1).
+    pub fn accounts(&self) -> BTreeSet<AccountId> {
+        self.leaves.iter().map(|leaf| leaf.account).collect()
+    }
+}
+
 /// Who makes a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Committer {
@@ -282,8 +289,8 @@ pub enum MembersBroken {
         /// The account; `None` if it is a root of the log.
         account: Option<AccountId>,
     },
-    /// GRP-1: a leaf of no named account, a device or key twice, or a named account without a leaf.
-    #[error("a leaf belongs to no member, or a member or device is there twice or without a leaf (GRP-1)")]
+    /// GRP-1: a leaf of no named account, or a device or key twice.
+    #[error("a leaf belongs to no member, or a device is there twice (GRP-1)")]
     Leaves,
     /// GRP-1: the leaves of an account are not its devices.
     #[error("the leaves of account {account} are not the devices that the record confirms (GRP-1)")]
@@ -345,7 +352,7 @@ pub fn check_group(group: &Composition, record: &Record<'_>) -> Result<(), Membe
 pub fn check_creation(group: &Composition, creator: &Leaf, record: &Record<'_>) -> Result<(), MembersBroken> {
     check_form(group, record)?;
     let standing = group.members.accounts.get(&creator.account).ok_or(MembersBroken::Leaves)?;
-    if group.epoch != 0 || group.leaves != [*creator] {
+    if group.epoch != 0 || group.leaves != [*creator] || group.members.accounts.len() != 1 {
         return Err(MembersBroken::Leaves);
     }
     let confirmed = devices_at(&creator.account, standing, record)?.contains(&(creator.device, creator.key));
@@ -465,10 +472,11 @@ fn check_form(group: &Composition, record: &Record<'_>) -> Result<(), MembersBro
     }
     let devices: BTreeSet<_> = group.leaves.iter().map(|leaf| leaf.device).collect();
     let keys: BTreeSet<_> = group.leaves.iter().map(|leaf| leaf.key).collect();
-    let accounts: BTreeSet<_> = group.leaves.iter().map(|leaf| leaf.account).collect();
     let count = group.leaves.len();
     let unique = devices.len() == count && keys.len() == count;
-    if unique && accounts.iter().eq(group.members.accounts.keys()) { Ok(()) } else { Err(MembersBroken::Leaves) }
+    // a named account without a leaf is one that has ended, or its leaves are not its devices
+    let are_named = group.accounts().iter().all(|account| group.members.accounts.contains_key(account));
+    if unique && are_named { Ok(()) } else { Err(MembersBroken::Leaves) }
 }
 
 fn leaves_of(group: &Composition, account: &AccountId) -> BTreeSet<(DeviceId, PublicKey)> {

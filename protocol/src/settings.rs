@@ -19,6 +19,7 @@ use chain::id::{AccountId, DeviceId, Digest};
 
 use crate::id::GroupId;
 use crate::label;
+use crate::people::LinkToken;
 
 /// Content type of settings.
 pub const SETTINGS: &str = "application/vnd.trefoil.settings";
@@ -61,10 +62,19 @@ pub enum SettingKey {
     Password,
     /// 5: this account, a fresh identity, was accepted in the place of the account (id) that the value names.
     ResetAccepted(AccountId),
-    /// 6: a person has compared the verification code with this account; the value is 1.
+    /// 6: who holds this account is known: a person has compared the verification code (the value is 1), or has opened a contact
+    /// link (2).
     Verified(AccountId),
     /// 7: a person agreed that this device gets the old messages; the value is 1, or 0 if he did not.
     HistoryGranted(DeviceId),
+    /// 8: what a person has decided about somebody who may write to him ([`crate::people::Decision`]).
+    Decided(AccountId),
+    /// 9: a contact link of this account with this token is good; the value is 1.
+    LinkToken(LinkToken),
+    /// 10: the token of somebody's contact link, which is told with the next message to him.
+    Invitation(AccountId),
+    /// 11: a person has read a conversation up to the position that is the value, u64.
+    ReadUpTo(GroupId),
 }
 
 impl SettingKey {
@@ -78,6 +88,10 @@ impl SettingKey {
             Self::ResetAccepted(account) => (5, &account.0),
             Self::Verified(account) => (6, &account.0),
             Self::HistoryGranted(device) => (7, &device.0),
+            Self::Decided(account) => (8, &account.0),
+            Self::LinkToken(token) => (9, &token.0),
+            Self::Invitation(account) => (10, &account.0),
+            Self::ReadUpTo(group) => (11, &group.0),
         };
         [&[kind], about].concat()
     }
@@ -93,6 +107,10 @@ impl SettingKey {
             5 => Self::ResetAccepted(AccountId(about.try_into().ok()?)),
             6 => Self::Verified(AccountId(about.try_into().ok()?)),
             7 => Self::HistoryGranted(DeviceId(about.try_into().ok()?)),
+            8 => Self::Decided(AccountId(about.try_into().ok()?)),
+            9 => Self::LinkToken(LinkToken(about.try_into().ok()?)),
+            10 => Self::Invitation(AccountId(about.try_into().ok()?)),
+            11 => Self::ReadUpTo(GroupId(about.try_into().ok()?)),
             _ => return None,
         })
     }
@@ -189,6 +207,10 @@ mod tests {
             SettingKey::ResetAccepted(BOB),
             SettingKey::Verified(BOB),
             SettingKey::HistoryGranted(DeviceId([3; 16])),
+            SettingKey::Decided(BOB),
+            SettingKey::LinkToken(LinkToken([4; 16])),
+            SettingKey::Invitation(BOB),
+            SettingKey::ReadUpTo(GroupId([5; 32])),
         ];
         for key in keys {
             let bytes = key.encode();
@@ -196,7 +218,7 @@ mod tests {
             assert_eq!(SettingKey::decode(&bytes), Some(key));
             assert_eq!(SettingKey::decode(&[bytes.as_slice(), &[0]].concat()), None);
         }
-        for bytes in [&[][..], &[0], &[1], &[9, 1, 2]] {
+        for bytes in [&[][..], &[0], &[1], &[9, 1, 2], &[99, 1, 2]] {
             assert_eq!(SettingKey::decode(bytes), None);
         }
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request as HttpRequest, StatusCode, header};
-use chain::id::DeviceId;
+use chain::id::{AccountId, DeviceId};
 use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, RequestId, Secret};
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
@@ -22,6 +22,7 @@ use protocol::api::delivery::{ACK, CLAIM, Delivery, DeliveryKind, Feed, KEY_PACK
 use protocol::api::{AccountAnswer, HANDLE_LOOKUP};
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
+use protocol::people::Decision;
 use protocol::refusal::Problem;
 use rusqlite::Connection;
 use service::{Options, Service};
@@ -310,8 +311,25 @@ impl Town {
         answer.entries.into_iter().map(|it| it.entry.0).collect()
     }
 
-    /// Opens an account with its first device.
+    /// Opens an account with its first device. All who are there already and it have accepted each other.
     pub fn sign_up(&mut self, handle: &str) -> Who {
+        let who = self.stranger(handle);
+        let newcomer = self.account(who);
+        for other in self.everybody().filter(|other| *other != who) {
+            if let (Some(account), Some(newcomer)) = (self.account(other), newcomer) {
+                self.command(other, Command::Decide { account: newcomer, decision: Decision::Accepted });
+                self.command(who, Command::Decide { account, decision: Decision::Accepted });
+            }
+        }
+        who
+    }
+
+    fn account(&self, who: Who) -> Option<AccountId> {
+        self.read(who, |store| client::query::status(store, 0)).account
+    }
+
+    /// Opens an account with its first device, which nobody has accepted.
+    pub fn stranger(&mut self, handle: &str) -> Who {
         let who = self.device();
         let events = self.wish(who, Command::SignUp(Self::joining(handle)));
         assert!(events.iter().any(|event| matches!(event, Event::SignedUp { .. })), "{events:?}");

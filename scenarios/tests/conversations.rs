@@ -304,7 +304,7 @@ fn whoever_comes_in_is_looked_at_once_more_before_anything_is_written() {
     let mut town = Town::new();
     let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
     // alice looked at bob a moment ago, in vain for what comes now
-    town.wish(alice, Command::AddContact { handle: "bob".to_owned(), account: None });
+    town.wish(alice, Command::AddContact { handle: "bob".to_owned(), account: None, token: None });
     let phone = town.add_device("bob", bob, false);
     town.send(alice, "bob", "one");
     assert_eq!(town.texts(phone, None), ["one"]);
@@ -412,7 +412,7 @@ fn what_is_written_while_two_conversations_begin_keeps_its_order() {
     for rounds in (0..8).flat_map(|rounds| [rounds; 4]) {
         let mut town = Town::new();
         let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
-        town.wish(bob, Command::AddContact { handle: "alice".to_owned(), account: None });
+        town.wish(bob, Command::AddContact { handle: "alice".to_owned(), account: None, token: None });
         town.set_online(bob, false);
         let send = |text: &str| Command::Send { to: "alice".to_owned(), text: text.to_owned() };
         town.command(bob, send("one"));

@@ -105,7 +105,7 @@ fn sending_to_somebody_who_was_reset_waits_for_one_decision() {
     assert!(is_done(&town.send(alice, "carol", "still to carol")));
     // the fresh identity writes first: that is read, and answers to it wait as well
     assert!(is_done(&town.send(fresh, "alice", "it is me")));
-    assert!(town.texts(alice, None).contains(&"it is me".to_owned()));
+    assert!(town.texts(alice, Some("bob")).contains(&"it is me".to_owned()));
     assert_eq!(code(&town.send(alice, "bob", "really?")), "account.reset");
     assert!(town.texts(fresh, None).iter().all(|text| text == "it is me"), "{:?}", town.texts(fresh, None));
 
@@ -121,6 +121,42 @@ fn sending_to_somebody_who_was_reset_waits_for_one_decision() {
     // what was before is there still
     assert!(town.texts(alice, Some("bob")).contains(&"before".to_owned()));
     assert!(town.read(alice, query::contacts).iter().all(|row| row.reset_s.is_none()));
+}
+
+/// GRP-1, GRP-3: among several people nobody waits for whoever opened the conversation: the next one who writes takes the lost
+/// identity out. The fresh one comes in by somebody's act, and by nothing else (RST-6).
+#[test]
+fn among_several_people_a_reset_holds_nobody_up() {
+    let mut town = Town::new();
+    let (alice, bob, carol) = (town.sign_up("alice"), town.sign_up("bob"), town.sign_up("carol"));
+    let with = vec!["bob".to_owned(), "carol".to_owned()];
+    town.wish(alice, Command::NewChat { title: "trip".to_owned(), with });
+    town.send(alice, "trip", "before");
+    let group = town.read(carol, query::conversations)[0].group.to_string();
+    assert!(is_done(&town.send(carol, &group, "I am in")));
+    town.set_online(bob, false);
+    let (fresh, events) = resetting(&mut town, "bob");
+    assert!(is_done(&events), "{events:?}");
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert_eq!(phase(&town, fresh), Phase::Confirmed);
+    town.set_online(alice, false);
+    assert!(is_done(&town.send(carol, &group, "without waiting")), "{:?}", town.events(carol));
+    let devices = |town: &Town, who| town.read(who, query::conversations)[0].devices;
+    let members = |town: &Town, who| town.read(who, query::conversations)[0].members.len();
+    assert_eq!((devices(&town, carol), members(&town, carol)), (2, 2));
+    assert!(town.texts(fresh, None).is_empty());
+    town.set_online(alice, true);
+    town.settle();
+    assert_eq!(town.texts(alice, Some("trip")), ["before", "I am in", "without waiting"]);
+    assert!(is_done(&town.send(alice, "trip", "so am I")));
+    assert!(town.texts(fresh, None).is_empty());
+    // and back, once somebody has asked him
+    assert!(is_done(&accept(&mut town, alice, "bob")));
+    let with = vec!["bob".to_owned()];
+    assert!(is_done(&town.wish(alice, Command::AddMembers { chat: "trip".to_owned(), with })));
+    assert!(is_done(&town.send(alice, "trip", "welcome back")));
+    assert_eq!(town.texts(fresh, None), ["welcome back"]);
+    assert_eq!(members(&town, carol), 3);
 }
 
 /// Attack 11: a reset of somebody who lost nothing. Every living device is told, and any of them stops it.

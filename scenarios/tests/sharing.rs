@@ -101,7 +101,7 @@ fn a_new_device_knows_whom_its_account_knows() {
     let mut town = Town::new();
     let (alice, carol) = (town.sign_up("alice"), town.sign_up("carol"));
     let laptop = town.sign_up("bob");
-    town.wish(laptop, Command::AddContact { handle: "carol".to_owned(), account: None });
+    town.wish(laptop, Command::AddContact { handle: "carol".to_owned(), account: None, token: None });
     town.wish(laptop, Command::NewChat { title: "plans".to_owned(), with: vec!["alice".to_owned()] });
     let desktop = town.add_device("bob", laptop, false);
     assert_eq!(contacts(&town, desktop), ["alice", "carol"]);

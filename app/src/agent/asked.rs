@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use chain::id::{DeviceId, PublicKey};
+use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
 use client::query::{self, ContactRow, Phase};
 use client::step::{Command, Input, Joining, Secret};
+use protocol::people::Decision;
 use serde_json::json;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -16,7 +17,7 @@ use super::waiting::{Goal, Waiting, code_event, has_recovery_key, seen_up_to, si
 use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
 use crate::local::rows::{
-    Contact, Conversation, Device, History, LogInEvent, Message, Notice, SignedUp, State, Verification,
+    Contact, Conversation, Device, History, Link, LogInEvent, Message, Notice, SignedUp, State, Verification,
 };
 use crate::local::{Join, What};
 
@@ -55,6 +56,7 @@ impl Core {
             }
             What::Reset(join) => self.join(join, reply, Command::Reset, |_| Goal::ResetAnnounced),
             What::History => self.history(reply),
+            What::ContactLink { renew } => self.contact_link(renew, reply),
             What::VerificationCode { handle } => self.verification_code(&handle, reply),
             What::Recover { words } => self.recover(words, reply),
             What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
@@ -103,11 +105,17 @@ impl Core {
                 let key = bytes.map(|it| PublicKey::from_bytes(&it.0, "recovery key")).transpose();
                 Command::SetRecoveryKey { key: key.map_err(|_| malformed())? }
             }
-            What::AddContact { handle, account } => {
-                let account = account.map(|account| account.parse()).transpose();
-                let malformed = |_| Failure::misuse("link.malformed", "this is no account id");
-                Command::AddContact { handle, account: account.map_err(malformed)? }
+            What::AddContact { handle, account, token } => {
+                let malformed = || Failure::misuse("link.malformed", "this is no contact link");
+                let account = account.map(|account| account.parse()).transpose().map_err(|_| malformed())?;
+                let token = token.map(|token| token.parse()).transpose().map_err(|_| malformed())?;
+                Command::AddContact { handle, account, token }
             }
+            What::Decide { who, decision } => {
+                Command::Decide { account: self.person(&who)?, decision: Decision::from(decision) }
+            }
+            What::WithdrawLinks => Command::WithdrawLinks,
+            What::MarkRead { with } => Command::MarkRead { with },
             What::NewChat { title, with } => Command::NewChat { title, with },
             What::AddMembers { chat, with } => Command::AddMembers { chat, with },
             What::RemoveMembers { chat, with } => Command::RemoveMembers { chat, with },
@@ -203,6 +211,28 @@ impl Core {
         let until = wait_s.map(|seconds| Instant::now() + Duration::from_secs(seconds));
         let goal = Goal::LoggedIn { is_pending: true, wait_until: until };
         self.waiting.push(Waiting { reply: reply.clone(), goal, intent: None, until, lost: 0 });
+        Ok(())
+    }
+
+    /// Somebody by his handle, or by the beginning of the id of a conversation that he has opened: not everybody has a name here.
+    fn person(&self, who: &str) -> Result<AccountId, Failure> {
+        if let Ok(row) = self.contact(who) {
+            return Ok(row.account);
+        }
+        let rows = query::openers(&self.opened()?.store(), who).map_err(|error| Failure::from_store(&error))?;
+        match rows.as_slice() {
+            [account] => Ok(*account),
+            _ => Err(Failure::new(Kind::Refused, "contact.unknown", format_args!("you know nobody as {who}"))),
+        }
+    }
+
+    fn contact_link(&mut self, renew: bool, reply: &Reply) -> Result<(), Failure> {
+        self.require_confirmed()?;
+        let output = self.step(Input::Command(Command::MakeLink { renew }))?;
+        self.carry_out(output);
+        let token = query::link_token(&self.opened()?.store()).map_err(|error| Failure::from_store(&error))?;
+        let token = token.ok_or_else(|| Failure::broken("a contact link that was not made"))?;
+        reply.done(&Link { token: token.to_string() });
         Ok(())
     }
 

@@ -284,7 +284,11 @@ fn tell_sent(reply: &Reply, message: Option<MessageRow>, open: &Open, offline_si
 }
 
 fn follow_all(reply: &Reply, event: &Event, open: &Open) {
-    let Event::Message { row, incoming: true, .. } = event else { return };
+    let Event::Message { row, group, incoming: true, .. } = event else { return };
+    // whoever is not known makes no sound (PPL-2)
+    if !query::is_open(&open.store(), group).unwrap_or_default() {
+        return;
+    }
     let message = query::message(&open.store(), *row).ok().flatten();
     // what cannot be read yet comes again when it can
     let Some(message) = message.filter(|it| it.state == MessageState::Received) else { return };

@@ -7,7 +7,7 @@ use super::{say, say_row};
 use crate::failure::Failure;
 use crate::local::What;
 use crate::local::connection::Agent;
-use crate::local::rows::Conversation;
+use crate::local::rows::{Conversation, OPEN};
 use crate::settings::Settings;
 use crate::words;
 
@@ -62,7 +62,9 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
     let rows: Vec<Conversation> = agent.list(What::Conversations)?;
     let is_meant =
         |row: &&Conversation| name.is_none_or(|name| row.title == *name || row.conversation.starts_with(name.as_str()));
-    for row in rows.iter().filter(is_meant) {
+    // requests have a place of their own, and of whom somebody has blocked he hears nothing
+    let is_shown = |row: &&Conversation| settings.json || row.standing == OPEN || name.is_some();
+    for row in rows.iter().filter(is_meant).filter(is_shown) {
         match settings.json {
             true => say_row(row)?,
             false => say(words::message::conversation(row)),

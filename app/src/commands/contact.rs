@@ -5,12 +5,13 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 
+use super::send::handle_or_title;
 use super::{is_terminal, say, say_all, say_row};
 use crate::failure::{Failure, Kind};
 use crate::link;
-use crate::local::What;
 use crate::local::connection::Agent;
-use crate::local::rows::{self, State, Verification};
+use crate::local::rows::{self, Conversation, Link, State, Verification};
+use crate::local::{Decided, What};
 use crate::settings::Settings;
 use crate::words;
 
@@ -28,15 +29,37 @@ pub(crate) enum Verb {
         /// A handle
         who: String,
     },
-    /// Your own link and QR code, to hand out
-    Link,
+    /// Your own link and QR code, to hand out: whoever has it can write to you without being asked in
+    Link {
+        /// A fresh one; those that you handed out before are no longer good
+        #[arg(long)]
+        renew: bool,
+        /// None any more: those that you handed out before are no longer good
+        #[arg(long, conflicts_with = "renew")]
+        withdraw: bool,
+    },
+    /// People whom you don't know and who want to write to you
+    Requests,
+    /// Let somebody write to you who asked, or whom you have blocked
+    Accept {
+        /// A handle, or the beginning of a conversation's id
+        who: String,
+    },
+    /// Hear nothing more of somebody, who is not told
+    Block {
+        /// A handle, or the beginning of a conversation's id
+        who: String,
+    },
     /// The code that is the same for both of you if you have each other's true account
     Verify {
         /// A handle
         who: String,
         /// Mark that the two of you have compared it, or that this no longer holds
-        #[arg(long, value_name = "yes|no")]
+        #[arg(long, value_name = "yes|no", conflicts_with = "scanned")]
         matches: Option<Answer>,
+        /// What a scanner read from the other one's screen: compared here, and remembered if it is the same
+        #[arg(long, value_name = "TEXT")]
+        scanned: Option<String>,
     },
     /// Go on with somebody whose account was reset, after you have asked in another way whether it was really reset
     AcceptReset {
@@ -59,8 +82,8 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             let wanted = link::Contact::parse(who)?;
             let mut agent = Agent::opened(settings)?;
             check_host(&mut agent, &wanted)?;
-            let account = wanted.account.map(|account| account.to_string());
-            agent.ask::<Value>(What::AddContact { handle: wanted.handle.clone(), account })?;
+            let (account, token) = (wanted.account.map(|it| it.to_string()), wanted.token.map(|it| it.to_string()));
+            agent.ask::<Value>(What::AddContact { handle: wanted.handle.clone(), account, token })?;
             tell(&find(&mut agent, &wanted.handle)?, settings)
         }
         Verb::List => {
@@ -72,8 +95,22 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             let row = find(&mut Agent::opened(settings)?, &wanted.handle)?;
             tell(&row, settings)
         }
-        Verb::Link => own_link(settings),
-        Verb::Verify { who, matches } => verify(&link::Contact::parse(who)?.handle, *matches, settings),
+        Verb::Link { withdraw: true, .. } => {
+            Agent::opened(settings)?.ask::<Value>(What::WithdrawLinks)?;
+            match settings.json {
+                true => say(json!({ "link": null })),
+                false => say(words::people::LINKS_WITHDRAWN),
+            }
+            Ok(())
+        }
+        Verb::Link { renew, .. } => own_link(*renew, settings),
+        Verb::Requests => requests(settings),
+        Verb::Accept { who } => decide(who, Decided::Accepted, settings),
+        Verb::Block { who } => decide(who, Decided::Blocked, settings),
+        Verb::Verify { who, scanned: Some(scanned), .. } => {
+            compare(&link::Contact::parse(who)?.handle, scanned, settings)
+        }
+        Verb::Verify { who, matches, .. } => verify(&link::Contact::parse(who)?.handle, *matches, settings),
         Verb::AcceptReset { who } => {
             let handle = link::Contact::parse(who)?.handle;
             Agent::opened(settings)?.ask::<Value>(What::AcceptReset { handle: handle.clone() })?;
@@ -86,6 +123,30 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
     }
 }
 
+fn requests(settings: &Settings) -> Result<(), Failure> {
+    let rows: Vec<Conversation> = Agent::opened(settings)?.list(What::Conversations)?;
+    let requests: Vec<_> = rows.into_iter().filter(|row| row.standing == rows::REQUEST).collect();
+    if settings.json {
+        return requests.iter().try_for_each(say_row);
+    }
+    if requests.is_empty() {
+        say(words::people::NO_REQUESTS);
+    }
+    say_all(requests.iter().map(words::people::request));
+    Ok(())
+}
+
+fn decide(who: &str, decision: Decided, settings: &Settings) -> Result<(), Failure> {
+    let who = handle_or_title(who);
+    Agent::opened(settings)?.ask::<Value>(What::Decide { who: who.clone(), decision })?;
+    match (settings.json, decision) {
+        (true, _) => say(json!({ "contact": who, "decision": decision })),
+        (false, Decided::Accepted) => say(words::people::accepted(&who)),
+        (false, Decided::Blocked) => say(words::people::BLOCKED),
+    }
+    Ok(())
+}
+
 fn verify(handle: &str, matches: Option<Answer>, settings: &Settings) -> Result<(), Failure> {
     let mut agent = Agent::opened(settings)?;
     if let Some(answer) = matches {
@@ -96,7 +157,48 @@ fn verify(handle: &str, matches: Option<Answer>, settings: &Settings) -> Result<
     if settings.json {
         return say_row(&row);
     }
+    if is_terminal() {
+        say_qr(&format!("{CODE}{}", digits(&row.code)))?;
+    }
     say_all(words::verification(&row));
+    Ok(())
+}
+
+/// What stands before the digits of a verification code in its picture, so that no parser takes it for anything else.
+const CODE: &str = "trefoil-code:";
+
+fn digits(code: &str) -> String {
+    code.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Compares what a scanner has read with the code here.
+fn compare(handle: &str, scanned: &str, settings: &Settings) -> Result<(), Failure> {
+    let scanned = scanned.trim();
+    let scanned = digits(scanned.strip_prefix(CODE).unwrap_or(scanned));
+    if scanned.len() != 60 {
+        let message = "a verification code has 60 digits; this is something else";
+        return Err(Failure::misuse("code.malformed", message));
+    }
+    let mut agent = Agent::opened(settings)?;
+    let row: Verification = agent.ask(What::VerificationCode { handle: handle.to_owned() })?;
+    let verified = scanned == digits(&row.code);
+    agent.ask::<Value>(What::MarkVerified { handle: handle.to_owned(), verified })?;
+    if !verified {
+        return Err(Failure::new(Kind::Refused, "code.differs", words::people::codes_differ(handle)));
+    }
+    match settings.json {
+        true => say_row(&Verification { verified, ..row }),
+        false => {
+            say(words::people::codes_match(handle));
+            Ok(())
+        }
+    }
+}
+
+/// Dark on light, whatever the terminal's colours: most scanners take no inverted code.
+fn say_qr(text: &str) -> Result<(), Failure> {
+    let code = QrCode::new(text).map_err(Failure::broken)?;
+    say(code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).quiet_zone(true).build());
     Ok(())
 }
 
@@ -127,24 +229,25 @@ fn check_host(agent: &mut Agent, wanted: &link::Contact) -> Result<(), Failure> 
     }
 }
 
-fn own_link(settings: &Settings) -> Result<(), Failure> {
-    let state: State = Agent::opened(settings)?.ask(What::Status)?;
+fn own_link(renew: bool, settings: &Settings) -> Result<(), Failure> {
+    let mut agent = Agent::opened(settings)?;
+    let state: State = agent.ask(What::Status)?;
     let (Some(handle), Some(account), Some(service)) = (&state.handle, &state.account, &state.service) else {
         return Err(Failure::misuse("profile.new", "this profile has no account yet"));
     };
-    let account = account.parse().map_err(|_| Failure::broken("an account id that is none"))?;
-    let host = host_of(service).to_owned();
-    let link = link::Contact { handle: handle.clone(), host: Some(host), account: Some(account) }.to_string();
+    let Link { token } = agent.ask(What::ContactLink { renew })?;
+    let link = link::link(service, &token, handle, account);
     if settings.json {
         say(json!({ "link": link, "handle": handle, "account": state.account }));
         return Ok(());
     }
     if is_terminal() {
-        let code = QrCode::new(&link).map_err(Failure::broken)?;
-        // dark on light, whatever the terminal's colours: most scanners take no inverted code
-        say(code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).quiet_zone(true).build());
+        say_qr(&link)?;
     }
     say(&link);
+    if is_terminal() {
+        say(words::people::LINK);
+    }
     Ok(())
 }
 

@@ -42,10 +42,18 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
         // whoever reads no more ends it
         if heard(line) { Ok(()) } else { Err(Failure::new(Kind::Broken, CLOSED, "nobody reads any more")) }
     };
-    let what = What::Read { with, limit: arguments.limit, follow: arguments.follow };
+    if let Some(with) = with.clone().filter(|_| arguments.follow) {
+        // whoever follows never comes to an end
+        agent.ask::<Value>(What::MarkRead { with })?;
+    }
+    let what = What::Read { with: with.clone(), limit: arguments.limit, follow: arguments.follow };
     match agent.ask_streaming::<Message, Value>(what, show) {
         Err(failure) if failure.code == CLOSED => Ok(()),
-        ended => ended.map(drop),
+        Err(failure) => Err(failure),
+        Ok(_) => match with {
+            Some(with) => agent.ask::<Value>(What::MarkRead { with }).map(drop),
+            None => Ok(()),
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use super::{device, row_text, say, say_all};
 use crate::failure::Failure;
 use crate::local::What;
 use crate::local::connection::Agent;
-use crate::local::rows::{Device, KeyState, Notice, State};
+use crate::local::rows::{self, Conversation, Device, KeyState, Notice, State};
 use crate::settings::Settings;
 use crate::words;
 
@@ -26,6 +26,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     if agent.key() != KeyState::Open {
         return Ok(());
     }
+    let rows: Vec<Conversation> = agent.list(What::Conversations)?;
+    say_all(words::people::requests(rows.iter().filter(|row| row.standing == rows::REQUEST).count()));
     let devices: Vec<Device> = agent.list(What::Devices)?;
     for row in devices.iter().filter(|row| row.state == "pending" && !row.this) {
         let id: String = row.device.chars().take(8).collect();

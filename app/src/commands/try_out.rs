@@ -3,6 +3,7 @@
 //! verified.
 
 mod life;
+mod people;
 mod stage;
 
 use std::io::Write as _;
@@ -24,7 +25,8 @@ pub(crate) struct Arguments {
     /// Ends after the story, with status 0 only if every step was verified
     #[arg(long)]
     exit: bool,
-    /// The nine steps, or also what comes later: lost devices, the recovery key, another password, a reset
+    /// The nine steps, or also what comes later: lost devices, the recovery key, another password, a reset,
+    /// a contact link, a stranger
     #[arg(long, value_name = "nine|all", default_value = "nine")]
     story: Which,
 }
@@ -127,6 +129,8 @@ struct Story<'a> {
     /// Of what comes later.
     phone: Device,
     stranger: Device,
+    carol: Device,
+    dave: Device,
     password: PathBuf,
 }
 
@@ -142,7 +146,8 @@ impl<'a> Story<'a> {
         };
         let (alice, laptop, desktop) = (device("alice")?, device("bob-laptop")?, device("bob-desktop")?);
         let (phone, stranger) = (device("bob-phone")?, device("stranger")?);
-        Ok(Self { stage, alice, laptop, desktop, phone, stranger, password })
+        let (carol, dave) = (device("carol")?, device("dave")?);
+        Ok(Self { stage, alice, laptop, desktop, phone, stranger, carol, dave, password })
     }
 
     fn play(&self) -> Result<(), Failure> {

@@ -100,7 +100,18 @@ pub(crate) enum What {
         handle: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account: Option<String>,
+        /// Of a contact link.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
     },
+    /// Decides about somebody: a handle, or the beginning of the id of a conversation that he has opened.
+    Decide { who: String, decision: Decided },
+    /// Done with [`rows::Link`]: the contact link that there is, or a fresh one.
+    ContactLink { renew: bool },
+    /// No contact link that was handed out is good any more.
+    WithdrawLinks,
+    /// Somebody has read a conversation.
+    MarkRead { with: String },
     /// Accepts that somebody known goes on as a fresh identity.
     AcceptReset { handle: String },
     /// Done with [`rows::Verification`].
@@ -127,6 +138,16 @@ pub(crate) enum What {
     Notices,
     /// They were seen.
     NoticesRead { up_to: u64 },
+}
+
+/// What a person decides about somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Decided {
+    /// He may write.
+    Accepted,
+    /// Nothing of him is shown.
+    Blocked,
 }
 
 /// What both ways into an account need.

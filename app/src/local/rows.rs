@@ -6,8 +6,10 @@ use chain::id::DeviceId;
 use client::query::{
     ContactRow, ConversationRow, DeviceRow, HistoryRow, MessageRow, MessageState, NoticeRow, Phase, Status,
 };
+use protocol::people::{Decision, Standing};
 use serde::{Deserialize, Serialize};
 
+use super::Decided;
 use crate::clock::rfc3339;
 
 /// Who answers on the socket.
@@ -276,9 +278,15 @@ pub(crate) struct Contact {
     pub(crate) devices: usize,
     pub(crate) newest_at: String,
     pub(crate) newest_confirmed_by: Option<String>,
-    /// True if the verification code was compared.
+    /// True if the verification code was compared, or a contact link was opened.
     #[serde(default)]
     pub(crate) verified: bool,
+    /// True if it was a contact link.
+    #[serde(default)]
+    pub(crate) by_link: bool,
+    /// What was decided, if anything: others are known by name alone.
+    #[serde(default)]
+    pub(crate) decision: Option<Decided>,
     /// When the account was reset, until that is accepted.
     #[serde(default)]
     pub(crate) reset_at: Option<String>,
@@ -293,10 +301,44 @@ impl From<ContactRow> for Contact {
             newest_at: rfc3339(row.newest_s.saturating_mul(1_000)),
             newest_confirmed_by: row.newest_by.map(|it| it.to_string()),
             verified: row.verified,
+            by_link: row.by_link,
+            decision: row.decision.map(Decided::from),
             reset_at: row.reset_s.map(|seconds| rfc3339(seconds.saturating_mul(1_000))),
         }
     }
 }
+
+impl From<Decision> for Decided {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Accepted => Self::Accepted,
+            Decision::Blocked => Self::Blocked,
+        }
+    }
+}
+
+impl From<Decided> for Decision {
+    fn from(decided: Decided) -> Self {
+        match decided {
+            Decided::Accepted => Self::Accepted,
+            Decided::Blocked => Self::Blocked,
+        }
+    }
+}
+
+/// The own contact link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Link {
+    /// Its token.
+    pub(crate) token: String,
+}
+
+/// How a conversation stands like any other.
+pub(crate) const OPEN: &str = "open";
+/// How a conversation stands that somebody unknown has opened.
+pub(crate) const REQUEST: &str = "request";
+/// How one stands that somebody has opened who is blocked.
+pub(crate) const BLOCKED: &str = "blocked";
 
 /// A conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -312,6 +354,12 @@ pub(crate) struct Conversation {
     pub(crate) devices: usize,
     pub(crate) messages: u64,
     pub(crate) newest_at: Option<String>,
+    /// Messages that were not read, on no device.
+    #[serde(default)]
+    pub(crate) unread: u64,
+    /// `open`, `request` if somebody unknown has opened it, `blocked` if somebody has who is blocked.
+    #[serde(default)]
+    pub(crate) standing: String,
     /// True if this device can write there now.
     pub(crate) ready: bool,
     /// True if old messages from another device do not fit what their writers sent after them.
@@ -338,6 +386,13 @@ impl From<ConversationRow> for Conversation {
             devices: row.devices,
             messages: row.messages,
             newest_at: row.newest_ms.map(rfc3339),
+            unread: row.unread,
+            standing: match row.standing {
+                Standing::Open => OPEN,
+                Standing::Request => REQUEST,
+                Standing::Blocked => BLOCKED,
+            }
+            .to_owned(),
             ready: row.ready,
             unverified: row.unverified,
         }

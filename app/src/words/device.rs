@@ -135,6 +135,14 @@ pub(crate) fn notice(row: &Notice, all: &[Device]) -> String {
             let contact = row.contact.as_deref().unwrap_or("a contact");
             return super::account::contact_reset(contact, &row.at);
         }
+        "device.away" => {
+            return format!(
+                "This device was away since {}: longer than the service keeps messages. What it missed comes from your other \
+                 devices, or again from whoever wrote it.",
+                time(&row.at)
+            );
+        }
+        "contact.linked" => return super::people::linked(row.contact.as_deref().unwrap_or("somebody"), &row.at),
         "history.refused" => format!("old messages that were offered{by} were refused: more than anybody can have"),
         "device.cloned" => {
             return format!("Since you last looked: a copy of this device was noticed ({}).", time(&row.at));

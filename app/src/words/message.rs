@@ -55,8 +55,9 @@ pub(crate) fn conversation(row: &Conversation) -> String {
             format!(" with {}", row.members.iter().map(name).collect::<Vec<_>>().join(", "))
         }
     };
+    let unread = if row.unread > 0 { format!(", {} unread", row.unread) } else { String::new() };
     let title = if row.own { NOTES.to_owned() } else { one_line(&row.title) };
-    format!("{id}  {title}{people}: {} messages, {} devices{newest}{ready}", row.messages, row.devices)
+    format!("{id}  {title}{people}: {} messages{unread}, {} devices{newest}{ready}", row.messages, row.devices)
 }
 
 #[cfg(test)]

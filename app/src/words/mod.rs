@@ -5,6 +5,7 @@ pub(crate) mod device;
 pub(crate) mod digits;
 pub(crate) mod history;
 pub(crate) mod message;
+pub(crate) mod people;
 pub(crate) mod record;
 pub(crate) mod recovery;
 
@@ -13,6 +14,7 @@ use jiff::tz::TimeZone;
 use protocol::tame;
 
 use crate::clock;
+use crate::local::Decided;
 use crate::local::rows::{Connection, Contact, SignedUp, State, Verification};
 
 /// Longest name of a device that is shown, in letters.
@@ -147,10 +149,19 @@ pub(crate) fn verification(row: &Verification) -> Vec<String> {
 pub(crate) fn contact(row: &Contact) -> String {
     let devices = if row.devices == 1 { "1 device".to_owned() } else { format!("{} devices", row.devices) };
     let by = if row.newest_confirmed_by.is_some() { ", confirmed by an older one" } else { "" };
-    let verified = if row.verified { "; you have compared the verification code" } else { "" };
+    let verified = match (row.verified, row.by_link) {
+        (true, true) => "; known from a contact link",
+        (true, false) => "; you have compared the verification code",
+        (false, _) => "",
+    };
+    let blocked = if row.decision == Some(Decided::Blocked) { "; blocked" } else { "" };
     match &row.reset_at {
         Some(at) => account::contact_reset(&row.handle, at),
-        None => format!("{}  {devices}, newest added {}{by}{verified}", one_line(&row.handle), time(&row.newest_at)),
+        None => format!(
+            "{}  {devices}, newest added {}{by}{verified}{blocked}",
+            one_line(&row.handle),
+            time(&row.newest_at)
+        ),
     }
 }
 

@@ -37,20 +37,30 @@ impl Turn<'_> {
         let Ok(request) = HistoryRequest::decode(bytes) else { return Ok(()) };
         let device = self.device()?;
         let Some(known) = self.known(&device.account)? else { return Ok(()) };
-        let confirmed = known.set().confirmed().get(&request.device).map(|confirmed| confirmed.keys.chain);
+        let Some(confirmed) = known.set().confirmed().get(&request.device) else { return Ok(()) };
+        let (key, confirmed_s) = (confirmed.keys.chain, confirmed.at_s);
         let generation = known.set().generation();
         let is_ours = request.account == device.account && request.generation == generation;
-        let Some(_) = confirmed.filter(|key| is_ours && HistoryRequest::is_signed(bytes, key)) else { return Ok(()) };
+        if !is_ours || !HistoryRequest::is_signed(bytes, &key) {
+            return Ok(());
+        }
         let hash = HistoryRequest::hash(bytes);
         let answered_ms: Option<u64> = self.store.get(ANSWERED, &hash.0)?;
         let is_early = answered_ms.is_some_and(|at_ms| self.now_ms.saturating_sub(at_ms) < AGAIN_MS);
-        if is_early || !self.has_granted_history(&request.device)? {
+        // HIS-5: what was sent since it counts was for it as well, whatever anybody agreed to
+        let since_ms = match request.wanted {
+            Wanted::Index | Wanted::Page { .. } => 0,
+            Wanted::Gap | Wanted::GapPage { .. } => confirmed_s.saturating_mul(1_000),
+        };
+        if is_early || (since_ms == 0 && !self.has_granted_history(&request.device)?) {
             return Ok(());
         }
         self.store.put(ANSWERED, &hash.0, &self.now_ms)?;
         let parts = match request.wanted {
-            Wanted::Index => split_index(&self.index()?),
-            Wanted::Page { group, before } => self.page(&group, before)?,
+            Wanted::Index | Wanted::Gap => split_index(&self.index(since_ms)?),
+            Wanted::Page { group, before } | Wanted::GapPage { group, before } => {
+                self.page(&group, before, since_ms)?
+            }
         };
         let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
         for (index, part) in (0..count).zip(&parts) {
@@ -78,29 +88,36 @@ impl Turn<'_> {
         self.store.put(HANDED, &device.0, &handed.saturating_add(more))
     }
 
-    /// What there is: conversations with messages that can be handed over, the one with the newest first.
-    fn index(&self) -> Result<Vec<IndexRow>, Error> {
+    /// What there is: conversations with messages that can be handed over, the one with the newest first; those with none since
+    /// a time are left out.
+    fn index(&self, since_ms: u64) -> Result<Vec<IndexRow>, Error> {
         let mut rows = Vec::new();
         for conversation in self.conversations()? {
             let group = conversation.group;
             let newest = self.store.newest_messages(Some(&[group]), 1)?;
             let Some(newest) = newest.first() else { continue };
             let newest_ms = newest.kept.sent_at_ms;
+            if newest_ms < since_ms {
+                continue;
+            }
             rows.push(IndexRow { group, messages: self.store.count_messages(&group)?, newest_ms });
         }
         rows.sort_by_key(|row| std::cmp::Reverse(row.newest_ms));
         Ok(rows)
     }
 
-    /// The newest messages of a conversation before a position, as many as an answer has room for.
-    fn page(&self, group: &GroupId, before: u64) -> Result<Vec<Plain>, Error> {
+    /// The newest messages of a conversation before a position and since a time, as many as an answer has room for.
+    fn page(&self, group: &GroupId, before: u64, since_ms: u64) -> Result<Vec<Plain>, Error> {
         let room = PART_FILL.saturating_mul(usize::try_from(MAX_PARTS).unwrap_or(usize::MAX));
         let (mut messages, mut filled, mut skipped, mut older) = (Vec::new(), 0_usize, 0_u32, true);
         while filled < room && older {
             let some = self.store.messages_before(group, before, CHUNK, skipped)?;
             older = some.len() >= usize::try_from(CHUNK).unwrap_or(usize::MAX);
             skipped = skipped.saturating_add(CHUNK);
-            for message in some.into_iter().filter_map(handed_over) {
+            // what stands before the first that is too old is older still, but for clocks that differ
+            older &= some.last().is_none_or(|last| last.kept.sent_at_ms >= since_ms);
+            let wanted = some.into_iter().filter(|stored| stored.kept.sent_at_ms >= since_ms);
+            for message in wanted.filter_map(handed_over) {
                 filled = filled.saturating_add(message.content.len()).saturating_add(100);
                 messages.push(message);
             }

@@ -1,11 +1,13 @@
 //! What a person may ask of conversations, messages and people.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chain::handle::Handle;
 use chain::id::AccountId;
 use chain::sigchain::body::Confirmer;
+use protocol::id::GroupId;
+use protocol::people::Standing;
 use protocol::settings::is_self_group_id;
 
 use super::{ContactRow, ConversationRow, MessageRow};
@@ -16,18 +18,20 @@ use crate::error::Error;
 use crate::message::Stored;
 use crate::mls::Mls;
 use crate::own;
+use crate::people;
+use crate::reading::read_up_to;
 use crate::record;
 use crate::settings;
 use crate::store::Store;
 
-/// The newest messages, oldest of them first: of all conversations, or of those that a handle, a title or the beginning of
-/// an id names.
+/// The newest messages, oldest of them first: of those conversations that a handle, a title or the beginning of an id names,
+/// or of all but those that somebody unknown or blocked has opened (PPL-2).
 ///
 /// # Errors
 /// [`Error`].
 pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec<MessageRow>, Error> {
     let groups = match with {
-        None => None,
+        None => open_groups(store)?,
         Some(with) => Some(meant(store, with)?.into_iter().map(|it| it.group).collect::<Vec<_>>()),
     };
     let newest = store.newest_messages(groups.as_deref(), limit)?;
@@ -39,6 +43,27 @@ pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec
     }
     let row = |stored: Stored| message_row(handles.get(&stored.kept.from).cloned().flatten(), stored);
     Ok(newest.into_iter().map(row).collect())
+}
+
+/// The groups of the conversations that are open; nothing if all are.
+fn open_groups(store: &Store<'_>) -> Result<Option<Vec<GroupId>>, Error> {
+    let (mut groups, mut are_all) = (Vec::new(), true);
+    for conversation in conversation::all(store)? {
+        match people::standing(store, &conversation)? {
+            Standing::Open => groups.push(conversation.group),
+            Standing::Request | Standing::Blocked => are_all = false,
+        }
+    }
+    Ok((!are_all).then_some(groups))
+}
+
+/// True for a conversation whose messages people hear of: nobody unknown or blocked has opened it.
+///
+/// # Errors
+/// [`Error`].
+pub fn is_open(store: &Store<'_>, group: &GroupId) -> Result<bool, Error> {
+    let Some(conversation) = conversation::found(store, group)? else { return Ok(false) };
+    Ok(people::standing(store, &conversation)? == Standing::Open)
 }
 
 /// One message by its row.
@@ -88,6 +113,8 @@ pub fn contacts(store: &Store<'_>) -> Result<Vec<ContactRow>, Error> {
             }),
             reset_s: contacts::reset_s(store, &account, set.as_ref())?,
             verified: settings::is_verified(store, &account)?,
+            by_link: settings::is_known_by_link(store, &account)?,
+            decision: people::decision(store, &account)?,
         });
     }
     rows.sort_by(|a, b| a.handle.cmp(&b.handle));
@@ -100,6 +127,16 @@ pub fn contacts(store: &Store<'_>) -> Result<Vec<ContactRow>, Error> {
 /// [`Error`].
 pub fn knows(store: &Store<'_>, with: &str) -> Result<bool, Error> {
     Ok(!meant(store, with)?.is_empty())
+}
+
+/// Who has opened the conversations that a handle, a title or the beginning of an id names, but for the own account.
+///
+/// # Errors
+/// [`Error`].
+pub fn openers(store: &Store<'_>, with: &str) -> Result<Vec<AccountId>, Error> {
+    let openers = meant(store, with)?.into_iter().flat_map(|it| it.openers).map(AccountId);
+    let different: BTreeSet<_> = openers.collect();
+    Ok(different.into_iter().collect())
 }
 
 fn meant(store: &Store<'_>, with: &str) -> Result<Vec<Conversation>, Error> {
@@ -161,8 +198,8 @@ fn conversation_row(
         _ => None,
     };
     let mut members = Vec::new();
-    for account in now.iter().flat_map(|now| now.members.accounts.keys()) {
-        members.push((*account, handle_of(store, account)?));
+    for account in now.iter().flat_map(|now| now.accounts()) {
+        members.push((account, handle_of(store, &account)?));
     }
     let own = device.is_some_and(|device| is_self_group_id(&device.account, &group));
     let names = members.iter().filter(|(account, _)| own || device.is_none_or(|device| device.account != *account));
@@ -179,6 +216,8 @@ fn conversation_row(
         devices: now.as_ref().map_or(0, |now| now.leaves.len()),
         messages: store.count_messages(&group)?,
         newest_ms: newest.first().map(|newest| newest.kept.sent_at_ms),
+        unread: store.count_messages_above(&group, read_up_to(store, &group)?)?,
+        standing: people::standing(store, conversation)?,
         ready: conversation.stage == Stage::Active,
     })
 }

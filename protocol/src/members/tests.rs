@@ -89,7 +89,30 @@ fn an_account_without_a_leaf_is_refused() {
     let scene = Scene::new();
     let phantom = Standing::of(scene.world.set(&scene.carol));
     let named = scene.changed(|group| name(group, scene.carol, phantom));
-    assert_eq!(named, Err(MembersBroken::Leaves));
+    assert_eq!(named, Err(MembersBroken::NotConfirmed { account: scene.carol }));
+}
+
+/// GRP-1, GRP-3: an account that has ended keeps its place and no leaf; whoever sends next takes those that it had out.
+#[test]
+fn every_member_takes_the_leaves_of_an_account_that_has_ended_out() {
+    let mut scene = Scene::new();
+    scene.group = Composition {
+        roles: scene.group.roles.clone(),
+        ..scene.world.group(&[scene.alice, scene.bob, scene.carol], &[])
+    };
+    scene.world.close(&scene.carol, &scene.phones[2]);
+    let ended = scene.now();
+    assert_eq!(ended.accounts(), [scene.alice, scene.bob].into());
+    assert_eq!(scene.by_bob(&ended), Ok(()));
+    let kept = leaf(scene.carol, &scene.phones[2]);
+    let with_a_leaf = Composition { leaves: [ended.leaves.clone(), vec![kept]].concat(), ..ended.clone() };
+    assert_eq!(scene.by_bob(&with_a_leaf), Err(MembersBroken::NotConfirmed { account: scene.carol }));
+    // its place in the list is the admin's to take away
+    scene.group = ended;
+    let forgotten =
+        Composition { roles: scene.group.roles.clone(), ..scene.world.group(&[scene.alice, scene.bob], &[]) };
+    assert_eq!(scene.by_bob(&forgotten), Err(MembersBroken::NotAllowed));
+    assert_eq!(scene.by_alice(&forgotten), Ok(()));
 }
 
 /// GRP-1: equality, not inclusion.

@@ -144,6 +144,7 @@ fn nothing_is_lost_or_shown_twice_when_the_readers_agent_dies() {
     let service = world.service("service");
     let people = ["bob", "alice"].map(|name| Device::signed_up(&world, name, &service.api.url));
     let [bob, alice] = &people;
+    bob.says(&["contact", "add", "alice"]);
     let mut written = Vec::new();
     let deaths = dies_again_and_again(bob, |_| {
         let text = format!("text {}", written.len() + 1);

@@ -72,8 +72,11 @@ impl Device {
         ended.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Everything that it can read, oldest first.
+    /// Everything that it can read, oldest first; whoever has written is let in.
     pub(crate) fn messages(&self) -> Vec<Value> {
+        for request in self.says(&["contact", "requests"]) {
+            self.says(&["contact", "accept", request["conversation"].as_str().unwrap()]);
+        }
         self.says(&["read", "--limit", "1000"])
     }
 

@@ -74,7 +74,7 @@ fn refused(code: &str) -> Answer {
 }
 
 fn contact(handle: &str) -> Command {
-    Command::AddContact { handle: handle.to_owned(), account: None }
+    Command::AddContact { handle: handle.to_owned(), account: None, token: None }
 }
 
 /// Alice and Bob, who have written to each other.

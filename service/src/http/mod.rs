@@ -6,6 +6,7 @@
 mod accounts;
 pub(crate) mod connections;
 mod delivery;
+mod link;
 mod push;
 pub(crate) mod rates;
 pub(crate) mod refusal;
@@ -57,6 +58,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(api::HANDLE_LOOKUP, post(handle))
         .route(api::CONSISTENCY, get(consistency))
         .route(api::GENESIS, get(genesis))
+        .route(link::PLACE, get(link::page))
         .merge(accounts::router())
         .merge(delivery::router())
         .fallback(|| std::future::ready(Refusal::NotFound))

@@ -1,4 +1,5 @@
-//! What comes after the nine steps: both devices lost and a key on paper, another password, a reset that is stopped.
+//! What comes after the nine steps: both devices lost and a key on paper, another password, a reset that is stopped, people
+//! who are let in and people who are not.
 
 use std::process::Stdio;
 use std::thread::sleep;
@@ -23,7 +24,8 @@ impl Story<'_> {
     pub(super) fn live_on(&self) -> Result<(), Failure> {
         let phone = self.recover()?;
         let other = self.change_password()?;
-        self.stop_a_reset(&other, &phone)
+        self.stop_a_reset(&other, &phone)?;
+        self.meet_people()
     }
 
     fn joining<'s>(&'s self, first: &'s [&'s str], password: &'s str, policy: &'s str) -> Vec<&'s str> {

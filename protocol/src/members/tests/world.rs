@@ -162,6 +162,11 @@ impl World {
         self.append(account, Body::DeviceRemoved { devices: vec![device.id()], signer: by.id() }, by);
     }
 
+    /// The account ends.
+    pub(super) fn close(&mut self, account: &AccountId, by: &Device) {
+        self.append(account, Body::AccountClosed { signer: by.id() }, by);
+    }
+
     fn append(&mut self, account: &AccountId, body: Body, signer: &Device) {
         let entry = self.sign(self.set(account).following(body, self.log_at(self.block)), signer);
         let set = self.set(account).apply(&entry, &self.ground(), &mut Signatures::CheckNow).unwrap();
