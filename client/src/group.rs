@@ -147,6 +147,8 @@ impl Turn<'_> {
         if entered {
             // whatever the service said before
             conversation.known_epoch = now.epoch;
+            // PPL-2: what was decided before is nowhere any more
+            conversation.opened_here |= self.is_recovered()?;
         }
         let met = now.members.accounts.keys().filter(|it| entered || conversation.invited.contains(&it.0)).copied();
         self.meet(met.collect())?;

@@ -178,8 +178,8 @@ impl Turn<'_> {
 
     /// HIS-5: begins to fetch what this device has missed since it was at a position.
     pub(crate) fn begin_gap(&mut self, after: u64, since_ms: u64) -> Result<(), Error> {
-        // a transfer that is not at its end brings that as well
-        if self.fetch()?.is_some_and(|fetch| !fetch.complete) {
+        // a transfer that is under way brings that as well
+        if self.fetch()?.is_some_and(|fetch| fetch.granted && !fetch.complete) {
             return Ok(());
         }
         let device = self.device()?;
@@ -242,6 +242,11 @@ impl Turn<'_> {
         let is_mine = self.own()?.is_some_and(|own| own.id() == *device);
         if let Some(mut fetch) = self.fetch()?.filter(|_| is_mine && value == [1]) {
             (fetch.granted, fetch.unanswered, fetch.next_ms) = (true, 0, 0);
+            if fetch.gap.take().is_some() {
+                // all of it, in the place of what was missed
+                (fetch.rows, fetch.current, fetch.messages, fetch.complete) = (None, 0, 0, false);
+                fetch.asked = None;
+            }
             // whoever was asked before that did not answer, and does now
             fetch.asked.iter_mut().for_each(Asked::begin_again);
             self.keep_fetch(&fetch)?;

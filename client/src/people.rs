@@ -2,6 +2,7 @@
 //! decision made before. Rules PPL-1 to PPL-4.
 
 use chain::id::AccountId;
+use chain::sigchain::body::Confirmer;
 use protocol::api::delivery::Delivery;
 use protocol::content::{Content, Part, message_id};
 use protocol::id::GroupId;
@@ -78,6 +79,14 @@ impl Turn<'_> {
             }
             None => self.decide(account, Decision::Accepted).map(|()| None),
         }
+    }
+
+    /// True if the recovery key let this device in: what the others knew may be gone.
+    pub(crate) fn is_recovered(&mut self) -> Result<bool, Error> {
+        let device = self.device()?;
+        let known = self.known(&device.account)?;
+        let own = known.and_then(|known| known.set().confirmed().get(&device.id()));
+        Ok(own.is_some_and(|own| matches!(own.by, Some(Confirmer::RecoveryKey))))
     }
 
     /// PPL-3: true if nothing of this account is shown here: it is blocked, or whoever has opened the conversation is.

@@ -11,6 +11,7 @@ pub mod api;
 pub mod evil;
 pub mod impostor;
 pub mod lies;
+mod newcomers;
 pub mod people;
 pub mod program;
 pub mod proxy;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request as HttpRequest, StatusCode, header};
-use chain::id::{AccountId, DeviceId};
+use chain::id::DeviceId;
 use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, RequestId, Secret};
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
@@ -22,7 +22,6 @@ use protocol::api::delivery::{ACK, CLAIM, Delivery, DeliveryKind, Feed, KEY_PACK
 use protocol::api::{AccountAnswer, HANDLE_LOOKUP};
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
-use protocol::people::Decision;
 use protocol::refusal::Problem;
 use rusqlite::Connection;
 use service::{Options, Service};
@@ -309,54 +308,6 @@ impl Town {
             self.ask(&Call { path: format!("/v1/accounts/{account}?since=0"), body: None, bearer: None }).unwrap();
         let answer: AccountAnswer = serde_json::from_slice(&body).unwrap();
         answer.entries.into_iter().map(|it| it.entry.0).collect()
-    }
-
-    /// Opens an account with its first device. All who are there already and it have accepted each other.
-    pub fn sign_up(&mut self, handle: &str) -> Who {
-        let who = self.stranger(handle);
-        let newcomer = self.account(who);
-        for other in self.everybody().filter(|other| *other != who) {
-            if let (Some(account), Some(newcomer)) = (self.account(other), newcomer) {
-                self.command(other, Command::Decide { account: newcomer, decision: Decision::Accepted });
-                self.command(who, Command::Decide { account, decision: Decision::Accepted });
-            }
-        }
-        who
-    }
-
-    fn account(&self, who: Who) -> Option<AccountId> {
-        self.read(who, |store| client::query::status(store, 0)).account
-    }
-
-    /// Opens an account with its first device, which nobody has accepted.
-    pub fn stranger(&mut self, handle: &str) -> Who {
-        let who = self.device();
-        let events = self.wish(who, Command::SignUp(Self::joining(handle)));
-        assert!(events.iter().any(|event| matches!(event, Event::SignedUp { .. })), "{events:?}");
-        who
-    }
-
-    /// Logs in on a new device and has it confirmed by an older one, with old messages or without.
-    pub fn add_device(&mut self, handle: &str, older: Who, history: bool) -> Who {
-        let who = self.device();
-        let events = self.wish(who, Command::LogIn(Self::joining(handle)));
-        let device = self.id(who);
-        let shown = events.iter().rev().find_map(|event| match event {
-            Event::Code { code, by_device } => Some((code.clone(), *by_device)),
-            _ => None,
-        });
-        let (code, by_device) =
-            shown.unwrap_or_else(|| panic!("no digits to show: {events:?}, {:?}", self.events(older)));
-        // the person goes to the device that the new one names
-        let named = (0..self.devices.len()).map(Who).find(|who| self.has_id(*who, by_device));
-        let older = named.unwrap_or(older);
-        let events = self.wish(older, Command::Confirm { device, code, history });
-        assert!(events.iter().any(|event| matches!(event, Event::Done { .. })), "{events:?}");
-        who
-    }
-
-    fn has_id(&self, who: Who, id: DeviceId) -> bool {
-        self.read(who, |store| client::query::status(store, self.now_ms())).device == Some(id)
     }
 
     /// The id of a device.

@@ -11,8 +11,13 @@ pub(super) const PLACE: &str = "/i/{token}";
 
 const PAGE: &str = include_str!("link.html");
 
-/// The page: no script, nothing from elsewhere, and it tells no other site where somebody came from.
+/// The page.
 pub(super) async fn page() -> Response {
+    answer()
+}
+
+/// No script, nothing from elsewhere, and it tells no other site where somebody came from.
+fn answer() -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
@@ -24,4 +29,20 @@ pub(super) async fn page() -> Response {
         ),
     ];
     (headers, PAGE).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_no_script_and_nothing_from_elsewhere() {
+        let answer = answer();
+        let policy = answer.headers().get(header::CONTENT_SECURITY_POLICY).unwrap().to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("script-src"), "{policy}");
+        assert_eq!(answer.headers().get(header::REFERRER_POLICY).unwrap(), "no-referrer");
+        for wrong in ["<script", "http:", "https:", "src=", "href=", "@import", "url("] {
+            assert!(!PAGE.contains(wrong), "{wrong}");
+        }
+    }
 }

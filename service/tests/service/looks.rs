@@ -10,7 +10,7 @@ use chain::view::{LogEvidence, View, ViewError};
 use protocol::api::{AccountAnswer, GenesisAnswer, HandleAnswer, Head};
 use service::Service;
 
-use crate::world::{LOOPBACK, World, account, answer};
+use crate::world::{LOOPBACK, World, account, answer, bytes};
 
 fn genesis(service: &Service, query: &str) -> Result<GenesisAnswer, String> {
     answer(service, Request::get(format!("/v1/genesis{query}")), "", LOOPBACK)
@@ -118,4 +118,14 @@ fn a_size_that_is_none_is_refused_and_zero_has_no_proof() {
     for none in ["?from=0", "?from=18446744073709551615"] {
         assert_eq!(genesis(&service, none).unwrap().head.consistency, None, "{none}");
     }
+}
+
+/// PPL-4: a contact link in a browser. The service has one page for all of them, and looks at no token.
+#[test]
+fn a_contact_link_leads_to_the_same_page_whosoever_it_is() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let page = bytes(&service, "/i/AAAAAAAAAAAAAAAAAAAAAA");
+    assert!(String::from_utf8(page.clone()).unwrap().contains("trefoil contact add"));
+    assert_eq!(bytes(&service, "/i/nobodys"), page);
 }
