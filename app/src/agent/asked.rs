@@ -256,7 +256,8 @@ impl Core {
         let row = self.contact(handle)?;
         let code = query::verification_code(&self.opened()?.store(), &row.account);
         let code = code.map_err(|error| Failure::from_store(&error))?.ok_or_else(new_profile)?;
-        reply.done(&Verification { handle: row.handle, code: code.to_string(), verified: row.verified });
+        let (verified, by_link) = (row.verified, row.by_link);
+        reply.done(&Verification { handle: row.handle, code: code.to_string(), verified, by_link });
         Ok(())
     }
 

@@ -187,7 +187,7 @@ fn compare(handle: &str, scanned: &str, settings: &Settings) -> Result<(), Failu
         return Err(Failure::new(Kind::Refused, "code.differs", words::people::codes_differ(handle)));
     }
     match settings.json {
-        true => say_row(&Verification { verified, ..row }),
+        true => say_row(&Verification { verified, by_link: false, ..row }),
         false => {
             say(words::people::codes_match(handle));
             Ok(())

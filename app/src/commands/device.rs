@@ -139,6 +139,7 @@ fn confirm(
     history: Option<History>,
 ) -> Result<(Device, bool), Failure> {
     code.map(refuse_as_code).transpose()?;
+    refuse_as_code(beginning)?;
     let row = find(agent, beginning)?;
     let confirm = |agent: &mut Agent, code: String, history| {
         agent.ask::<Value>(What::Confirm { device: row.device.clone(), code, history })

@@ -1,6 +1,6 @@
 //! `trefoil read`: messages, those that are here and those that come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -34,7 +34,9 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
         titles.look(&mut agent)?;
     }
     let with = arguments.with.as_deref().map(handle_or_title);
+    let mut seen = BTreeSet::new();
     let show = |row: Message| {
+        seen.insert(row.conversation.clone());
         let line = match settings.json {
             true => row_text(&row)?,
             false => words::message::line(&row, state.account.as_deref(), titles.of(&row.conversation)),
@@ -50,10 +52,7 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
     match agent.ask_streaming::<Message, Value>(what, show) {
         Err(failure) if failure.code == CLOSED => Ok(()),
         Err(failure) => Err(failure),
-        Ok(_) => match with {
-            Some(with) => agent.ask::<Value>(What::MarkRead { with }).map(drop),
-            None => Ok(()),
-        },
+        Ok(_) => seen.into_iter().try_for_each(|with| agent.ask::<Value>(What::MarkRead { with }).map(drop)),
     }
 }
 

@@ -167,8 +167,11 @@ pub(crate) struct Verification {
     pub(crate) handle: String,
     /// Sixty digits in groups of five.
     pub(crate) code: String,
-    /// True if somebody has compared it.
+    /// True if somebody has compared it, or has opened a contact link.
     pub(crate) verified: bool,
+    /// True if it was a contact link.
+    #[serde(default)]
+    pub(crate) by_link: bool,
 }
 
 /// Old messages, on their way here and from here.

@@ -57,7 +57,9 @@ pub(crate) fn conversation(row: &Conversation) -> String {
     };
     let unread = if row.unread > 0 { format!(", {} unread", row.unread) } else { String::new() };
     let title = if row.own { NOTES.to_owned() } else { one_line(&row.title) };
-    format!("{id}  {title}{people}: {} messages{unread}, {} devices{newest}{ready}", row.messages, row.devices)
+    let messages = if row.messages == 1 { "1 message".to_owned() } else { format!("{} messages", row.messages) };
+    let devices = if row.devices == 1 { "1 device".to_owned() } else { format!("{} devices", row.devices) };
+    format!("{id}  {title}{people}: {messages}{unread}, {devices}{newest}{ready}")
 }
 
 #[cfg(test)]

@@ -135,9 +135,10 @@ pub(crate) fn verification(row: &Verification) -> Vec<String> {
     let handle = one_line(&row.handle);
     let groups: Vec<&str> = row.code.split(' ').collect();
     let mut lines: Vec<String> = groups.chunks(3).map(|row| format!("    {}", row.join(" "))).collect();
-    lines.push(match row.verified {
-        true => format!("You have compared this code with {handle}."),
-        false => format!(
+    lines.push(match (row.verified, row.by_link) {
+        (true, false) => format!("You have compared this code with {handle}."),
+        (true, true) => format!("You know {handle} from a contact link, so there is no need to compare this."),
+        (false, _) => format!(
             "If {handle} sees the same digits under your name, you have each other's true account: `trefoil contact verify \
              {handle} --matches yes` remembers it on all your devices. You never have to."
         ),
@@ -154,11 +155,15 @@ pub(crate) fn contact(row: &Contact) -> String {
         (true, false) => "; you have compared the verification code",
         (false, _) => "",
     };
-    let blocked = if row.decision == Some(Decided::Blocked) { "; blocked" } else { "" };
+    let decision = match row.decision {
+        Some(Decided::Accepted) => "",
+        Some(Decided::Blocked) => "; blocked",
+        None => "; known by name alone",
+    };
     match &row.reset_at {
         Some(at) => account::contact_reset(&row.handle, at),
         None => format!(
-            "{}  {devices}, newest added {}{by}{verified}{blocked}",
+            "{}  {devices}, newest added {}{by}{verified}{decision}",
             one_line(&row.handle),
             time(&row.newest_at)
         ),

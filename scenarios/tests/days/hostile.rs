@@ -116,6 +116,9 @@ fn hostile_arguments_are_refused_with_a_code_and_harmless_words() {
     fails(&bob, &[b"send", b"bob", b""], 2, "message.empty");
     fails(&bob, &[b"device", b"confirm", wild, b"--code", b"123456"], 5, "device.unknown");
     fails(&bob, &[b"device", b"remove", b""], 2, "device.ambiguous");
+    // attack 6
+    fails(&bob, &[b"device", b"confirm", b"https://host/i/AAAA#bob.00", b"--code", b"123456"], 2, "link.wrong_kind");
+    fails(&bob, &[b"contact", b"add", b"418 093"], 2, "link.wrong_kind");
     fails(&bob, &[b"contact", b"show", b"nobody-at-all"], 5, "contact.unknown");
     fails(&bob, &[b"status", b"--profile", wild], 2, "profile.name");
     fails(&bob, &[b"status", b"--profile", b"../../etc"], 2, "profile.name");

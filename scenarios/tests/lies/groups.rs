@@ -287,8 +287,8 @@ fn a_device_that_is_told_of_no_group_is_let_in_with_the_next_message() {
     town.liar.stop();
     assert!(is_done(&town.send(alice, "bob", "two")));
     // what his other devices have decided about her was kept from it too
-    let group = town.read(alice, client::query::conversations)[0].group.to_string();
-    assert_eq!(town.texts(desktop, Some(&group)), ["two"], "{:?}", town.read(desktop, client::query::conversations));
+    let group = town.read(alice, query::conversations)[0].group.to_string();
+    assert_eq!(town.texts(desktop, Some(&group)), ["two"], "{:?}", town.read(desktop, query::conversations));
     assert!(is_done(&town.send(desktop, "alice", "three")));
     assert_eq!(newest(&town, alice).text, "three");
 }
