@@ -190,8 +190,13 @@ impl Turn<'_> {
 
     /// How the account calls a conversation.
     pub(crate) fn shared_title(&self, group: &GroupId) -> Result<Option<String>, Error> {
-        let found = kept(&self.store, &SettingKey::Title(*group).encode())?;
-        Ok(found.and_then(|it| String::from_utf8(it.value).ok()).filter(|title| !title.is_empty()))
+        self.shared_text(&SettingKey::Title(*group))
+    }
+
+    /// What a setting says.
+    pub(crate) fn shared_text(&self, key: &SettingKey) -> Result<Option<String>, Error> {
+        let found = kept(&self.store, &key.encode())?;
+        Ok(found.and_then(|it| String::from_utf8(it.value).ok()).filter(|text| !text.is_empty()))
     }
 
     /// True if a setting is 1.
