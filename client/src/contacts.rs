@@ -105,14 +105,20 @@ impl Turn<'_> {
         holder: &AccountId,
     ) -> Result<bool, Error> {
         let is_ours = self.shared_text(&SettingKey::Contact(*account))?.is_some_and(|known| known == handle);
-        if !is_ours || self.accepted_after(holder)?.is_some() {
+        if !is_ours {
             return Ok(true);
         }
         let Some(set) = self.fresh(account)?.map(|known| known.set().clone()) else { return Ok(false) };
-        match self.follow(set)? {
+        let way = match self.follow(set)? {
             Followed::Later => return Ok(false),
-            Followed::To(successor) if successor == *holder => {}
+            Followed::To(way) if way.last() == Some(holder) => way,
             Followed::To(_) | Followed::Nowhere(_) => return Ok(true),
+        };
+        for successor in &way {
+            // the other devices know the one that was accepted
+            if self.accepted_after(successor)?.is_some() {
+                return Ok(true);
+            }
         }
         let handle = handle.to_owned();
         self.put_contact(account, &Contact { handle, instead_of: None, is_former: false })?;
@@ -184,7 +190,7 @@ impl Turn<'_> {
         let successor = match self.follow(set)? {
             Followed::Later => return Ok(()),
             Followed::Nowhere(failure) => return self.intent_failed(intent.id, failure),
-            Followed::To(successor) => successor,
+            Followed::To(way) => way.last().copied().unwrap_or(before),
         };
         let Some(holder) = self.holder(&handle)? else { return Ok(()) };
         if holder.account != Some(successor.0) {
@@ -201,6 +207,7 @@ impl Turn<'_> {
     /// Where an account goes on, over as many resets as there were (RST-4).
     fn follow(&mut self, mut ended: DeviceSet) -> Result<Followed, Error> {
         let nowhere = |code, message| Ok(Followed::Nowhere(Failure::refused(code, message)));
+        let mut way = Vec::new();
         for _ in 0..MAX_RESETS {
             let successor = match ended.state() {
                 AccountState::ResetTo { successor, .. } => *successor,
@@ -212,8 +219,9 @@ impl Turn<'_> {
                 let message = "the record names an account in the place of this one that does not continue it";
                 return Ok(Followed::Nowhere(Failure::lie("reset.successor", message)));
             }
+            way.push(successor);
             if *next.set().state() == AccountState::Open {
-                return Ok(Followed::To(successor));
+                return Ok(Followed::To(way));
             }
             ended = next.set().clone();
         }
@@ -270,7 +278,8 @@ impl Turn<'_> {
 
 /// Where an account goes on.
 enum Followed {
-    To(AccountId),
+    /// The identities after it, of which the last one is open.
+    To(Vec<AccountId>),
     Later,
     Nowhere(Failure),
 }

@@ -83,6 +83,11 @@ impl Turn<'_> {
         self.store.put_bytes(FEED_SPACE, b"cursor", &cursor.to_be_bytes())
     }
 
+    /// The position up to which the feed is here.
+    pub(crate) fn reached(&self) -> Result<u64, Error> {
+        position(&self.store, b"cursor")
+    }
+
     /// Asks for what came since.
     pub(crate) fn ask_for_feed(&mut self) -> Result<(), Error> {
         let cursor = position(&self.store, b"cursor")?;

@@ -5,7 +5,7 @@
 //! kind of claim. Every wait here ends with a panic that says what did not happen.
 //!
 //! Reading order: [`program`], [`world`], [`api`], [`people`], [`proxy`], [`lies`];
-//! [`town`], [`evil`], [`impostor`], [`usurper`].
+//! [`town`], [`townsfolk`], [`evil`], [`impostor`], [`usurper`].
 
 pub mod api;
 pub mod evil;
@@ -15,5 +15,6 @@ pub mod people;
 pub mod program;
 pub mod proxy;
 pub mod town;
+pub mod townsfolk;
 pub mod usurper;
 pub mod world;

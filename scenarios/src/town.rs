@@ -17,9 +17,9 @@ use chain::id::DeviceId;
 use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, RequestId, Secret};
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
+use protocol::api::HANDLE_LOOKUP;
 use protocol::api::accounts::TOKEN_CHALLENGE;
 use protocol::api::delivery::{ACK, CLAIM, Delivery, DeliveryKind, Feed, KEY_PACKAGES, PUSH};
-use protocol::api::{AccountAnswer, HANDLE_LOOKUP};
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
@@ -32,7 +32,7 @@ use crate::evil::{Face, Liar};
 /// A moment in November 2026, milliseconds since 1970.
 const MORNING_MS: u64 = 1_795_000_000_000;
 /// Passwords cost nothing here.
-const CHEAP: Stretching = Stretching { memory_kib: 8, passes: 1, lanes: 1 };
+pub(crate) const CHEAP: Stretching = Stretching { memory_kib: 8, passes: 1, lanes: 1 };
 
 /// A service and everybody who uses it.
 pub struct Town {
@@ -299,46 +299,12 @@ impl Town {
         }
     }
 
-    /// The entries of the account that has a handle, as the service gives them to anybody.
-    pub fn entries(&self, handle: &str) -> Vec<Vec<u8>> {
-        let statuses =
-            (0..self.devices.len()).map(|index| self.read(Who(index), |store| client::query::status(store, 0)));
-        let account = statuses.filter(|it| it.handle.as_deref() == Some(handle)).find_map(|it| it.account).unwrap();
-        let (_, body) =
-            self.ask(&Call { path: format!("/v1/accounts/{account}?since=0"), body: None, bearer: None }).unwrap();
-        let answer: AccountAnswer = serde_json::from_slice(&body).unwrap();
-        answer.entries.into_iter().map(|it| it.entry.0).collect()
-    }
-
     /// Opens an account with its first device.
     pub fn sign_up(&mut self, handle: &str) -> Who {
         let who = self.device();
         let events = self.wish(who, Command::SignUp(Self::joining(handle)));
         assert!(events.iter().any(|event| matches!(event, Event::SignedUp { .. })), "{events:?}");
         who
-    }
-
-    /// Logs in on a new device and has it confirmed by an older one, with old messages or without.
-    pub fn add_device(&mut self, handle: &str, older: Who, history: bool) -> Who {
-        let who = self.device();
-        let events = self.wish(who, Command::LogIn(Self::joining(handle)));
-        let device = self.id(who);
-        let shown = events.iter().rev().find_map(|event| match event {
-            Event::Code { code, by_device } => Some((code.clone(), *by_device)),
-            _ => None,
-        });
-        let (code, by_device) =
-            shown.unwrap_or_else(|| panic!("no digits to show: {events:?}, {:?}", self.events(older)));
-        // the person goes to the device that the new one names
-        let named = (0..self.devices.len()).map(Who).find(|who| self.has_id(*who, by_device));
-        let older = named.unwrap_or(older);
-        let events = self.wish(older, Command::Confirm { device, code, history });
-        assert!(events.iter().any(|event| matches!(event, Event::Done { .. })), "{events:?}");
-        who
-    }
-
-    fn has_id(&self, who: Who, id: DeviceId) -> bool {
-        self.read(who, |store| client::query::status(store, self.now_ms())).device == Some(id)
     }
 
     /// The id of a device.

@@ -9,7 +9,7 @@ use std::path::Path;
 use chain::audit::{Before, judge_entries};
 use chain::block::{Body as BlockBody, Header, Parameters, body_hash};
 use chain::encoding::Writer;
-use chain::id::{AccountId, DeviceId, Digest};
+use chain::id::{AccountId, DeviceId, Digest, PublicKey};
 use chain::log::checkpoint::Checkpoint;
 use chain::log::merkle;
 use chain::log::note::{KeyKind, NoteSigner};
@@ -70,6 +70,19 @@ impl Usurper {
         let added = self.account.pending()[&ghost.id()].added;
         let signer = Confirmer::Device(in_the_name_of);
         self.seal(Body::DeviceConfirmed(BodyAnswer { added, device: ghost.id(), signer }), ghost);
+    }
+
+    /// Gives the account a recovery key in the name of one of its devices, whose signature it does not have.
+    pub fn set_recovery_key(&mut self, key: PublicKey, in_the_name_of: DeviceId, signer: &Device) {
+        self.seal(Body::RecoveryKeySet { key: Some(key), signer: in_the_name_of }, signer);
+    }
+
+    /// Lists a device of its own in the account, and confirms it with this key in the place of the recovery key.
+    pub fn recover(&mut self, ghost: &Device, key: SigningKey) {
+        self.seal(Body::DeviceAdded { device: ghost.keys(), commitments: [Digest::ZERO; 3] }, ghost);
+        let added = self.account.pending()[&ghost.id()].added;
+        let answer = BodyAnswer { added, device: ghost.id(), signer: Confirmer::RecoveryKey };
+        self.seal(Body::DeviceConfirmed(answer), &Device { chain: key, ..ghost.clone() });
     }
 
     /// Seals an entry with the changes that follow from it, whoever signed it.

@@ -1,0 +1,49 @@
+//! What the people of a [`crate::town`] do that takes several steps, and what they look up.
+
+use chain::id::AccountId;
+use client::query;
+use client::step::{Call, Command, Event, Joining};
+use protocol::api::{ACCOUNTS, AccountAnswer};
+
+use crate::town::{Town, Who};
+
+impl Town {
+    /// The entries of the account that has a handle, as the service gives them to anybody.
+    pub fn entries(&self, handle: &str) -> Vec<Vec<u8>> {
+        let statuses = self.everybody().map(|who| self.read(who, |store| query::status(store, 0)));
+        let account = statuses.filter(|it| it.handle.as_deref() == Some(handle)).find_map(|it| it.account).unwrap();
+        self.entries_of(&account)
+    }
+
+    /// The entries of an account, as the service gives them to anybody.
+    pub fn entries_of(&self, account: &AccountId) -> Vec<Vec<u8>> {
+        let path = format!("{ACCOUNTS}{account}?since=0");
+        let (_, body) = self.ask(&Call { path, body: None, bearer: None }).unwrap();
+        let answer: AccountAnswer = serde_json::from_slice(&body).unwrap();
+        answer.entries.into_iter().map(|it| it.entry.0).collect()
+    }
+
+    /// Logs in on a new device and has it confirmed by an older one, with old messages or without.
+    pub fn add_device(&mut self, handle: &str, older: Who, history: bool) -> Who {
+        self.add_device_as(Self::joining(handle), older, history)
+    }
+
+    /// As [`Self::add_device`], with this handle and password.
+    pub fn add_device_as(&mut self, joining: Joining, older: Who, history: bool) -> Who {
+        let who = self.device();
+        let events = self.wish(who, Command::LogIn(joining));
+        let device = self.id(who);
+        let shown = events.iter().rev().find_map(|event| match event {
+            Event::Code { code, by_device } => Some((code.clone(), *by_device)),
+            _ => None,
+        });
+        let (code, by_device) =
+            shown.unwrap_or_else(|| panic!("no digits to show: {events:?}, {:?}", self.events(older)));
+        // the person goes to the device that the new one names
+        let is_named = |who: &Who| self.read(*who, |store| query::status(store, 0)).device == Some(by_device);
+        let older = self.everybody().find(is_named).unwrap_or(older);
+        let events = self.wish(older, Command::Confirm { device, code, history });
+        assert!(events.iter().any(|event| matches!(event, Event::Done { .. })), "{events:?}");
+        who
+    }
+}
