@@ -259,9 +259,9 @@ fn key(seed: u8) -> RecoveryKey {
 
 /// Why what was wanted did not happen.
 fn codes(events: &[Event]) -> Vec<&str> {
-    let of = |event| match event {
-        &Event::Failed { ref failure, .. } => Some(failure.code.as_str()),
+    let failures = events.iter().filter_map(|event| match event {
+        Event::Failed { failure, .. } => Some(failure.code.as_str()),
         _ => None,
-    };
-    events.iter().filter_map(of).collect()
+    });
+    failures.collect()
 }
