@@ -16,7 +16,7 @@ use scenarios::town::{Town, Who};
 use scenarios::usurper::Usurper;
 use zeroize::Zeroizing;
 
-use crate::{account, is_done, lies, reasons, refused, send, sleep, stranger, two};
+use crate::{account, contact, is_done, lies, reasons, refused, send, sleep, stranger, two};
 
 const HOUR_MS: u64 = 3_600_000;
 /// What the record demands before a reset.
@@ -171,6 +171,30 @@ fn a_recovery_that_the_service_seals_is_a_lie() {
         assert_eq!(why.collect::<Vec<_>>(), [("entry.signature", Blame::Lie)], "{events:?}");
         assert_eq!(lies(&town, alice).len(), 1);
         assert_eq!(town.texts(bob, None), ["one", "two"]);
+    }
+}
+
+/// RST-4, CHK-3, attack 11: the service, with all its keys, seals a reset of Bob, who lives, a second after it announced it. Whatever it
+/// says about the time of that: what it tells proves nothing, and Alice hears of no reset.
+#[test]
+fn a_reset_that_the_service_seals_at_once_is_not_believed() {
+    for is_dated in [false, true] {
+        let (mut town, alice, bob) = two();
+        let mut usurper = Usurper::new(&town, &account(&town, bob));
+        usurper.reset_at_once(&Device::new(), is_dated);
+        let bobs = format!("{ACCOUNTS}{}", account(&town, bob));
+        town.liar.answer_instead(move |who, call| {
+            (who == alice && call.path.starts_with(&bobs)).then(|| usurper.answer(call))
+        });
+        sleep(&mut town, 2 * HOUR_MS);
+        let events = town.wish(alice, contact("bob"));
+        assert_eq!(reasons(&events), ["chain.proof_invalid"], "{events:?}");
+        assert!(!notices(&town, alice).contains(&"contact.reset".to_owned()));
+        assert!(town.read(alice, query::contacts)[0].reset_s.is_none());
+        town.liar.stop();
+        sleep(&mut town, HOUR_MS);
+        assert!(is_done(&town.send(alice, "bob", "still you")));
+        assert_eq!(town.texts(bob, None).last().map(String::as_str), Some("still you"));
     }
 }
 

@@ -8,7 +8,7 @@
 //! account is. Whatever does so happens when everything written before has arrived, so that the model knows who has to show what;
 //! everything else happens at any moment.
 //!
-//! After every step what has changed is judged; every eighty steps, and at the end, all of it, after a repair:
+//! After every step what has changed is judged; every seventy steps, and at the end, all of it, after a repair:
 //!
 //! - I1: what was written is shown on each device that counted then, or was given the old messages.
 //! - I2: nothing is shown twice, whichever way it came.
@@ -41,7 +41,7 @@ mod walk;
 use walk::Walk;
 
 /// Steps of each walk; a young town is faster than an old one.
-const STEPS: usize = 240;
+const STEPS: usize = 280;
 const WALKS_A_TEST: u64 = 5;
 
 fn walk(seed: u64) {
@@ -51,7 +51,7 @@ fn walk(seed: u64) {
     for number in 1..=steps {
         walk.step(number);
         walk.look();
-        if number % 80 == 0 {
+        if number % 70 == 0 {
             walk.check();
         }
     }
