@@ -96,6 +96,40 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// RST-6: another device of the account knows `account` by a handle that `holder` has now. If the record proves that the
+    /// one goes on as the other, and nobody has accepted that, this device knows it too, and waits for a decision as well. False:
+    /// a fact is lacking yet.
+    pub(crate) fn keep_reset_contact(
+        &mut self,
+        account: &AccountId,
+        handle: &str,
+        holder: &AccountId,
+    ) -> Result<bool, Error> {
+        let is_ours = self.shared_text(&SettingKey::Contact(*account))?.is_some_and(|known| known == handle);
+        if !is_ours {
+            return Ok(true);
+        }
+        let Some(set) = self.fresh(account)?.map(|known| known.set().clone()) else { return Ok(false) };
+        let way = match self.follow(set)? {
+            Followed::Later => return Ok(false),
+            Followed::To(way) if way.last() == Some(holder) => way,
+            Followed::To(_) | Followed::Nowhere(_) => return Ok(true),
+        };
+        for successor in &way {
+            // the other devices know the one that was accepted
+            if self.accepted_after(successor)?.is_some() {
+                return Ok(true);
+            }
+        }
+        let handle = handle.to_owned();
+        self.put_contact(account, &Contact { handle, instead_of: None, is_former: false })?;
+        if let Some(contact) = self.contact(holder)? {
+            self.put_contact(holder, &Contact { instead_of: Some(account.0), ..contact })?;
+        }
+        self.tell_of_reset(account)?;
+        Ok(true)
+    }
+
     /// The account that this device knows by a handle, as a person has accepted it.
     fn known_as(&self, handle: &str) -> Result<Option<AccountId>, Error> {
         let contacts = all(&self.store)?.into_iter();
@@ -157,7 +191,7 @@ impl Turn<'_> {
         let successor = match self.follow(set)? {
             Followed::Later => return Ok(()),
             Followed::Nowhere(failure) => return self.intent_failed(intent.id, failure),
-            Followed::To(successor) => successor,
+            Followed::To(way) => way.last().copied().unwrap_or(before),
         };
         let Some(holder) = self.holder(&handle)? else { return Ok(()) };
         if holder.account != Some(successor.0) {
@@ -175,6 +209,7 @@ impl Turn<'_> {
     /// Where an account goes on, over as many resets as there were (RST-4).
     fn follow(&mut self, mut ended: DeviceSet) -> Result<Followed, Error> {
         let nowhere = |code, message| Ok(Followed::Nowhere(Failure::refused(code, message)));
+        let mut way = Vec::new();
         for _ in 0..MAX_RESETS {
             let successor = match ended.state() {
                 AccountState::ResetTo { successor, .. } => *successor,
@@ -186,16 +221,27 @@ impl Turn<'_> {
                 let message = "the record names an account in the place of this one that does not continue it";
                 return Ok(Followed::Nowhere(Failure::lie("reset.successor", message)));
             }
+            way.push(successor);
             if *next.set().state() == AccountState::Open {
-                return Ok(Followed::To(successor));
+                return Ok(Followed::To(way));
             }
             ended = next.set().clone();
         }
         nowhere("account.gone", "this account was reset too often to follow it")
     }
 
-    /// What was known of one account is over, and what waits for it goes to the other one.
+    /// What was known of one account is over, and what waits for it goes to the other one; so it is with whoever was in that
+    /// place between the two.
     pub(crate) fn accept(&mut self, before: &AccountId, successor: &AccountId) -> Result<(), Error> {
+        for (account, contact) in all(&self.store)? {
+            if account != *successor && contact.instead_of == Some(before.0) {
+                self.give_way(&account, successor)?;
+            }
+        }
+        self.give_way(before, successor)
+    }
+
+    fn give_way(&mut self, before: &AccountId, successor: &AccountId) -> Result<(), Error> {
         let Some(contact) = self.contact(before)? else { return Ok(()) };
         let handle = contact.handle.clone();
         self.put_contact(before, &Contact { is_former: true, ..contact })?;
@@ -234,7 +280,8 @@ impl Turn<'_> {
 
 /// Where an account goes on.
 enum Followed {
-    To(AccountId),
+    /// The identities after it, of which the last one is open.
+    To(Vec<AccountId>),
     Later,
     Nowhere(Failure),
 }

@@ -104,6 +104,11 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// The position up to which the feed is here.
+    pub(crate) fn reached(&self) -> Result<u64, Error> {
+        position(&self.store, b"cursor")
+    }
+
     /// Asks for what came since.
     pub(crate) fn ask_for_feed(&mut self) -> Result<(), Error> {
         let cursor = position(&self.store, b"cursor")?;

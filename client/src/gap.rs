@@ -8,6 +8,7 @@ use protocol::id::{GroupId, MessageId};
 use protocol::members::Leaf;
 
 use crate::error::Error;
+use crate::history::fits_history;
 use crate::message::{Kept, Stored};
 use crate::query::MessageState;
 use crate::step::Event;
@@ -53,6 +54,9 @@ impl Turn<'_> {
             }
         };
         if is_first {
+            // HIS-4: an older device may have handed over something else in the place of what it wrote last
+            let previous = content.previous.as_ref();
+            conversation.unverified |= !fits_history(&self.store, group, &from.device, previous, place)?;
             return self.keep_conversation(&conversation);
         }
         match content.previous {

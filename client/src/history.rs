@@ -7,6 +7,8 @@
 mod links;
 mod serve;
 
+pub(crate) use self::links::fits_history;
+
 use std::collections::BTreeSet;
 
 use chain::id::{AccountId, DeviceId, Digest, PublicKey};
@@ -364,6 +366,8 @@ impl Turn<'_> {
                 Wanted::Page { group, before } | Wanted::GapPage { group, before },
                 Ok(Plain::Messages { older, messages }),
             ) => {
+                // whoever answers knows of nothing later than his answer
+                let before = before.min(self.reached()?);
                 if messages.iter().any(|message| message.group != group || message.place >= before) {
                     return Ok(());
                 }

@@ -179,11 +179,16 @@ impl Turn<'_> {
             let name = self.store.bytes(CLAIMED_NAME, &key)?.unwrap_or_default();
             let handle = Handle::parse(std::str::from_utf8(&name).unwrap_or_default());
             let (Ok(handle), Ok(account)) = (handle, <[u8; 32]>::try_from(key.as_slice())) else { continue };
-            if let Some(holder) = self.holder(&handle)? {
-                self.store.remove(CLAIMED_NAME, &key)?;
-                if holder.account == Some(account) {
-                    self.keep_contact(&AccountId(account), handle.as_str())?;
+            let Some(holder) = self.holder(&handle)? else { continue };
+            let is_judged = match holder.account.map(AccountId) {
+                Some(holder) if holder.0 == account => {
+                    self.keep_contact(&AccountId(account), handle.as_str()).map(|()| true)?
                 }
+                Some(holder) => self.keep_reset_contact(&AccountId(account), handle.as_str(), &holder)?,
+                None => true,
+            };
+            if is_judged {
+                self.store.remove(CLAIMED_NAME, &key)?;
             }
         }
         Ok(())

@@ -222,7 +222,12 @@ impl Turn<'_> {
 
     /// How the account calls a conversation.
     pub(crate) fn shared_title(&self, group: &GroupId) -> Result<Option<String>, Error> {
-        Ok(value(&self.store, &SettingKey::Title(*group))?.and_then(|title| String::from_utf8(title).ok()))
+        self.shared_text(&SettingKey::Title(*group))
+    }
+
+    /// What a setting says.
+    pub(crate) fn shared_text(&self, key: &SettingKey) -> Result<Option<String>, Error> {
+        Ok(value(&self.store, key)?.and_then(|text| String::from_utf8(text).ok()))
     }
 
     /// True if a setting is 1.

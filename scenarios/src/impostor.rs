@@ -25,6 +25,8 @@ use protocol::members::{Leaf, Members, MembersUpdate, Roles};
 use crate::people::Device;
 use crate::town::Town;
 
+mod older;
+
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 const ORIGIN: &str = "town.example/log";
@@ -64,10 +66,13 @@ impl Impostor {
         let account = statement.position.account;
         let _: EntryAccepted =
             town.ask_for(&format!("{ENTRIES}?wait=quorum"), Some(keys.sign(statement, ORIGIN)), None);
-        let insider = Self { account, device: keys.id(), keys, provider: OpenMlsRustCrypto::default() };
-        let packages = KeyPackages { one_time: (0..3).map(|_| insider.key_package()).collect(), last_resort: None };
-        let _: KeyPackageCount = town.ask_for(KEY_PACKAGES, Some(json(&packages)), Some(insider.bearer(town)));
-        insider
+        Self { account, device: keys.id(), keys, provider: OpenMlsRustCrypto::default() }.with_key_packages(town)
+    }
+
+    fn with_key_packages(self, town: &Town) -> Self {
+        let packages = KeyPackages { one_time: (0..3).map(|_| self.key_package()).collect(), last_resort: None };
+        let _: KeyPackageCount = town.ask_for(KEY_PACKAGES, Some(json(&packages)), Some(self.bearer(town)));
+        self
     }
 
     fn key_package(&self) -> Base64Url {

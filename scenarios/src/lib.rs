@@ -5,16 +5,16 @@
 //! kind of claim. Every wait here ends with a panic that says what did not happen.
 //!
 //! Reading order: [`program`], [`world`], [`api`], [`people`], [`proxy`], [`lies`];
-//! [`town`], [`evil`], [`impostor`], [`usurper`].
+//! [`town`], [`townsfolk`], [`evil`], [`impostor`], [`usurper`].
 
 pub mod api;
 pub mod evil;
 pub mod impostor;
 pub mod lies;
-mod newcomers;
 pub mod people;
 pub mod program;
 pub mod proxy;
 pub mod town;
+pub mod townsfolk;
 pub mod usurper;
 pub mod world;

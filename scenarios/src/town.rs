@@ -17,9 +17,9 @@ use chain::id::DeviceId;
 use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, RequestId, Secret};
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
+use protocol::api::HANDLE_LOOKUP;
 use protocol::api::accounts::TOKEN_CHALLENGE;
 use protocol::api::delivery::{ACK, CLAIM, Delivery, DeliveryKind, Feed, KEY_PACKAGES, PUSH};
-use protocol::api::{AccountAnswer, HANDLE_LOOKUP};
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
@@ -32,7 +32,7 @@ use crate::evil::{Face, Liar};
 /// A moment in November 2026, milliseconds since 1970.
 const MORNING_MS: u64 = 1_795_000_000_000;
 /// Passwords cost nothing here.
-const CHEAP: Stretching = Stretching { memory_kib: 8, passes: 1, lanes: 1 };
+pub(crate) const CHEAP: Stretching = Stretching { memory_kib: 8, passes: 1, lanes: 1 };
 
 /// A service and everybody who uses it.
 pub struct Town {
@@ -297,17 +297,6 @@ impl Town {
             device_name: format!("{handle}'s device"),
             policy: None,
         }
-    }
-
-    /// The entries of the account that has a handle, as the service gives them to anybody.
-    pub fn entries(&self, handle: &str) -> Vec<Vec<u8>> {
-        let statuses =
-            (0..self.devices.len()).map(|index| self.read(Who(index), |store| client::query::status(store, 0)));
-        let account = statuses.filter(|it| it.handle.as_deref() == Some(handle)).find_map(|it| it.account).unwrap();
-        let (_, body) =
-            self.ask(&Call { path: format!("/v1/accounts/{account}?since=0"), body: None, bearer: None }).unwrap();
-        let answer: AccountAnswer = serde_json::from_slice(&body).unwrap();
-        answer.entries.into_iter().map(|it| it.entry.0).collect()
     }
 
     /// The id of a device.

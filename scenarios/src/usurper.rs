@@ -9,23 +9,24 @@ use std::path::Path;
 use chain::audit::{Before, judge_entries};
 use chain::block::{Body as BlockBody, Header, Parameters, body_hash};
 use chain::encoding::Writer;
-use chain::id::{AccountId, DeviceId, Digest};
+use chain::handle::{HandleHead, HandleState};
+use chain::id::{AccountId, DeviceId, Digest, PublicKey};
 use chain::log::checkpoint::Checkpoint;
 use chain::log::merkle;
 use chain::log::note::{KeyKind, NoteSigner};
 use chain::log::tile::{Tile, TileKind, decode_bundle};
 use chain::map::{MapKey, Tree};
 use chain::replay::complete_node;
-use chain::sigchain::body::{Answer as BodyAnswer, Body, Confirmer};
+use chain::sigchain::body::{Answer as BodyAnswer, Body, Confirmer, Predecessor, ResetChoice};
 use chain::sigchain::device_set::DeviceSet;
-use chain::sigchain::entry::{Entry, Proposal, Signatures};
+use chain::sigchain::entry::{Entry, Proposal, Signatures, Statement};
 use chain::sigchain::fold::Ground;
 use client::step::{Answer, Call};
 use ed25519_dalek::SigningKey;
 use protocol::api::{ACCOUNTS, AccountAnswer, Head, SealedEntry};
 use protocol::bytes::{Base64Url, Hashes};
 
-use crate::people::{Device, nothing_seen};
+use crate::people::{Device, nothing_seen, random};
 use crate::town::Town;
 
 /// The log as it goes on, and the one account that is lied about.
@@ -72,21 +73,74 @@ impl Usurper {
         self.seal(Body::DeviceConfirmed(BodyAnswer { added, device: ghost.id(), signer }), ghost);
     }
 
+    /// Gives the account a recovery key in the name of one of its devices, whose signature it does not have.
+    pub fn set_recovery_key(&mut self, key: PublicKey, in_the_name_of: DeviceId, signer: &Device) {
+        self.seal(Body::RecoveryKeySet { key: Some(key), signer: in_the_name_of }, signer);
+    }
+
+    /// Lists a device of its own in the account, and confirms it with this key in the place of the recovery key.
+    pub fn recover(&mut self, ghost: &Device, key: SigningKey) {
+        self.seal(Body::DeviceAdded { device: ghost.keys(), commitments: [Digest::ZERO; 3] }, ghost);
+        let added = self.account.pending()[&ghost.id()].added;
+        let answer = BodyAnswer { added, device: ghost.id(), signer: Confirmer::RecoveryKey };
+        self.seal(Body::DeviceConfirmed(answer), &Device { chain: key, ..ghost.clone() });
+    }
+
+    /// Announces a reset of the account to this device, and carries it out in the next block. The time of that it tells as it is,
+    /// or, if `is_dated`, as the rule demands, which is after the block's.
+    pub fn reset_at_once(&mut self, fresh: &Device, is_dated: bool) {
+        let account = self.account.account();
+        let opening = Body::AccountCreated {
+            salt: random(),
+            device: fresh.keys(),
+            reset_choice: ResetChoice::ThreeDays,
+            handle: None,
+            predecessor: Some(Predecessor { account, head: self.account.head() }),
+        };
+        let opening = Statement::opening(self.account.generation() + 1, nothing_seen(), opening);
+        let successor = opening.position.account;
+        self.seal(Body::ResetRequested { successor, device: fresh.keys() }, fresh);
+        let notice = self.account.notice().unwrap();
+        let due_s = notice.opened_at_s + notice.wait_s;
+        let (notice_checkpoint, later_checkpoint) = (Vec::new(), Vec::new());
+        let reset = Body::AccountReset { successor, notice_checkpoint, later_checkpoint };
+        let reset = self.complete(self.account.following(reset, nothing_seen()), fresh);
+        let mut entries = vec![reset, self.complete(opening, fresh)];
+        entries.sort_by_key(|entry| entry.statement.position.account);
+        self.append(entries, Some(due_s), is_dated.then_some(due_s));
+    }
+
     /// Seals an entry with the changes that follow from it, whoever signed it.
     fn seal(&mut self, body: Body, signer: &Device) {
-        let statement = self.account.following(body, nothing_seen());
+        let entry = self.complete(self.account.following(body, nothing_seen()), signer);
+        self.append(vec![entry], None, None);
+    }
+
+    fn complete(&self, statement: Statement, signer: &Device) -> Entry {
         let origin = &self.parameters.origin;
-        let proposal = Proposal::sign(statement, origin, &signer.chain, Some(&signer.mls));
-        let entries: Vec<Entry> = vec![proposal.complete(origin, &self.service)];
-        let (account, handle) = (|_: &_| Some(self.account.clone()), |_: &_| None);
+        Proposal::sign(statement, origin, &signer.chain, Some(&signer.mls)).complete(origin, &self.service)
+    }
+
+    /// Seals entries, judged as if it were `judged_s`, and tells the time `told_s` of the account's.
+    fn append(&mut self, entries: Vec<Entry>, judged_s: Option<u64>, told_s: Option<u64>) {
+        let own = self.account.account();
+        let account = |id: &AccountId| (*id == own).then(|| self.account.clone());
+        let head = HandleHead { account: own, incarnation: 1, state: HandleState::Bound };
+        let handle = |_: &_| Some(head.clone());
         let before = Before { account: &account, handle: &handle };
         let previous = self.headers.last().unwrap();
         let (number, time_s) = (previous.number + 1, previous.time_s + 1);
-        let ground =
-            Ground { parameters: &self.parameters, block: number, time_s, root_at: &|_| Some(merkle::empty_root()) };
+        let ground = Ground {
+            parameters: &self.parameters,
+            block: number,
+            time_s: judged_s.unwrap_or(time_s),
+            root_at: &|_| Some(merkle::empty_root()),
+        };
         // the fold takes it as long as nobody checks the signatures
         let effects = judge_entries(&entries, &before, &ground, &mut Signatures::Collect(&mut Vec::new())).unwrap();
-        let entry = Base64Url(entries[0].encode());
+        let is_own = |entry: &&Entry| entry.statement.position.account == own;
+        let entry = Base64Url(entries.iter().find(is_own).unwrap().encode());
+        let count = u32::try_from(entries.len()).unwrap();
         let body = BlockBody { entries, changes: effects.changes };
         let version = self.tree.apply(self.tree.newest(), &body.changes).unwrap();
         let header = Header {
@@ -94,13 +148,13 @@ impl Usurper {
             time_s,
             previous_root: previous.new_root,
             new_root: self.tree.root(version).unwrap(),
-            entries: 1,
+            entries: count,
             body_hash: body_hash(&body.encode()),
             ..previous.clone()
         };
         self.headers.push(header);
-        self.account = effects.accounts[0].clone();
-        self.entries.push(SealedEntry { block: number, time_s, entry });
+        self.account = effects.accounts.into_iter().find(|set| set.account() == own).unwrap();
+        self.entries.push(SealedEntry { block: number, time_s: told_s.unwrap_or(time_s), entry });
     }
 
     /// What it says when it is asked for the account.

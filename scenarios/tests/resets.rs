@@ -245,6 +245,52 @@ fn two_resets_are_followed_with_one_decision() {
     assert_eq!(town.texts(second, Some("alice")), ["hello again"]);
 }
 
+/// The same if the first fresh identity has written, and was never accepted, before it was reset too.
+#[test]
+fn a_fresh_identity_that_was_reset_itself_holds_up_nobody() {
+    let (mut town, alice, first) = lost();
+    let phone = town.add_device("alice", alice, false);
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert!(is_done(&town.send(first, "alice", "it is me")));
+    town.set_online(first, false);
+    let (second, events) = resetting(&mut town, "bob");
+    assert!(is_done(&events), "{events:?}");
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert_eq!(phase(&town, second), Phase::Confirmed);
+    for who in [alice, phone] {
+        assert_eq!(code(&town.send(who, "bob", "for whom?")), "account.reset");
+    }
+    assert!(is_done(&accept(&mut town, alice, "bob")));
+    town.pass_ms(61_000);
+    assert_eq!(town.texts(second, None), ["for whom?", "for whom?"]);
+    for who in [alice, phone] {
+        assert!(is_done(&town.send(who, "bob", "and on")));
+    }
+}
+
+/// RST-6, attack 11: a device of Alice's that comes in after the reset, and before she has decided, never knew the account that
+/// was reset; the others tell it, and it waits like them.
+#[test]
+fn a_device_that_comes_in_later_waits_for_the_decision_too() {
+    let (mut town, alice, fresh) = lost();
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert_eq!(phase(&town, fresh), Phase::Confirmed);
+    let phone = town.add_device("alice", alice, true);
+    town.pass_ms(61_000);
+    assert_eq!(code(&town.send(phone, "bob", "from the phone")), "account.reset");
+    assert_eq!(notices(&town, phone).iter().filter(|code| *code == "contact.reset").count(), 1);
+    assert!(town.read(phone, query::contacts)[0].reset_s.is_some());
+    assert!(town.texts(fresh, None).is_empty());
+    // it may decide as well as any other
+    assert!(is_done(&accept(&mut town, phone, "bob")));
+    assert!(is_done(&town.send(alice, "bob", "from the laptop")));
+    town.pass_ms(61_000);
+    assert_eq!(town.texts(fresh, None), ["from the phone", "from the laptop"]);
+    // and whoever comes in after that has nothing to decide
+    let tablet = town.add_device("alice", alice, false);
+    assert!(is_done(&town.send(tablet, "bob", "from the tablet")));
+}
+
 /// Only a reset can be accepted.
 #[test]
 fn nothing_else_is_accepted_as_a_reset() {

@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use chain::id::DeviceId;
 use protocol::content::Content;
-use protocol::id::GroupId;
+use protocol::id::{GroupId, MessageId};
 
 use crate::error::Error;
+use crate::query::MessageState;
 use crate::store::Store;
 
 /// Messages that are looked at at once.
@@ -33,12 +35,38 @@ pub(super) fn links_hold(store: &Store<'_>, group: &GroupId) -> Result<bool, Err
     }
 }
 
+/// False if the first text of a device that was read here does not name the newest one before it that came from a history. As
+/// long as something between the two cannot be read, nothing is said.
+pub(crate) fn fits_history(
+    store: &Store<'_>,
+    group: &GroupId,
+    device: &DeviceId,
+    previous: Option<&MessageId>,
+    place: u64,
+) -> Result<bool, Error> {
+    let mut skipped = 0_u32;
+    loop {
+        let some = store.messages_before(group, place, CHUNK, skipped)?;
+        for stored in &some {
+            if stored.kept.state == MessageState::Unreadable {
+                return Ok(true);
+            }
+            if stored.kept.device == *device {
+                return Ok(!stored.kept.from_history || previous == Some(&stored.message));
+            }
+        }
+        if u32::try_from(some.len()).is_ok_and(|count| count < CHUNK) {
+            return Ok(true);
+        }
+        skipped = skipped.saturating_add(CHUNK);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chain::id::{AccountId, DeviceId, PublicKey};
     use ed25519_dalek::SigningKey;
     use protocol::content::{Part, message_id};
-    use protocol::id::MessageId;
     use protocol::members::Leaf;
     use rusqlite::Connection;
 

@@ -17,7 +17,10 @@ mod confirming;
 #[path = "../../../chain/tests/vectors/files.rs"]
 mod files;
 mod groups;
+mod history;
 mod messages;
+mod recovery;
+mod sharing;
 
 use chain::id::PublicKey;
 use ed25519_dalek::SigningKey;

@@ -1,34 +1,47 @@
 //! A seeded random walk of named people against a simple model of what each device has to show, and what it must not.
 //!
 //! Three people with up to three devices each write to one another, to themselves and in conversations of three, while devices come and
-//! go, are killed, are cut off and have wrong clocks, and the network loses, doubles, holds back and repeats. Two of five
-//! steps write something; one of twelve changes who counts. Adding, refusing, removing, and letting people in and out
-//! happen when everything written before has arrived, so that the model knows who has to show what; everything else
-//! happens at any moment.
+//! go, are killed, are cut off, sleep for days and have wrong clocks, and the network loses, doubles, holds back and repeats. They
+//! change passwords and the names of devices, compare codes, give old messages later, lose all devices and come back by a recovery
+//! key, or lose everything and begin anew as a fresh identity, about which each of the others decides at once, later or never;
+//! others announce resets, which are stopped. A third of the steps writes something; one of eight changes who counts or whose an
+//! account is. Whatever does so happens when everything written before has arrived, so that the model knows who has to show what;
+//! everything else happens at any moment.
 //!
-//! After every step what has changed is judged; every hundred steps, and at the end, all of it, after a repair:
+//! After every step what has changed is judged; every seventy steps, and at the end, all of it, after a repair:
 //!
 //! - I1: what was written is shown on each device that counted then, or was given the old messages.
-//! - I2: nothing is shown twice.
+//! - I2: nothing is shown twice, whichever way it came.
 //! - I3: what a device wrote into a conversation is shown in its order, on every device.
-//! - I4: nobody else shows it, or is encrypted to: no device that waits, was refused or removed, nobody who is out.
-//! - I5: exactly the devices whose digits were typed are confirmed in the record.
+//! - I4: nobody else shows it, or is encrypted to: no device that waits, was refused, removed, lost or asked for a reset that was
+//!   stopped, nobody who is out.
+//! - I5: in the record is what was done, in its order, and nothing else: exactly the devices whose digits were typed, or for which
+//!   the recovery key was, are confirmed.
 //! - I6, I7: what a device has seen of the record never shrinks, and nobody finds a lie.
-//! - I8: entries stay where they are, and each own device has a notice of each one.
-//! - I9: at the end everybody writes everywhere; everybody reads it, in the same order, among the same members and devices.
+//! - I8: entries stay where they are, each own device has a notice of each one, and an alarm as long as a reset is announced.
+//! - I9: own devices agree on names, contacts, titles, what was compared and whether there is a recovery key, and none finds old
+//!   messages that cannot be verified; at the end everybody writes everywhere, and everybody reads it, in the same order, among the
+//!   same members and devices.
 //! - I10: of each epoch of a group one commit is taken.
+//! - I15: what was written to somebody who was reset waits for a decision; then, and not before, it goes to the fresh identity.
+//! - I18: nothing of what was written stands in the service's files.
+//!
+//! The others need a service that lies or a crash (`lies`, `crashes`). A conversation of three ends here when one of its members is
+//! reset.
 //!
 //! A failure prints what was done, and the command that does it again: the same steps, with other keys and ids.
 
+mod accounts;
 mod checks;
 mod dice;
+mod life;
 mod steps;
 mod walk;
 
 use walk::Walk;
 
 /// Steps of each walk; a young town is faster than an old one.
-const STEPS: usize = 400;
+const STEPS: usize = 280;
 const WALKS_A_TEST: u64 = 5;
 
 fn walk(seed: u64) {
@@ -38,7 +51,7 @@ fn walk(seed: u64) {
     for number in 1..=steps {
         walk.step(number);
         walk.look();
-        if number % 100 == 0 {
+        if number % 70 == 0 {
             walk.check();
         }
     }

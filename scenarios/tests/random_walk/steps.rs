@@ -1,8 +1,10 @@
 //! What can happen.
 
+use std::collections::BTreeSet;
+
 use client::query;
 use client::step::{Command, Event};
-use scenarios::town::{Town, Weather, Who};
+use scenarios::town::{Weather, Who};
 
 use crate::walk::{FIXED, PEOPLE, Talk, Walk, Written};
 
@@ -15,7 +17,7 @@ const SKEW_MS: i64 = 600_000;
 impl Walk {
     /// Something happens; then there is some time for it, or none.
     pub(crate) fn step(&mut self, number: usize) {
-        match self.dice.roll(60) {
+        match self.dice.roll(68) {
             0..=23 => self.send(number),
             24..=28 => self.restart(number),
             29..=33 => self.go_off(number),
@@ -32,7 +34,14 @@ impl Walk {
             55 => self.add(number),
             56 => self.remove(number),
             57 => self.ask_to_come_in(number),
-            _ => self.change_chats(number),
+            58 | 59 => self.change_chats(number),
+            60 | 61 => self.share(number),
+            62 => self.change_password(number),
+            63 => self.recover(number),
+            64 => self.announce(number),
+            65 => self.reset(number),
+            66 => self.ask_for_history(number),
+            _ => self.sleep(number),
         }
         for _ in 0..self.dice.roll(8) {
             self.town.exchange();
@@ -40,7 +49,8 @@ impl Walk {
     }
 
     fn send(&mut self, number: usize) {
-        let talk = self.dice.roll(self.talks.len());
+        let talks = self.open_talks();
+        let talk = self.dice.pick(&talks);
         let members = self.talks[talk].members.clone();
         let person = self.dice.pick(&members);
         let by = self.one_of(person);
@@ -56,8 +66,9 @@ impl Walk {
         let other = audience.iter().find(|other| **other != person).unwrap_or(&person);
         let to = self.talks[talk].group.clone().unwrap_or_else(|| PEOPLE[*other].to_owned());
         self.town.command(by, Command::Send { to, text: text.clone() });
-        let counted = self.devices_of(&audience);
-        self.written.insert(text, Written { talk, by, number, audience, counted });
+        let is_held = self.has_to_decide(person, &audience);
+        let counted = if is_held { BTreeSet::new() } else { self.devices_of(&audience) };
+        self.written.insert(text, Written { talk, by, number, audience, counted, is_held });
     }
 
     fn restart(&mut self, number: usize) {
@@ -123,7 +134,7 @@ impl Walk {
     }
 
     /// What a device wants is done at once.
-    fn wish(&mut self, who: Who, command: Command) {
+    pub(crate) fn wish(&mut self, who: Who, command: Command) {
         let events = self.town.wish(who, command);
         assert!(events.iter().any(|event| matches!(event, Event::Done { .. })), "{events:?}");
     }
@@ -137,15 +148,46 @@ impl Walk {
         let history = self.dice.roll(4) > 0;
         println!("{number} {} adds a device by {older:?}, with old messages: {history}", PEOPLE[person]);
         self.calm_down();
-        let who = self.town.add_device(PEOPLE[person], older, history);
+        let who = self.town.add_device_as(self.joining(person), older, history);
         self.town.settle();
         self.meet(person, who);
-        // whichever device let it in: what all of them have it has too
-        let older = &self.devices[person];
-        for it in self.written.values_mut().filter(|it| history && older.iter().all(|who| it.counted.contains(who))) {
-            it.counted.insert(who);
+        self.done(person, "device.requested", Some(who));
+        self.done(person, "device.confirmed", Some(who));
+        if history {
+            self.has_old_messages(person, who);
+        } else {
+            self.bare.insert(who);
         }
         self.devices[person].push(who);
+    }
+
+    /// Whichever device answered: what all the others have a device has too.
+    fn has_old_messages(&mut self, person: usize, who: Who) {
+        assert!(self.town.read(who, query::history).unwrap().complete, "{who:?} has not all old messages");
+        let others: Vec<_> = self.devices[person].iter().filter(|it| **it != who).collect();
+        for it in self.written.values_mut().filter(|it| others.iter().all(|who| it.counted.contains(who))) {
+            it.counted.insert(who);
+        }
+    }
+
+    /// A device that was let in without the old messages gets them after all, or one that has them asks once more.
+    fn ask_for_history(&mut self, number: usize) {
+        let (person, by) = self.somebody();
+        self.calm_down();
+        let bare = self.devices[person].iter().copied().find(|who| *who != by && self.bare.contains(who));
+        if let Some(who) = bare {
+            println!("{number} {by:?} gives {who:?} the old messages");
+            let device = self.ids[&who];
+            self.town.command(by, Command::GrantHistory { device });
+            self.calm_down();
+            self.bare.remove(&who);
+            self.has_old_messages(person, who);
+        } else if self.town.read(by, query::history).is_some_and(|row| row.complete) {
+            println!("{number} {by:?} asks for old messages once more");
+            self.town.command(by, Command::FetchHistory);
+            self.calm_down();
+            self.has_old_messages(person, by);
+        }
     }
 
     /// A device less: it keeps what it has, and gets nothing more.
@@ -161,56 +203,70 @@ impl Walk {
         println!("{number} {} removes {who:?}", PEOPLE[person]);
         let device = self.ids[&who];
         self.wish(self.devices[person][0], Command::Remove { device });
-        let had = self.town.texts(who, None).into_iter().collect();
-        self.gone.insert(who, had);
+        self.done(person, "device.removed", Some(who));
+        self.is_gone(who);
     }
 
     /// Somebody with the password asks to come in, or is refused after a while.
     fn ask_to_come_in(&mut self, number: usize) {
         let (person, by) = self.somebody();
         self.calm_down();
-        let Some(who) = self.stranger[person].take() else {
+        let now_ms = self.town.now_ms();
+        let Some((who, since_ms)) = self.stranger[person].take() else {
             println!("{number} a stranger asks to be {}", PEOPLE[person]);
             let who = self.town.device();
-            self.town.wish(who, Command::LogIn(Town::joining(PEOPLE[person])));
+            let joining = self.joining(person);
+            self.town.wish(who, Command::LogIn(joining));
             self.meet(person, who);
-            self.stranger[person] = Some(who);
+            self.done(person, "device.requested", Some(who));
+            self.stranger[person] = Some((who, now_ms));
             return;
         };
         println!("{number} {by:?} refuses {who:?}");
         let device = self.ids[&who];
         self.wish(by, Command::Refuse { device });
         self.refused.push(who);
+        // DEV-5: after a week nobody has to
+        if now_ms - since_ms < 7 * 86_400_000 {
+            self.done(person, "device.refused", Some(who));
+        }
     }
 
     /// A conversation of three is opened, or whoever opened it lets the other in or out.
     fn change_chats(&mut self, number: usize) {
         self.calm_down();
-        let chats = self.talks.len() - FIXED;
-        if chats == 0 || (chats < MAX_CHATS && self.dice.roll(4) == 0) {
+        let chats: Vec<_> = self.open_talks().into_iter().filter(|talk| *talk >= FIXED).collect();
+        if chats.is_empty() || (chats.len() < MAX_CHATS && self.dice.roll(4) == 0) {
             let (person, by) = self.somebody();
-            println!("{number} {by:?} opens a conversation of three");
             let others: Vec<_> = (0..3).filter(|other| *other != person).collect();
+            if let Some(about) = others.iter().copied().find(|about| self.has_to_decide(person, &[*about])) {
+                return self.decide(number, person, about);
+            }
+            println!("{number} {by:?} opens a conversation of three");
             let with = others.iter().map(|other| PEOPLE[*other].to_owned()).collect();
             let before = self.groups(by);
             self.wish(by, Command::NewChat { title: format!("chat {number}"), with });
             let group = self.groups(by).into_iter().find(|it| !before.contains(it));
-            self.talks.push(Talk { members: [vec![person], others].concat(), group });
+            self.talks.push(Talk { members: [vec![person], others].concat(), group, is_over: false });
             return;
         }
-        let talk = FIXED + self.dice.roll(chats);
-        let Talk { members, group } = &self.talks[talk];
+        let talk = self.dice.pick(&chats);
+        let Talk { members, group, .. } = &self.talks[talk];
         let (opener, chat) = (members[0], group.clone().unwrap());
         let other = (opener + 1 + self.dice.roll(2)) % 3;
         let (is_in, is_pair) = (members.contains(&other), members.len() == 2);
         let with = vec![PEOPLE[other].to_owned()];
         let by = self.one_of(opener);
+        if let Some(about) = (0..3).find(|about| self.has_to_decide(opener, &[*about])) {
+            return self.decide(number, opener, about);
+        }
         if !is_in {
             println!("{number} {by:?} lets {} into {talk}", PEOPLE[other]);
             self.wish(by, Command::AddMembers { chat, with });
             self.talks[talk].members.push(other);
         } else if !is_pair {
             println!("{number} {by:?} lets {} out of {talk}", PEOPLE[other]);
+            self.left.insert(chat.clone());
             self.wish(by, Command::RemoveMembers { chat, with });
             self.talks[talk].members.retain(|it| *it != other);
         }

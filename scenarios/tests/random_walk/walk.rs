@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chain::id::DeviceId;
-use client::step::Event;
+use client::query;
+use client::step::{Event, Joining, Secret};
 use scenarios::town::{Town, Who};
 
+use crate::accounts::Account;
 use crate::dice::Dice;
 
 /// Conversations that are there from the beginning.
@@ -18,6 +20,8 @@ pub(crate) struct Talk {
     pub(crate) members: Vec<usize>,
     /// The id of its group, for one of three.
     pub(crate) group: Option<String>,
+    /// True once somebody in it was reset: nobody can write there any more.
+    pub(crate) is_over: bool,
 }
 
 /// A message that was written.
@@ -29,6 +33,8 @@ pub(crate) struct Written {
     pub(crate) audience: Vec<usize>,
     /// Their devices that counted, and those that got it with the old messages.
     pub(crate) counted: BTreeSet<Who>,
+    /// True while it waits for its writer to accept somebody's reset.
+    pub(crate) is_held: bool,
 }
 
 /// How far a device's changes were judged, and what is known of it from before.
@@ -45,21 +51,37 @@ pub(crate) struct Walk {
     pub(crate) dice: Dice,
     /// By person: devices that count, the oldest first.
     pub(crate) devices: [Vec<Who>; 3],
-    /// By person: one that asks to come in.
-    pub(crate) stranger: [Option<Who>; 3],
+    /// By person: one that asks to come in, and since when.
+    pub(crate) stranger: [Option<(Who, u64)>; 3],
+    /// Devices that never counted, and never will.
     pub(crate) refused: Vec<Who>,
     /// Devices that no longer count, and the texts that they had by then.
     pub(crate) gone: BTreeMap<Who, BTreeSet<String>>,
     pub(crate) offline: BTreeSet<Who>,
+    /// Devices that were let in without the old messages.
+    pub(crate) bare: BTreeSet<Who>,
     /// The three of two people come first, then what each notes for himself ([`FIXED`] together).
     pub(crate) talks: Vec<Talk>,
+    /// Groups out of which somebody was let.
+    pub(crate) left: BTreeSet<String>,
     /// By text.
     pub(crate) written: BTreeMap<String, Written>,
     pub(crate) ids: BTreeMap<Who, DeviceId>,
     pub(crate) person_of: BTreeMap<Who, usize>,
     pub(crate) seen: BTreeMap<Who, Seen>,
-    /// By person: the account's entries so far.
-    pub(crate) entries: [Vec<Vec<u8>>; 3],
+    /// By person: the accounts, of which the last one is open.
+    pub(crate) accounts: [Vec<Account>; 3],
+    pub(crate) password: [String; 3],
+    /// By person: what the words of the recovery key are made of.
+    pub(crate) paper: [Option<u8>; 3],
+    /// By person: the device that has announced a reset of the account.
+    pub(crate) announced: [Option<Who>; 3],
+    /// By person: until when no reset can be announced, because one was stopped.
+    pub(crate) no_reset_before_ms: [u64; 3],
+    /// Who has yet to decide about whom, who was reset.
+    pub(crate) undecided: BTreeSet<(usize, usize)>,
+    /// How each device was called.
+    pub(crate) names: BTreeMap<DeviceId, BTreeSet<String>>,
     /// The commit of each group's epoch.
     pub(crate) commits: BTreeMap<(String, u64), String>,
 }
@@ -68,8 +90,8 @@ impl Walk {
     pub(crate) fn new(seed: u64) -> Self {
         let mut town = Town::new();
         let devices = PEOPLE.map(|name| vec![town.sign_up(name)]);
-        let pair = |one, other| Talk { members: vec![one, other], group: None };
-        let notes = |person| Talk { members: vec![person], group: None };
+        let talk = |members| Talk { members, group: None, is_over: false };
+        let password = PEOPLE.map(|name| Town::joining(name).password.0.to_string());
         let mut walk = Self {
             town,
             dice: Dice(seed),
@@ -78,16 +100,25 @@ impl Walk {
             refused: Vec::new(),
             gone: BTreeMap::new(),
             offline: BTreeSet::new(),
-            talks: vec![pair(0, 1), pair(1, 2), pair(2, 0), notes(0), notes(1), notes(2)],
+            bare: BTreeSet::new(),
+            talks: [vec![0, 1], vec![1, 2], vec![2, 0], vec![0], vec![1], vec![2]].map(talk).into(),
+            left: BTreeSet::new(),
             written: BTreeMap::new(),
             ids: BTreeMap::new(),
             person_of: BTreeMap::new(),
             seen: BTreeMap::new(),
-            entries: Default::default(),
+            accounts: Default::default(),
+            password,
+            paper: [None; 3],
+            announced: [None; 3],
+            no_reset_before_ms: [0; 3],
+            undecided: BTreeSet::new(),
+            names: BTreeMap::new(),
             commits: BTreeMap::new(),
         };
         for (person, devices) in devices.iter().enumerate() {
             walk.meet(person, devices[0]);
+            walk.has_opened(person, devices[0]);
         }
         walk
     }
@@ -97,6 +128,18 @@ impl Walk {
         self.ids.insert(who, self.town.id(who));
         self.person_of.insert(who, person);
         self.seen.insert(who, Seen::default());
+        self.names.insert(self.ids[&who], [self.joining(person).device_name].into());
+    }
+
+    /// Somebody's account begins with this device.
+    pub(crate) fn has_opened(&mut self, person: usize, who: Who) {
+        let id = self.town.read(who, |store| query::status(store, 0)).account.unwrap();
+        self.accounts[person].push(Account::new(id, self.ids[&who]));
+    }
+
+    /// What somebody types to get in.
+    pub(crate) fn joining(&self, person: usize) -> Joining {
+        Joining { password: Secret(self.password[person].clone().into()), ..Town::joining(PEOPLE[person]) }
     }
 
     /// Somebody who counts.
@@ -114,6 +157,16 @@ impl Walk {
     /// The devices of these people that count.
     pub(crate) fn devices_of(&self, people: &[usize]) -> BTreeSet<Who> {
         people.iter().flat_map(|person| self.devices[*person].iter().copied()).collect()
+    }
+
+    /// The conversations in which somebody can write.
+    pub(crate) fn open_talks(&self) -> Vec<usize> {
+        (0..self.talks.len()).filter(|talk| !self.talks[*talk].is_over).collect()
+    }
+
+    /// RST-6: true if somebody has yet to decide about one of these.
+    pub(crate) fn has_to_decide(&self, person: usize, about: &[usize]) -> bool {
+        about.iter().any(|other| self.undecided.contains(&(person, *other)))
     }
 
     /// What happened at a device since the last look.

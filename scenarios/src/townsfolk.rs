@@ -1,12 +1,29 @@
-//! Who comes into the town: new accounts, and new devices of those that are there.
+//! What the people of a [`crate::town`] do that takes several steps, and what they look up.
 
-use chain::id::{AccountId, DeviceId};
-use client::step::{Command, Event};
+use chain::id::AccountId;
+use client::query;
+use client::step::{Call, Command, Event, Joining};
+use protocol::api::{ACCOUNTS, AccountAnswer};
 use protocol::people::Decision;
 
 use crate::town::{Town, Who};
 
 impl Town {
+    /// The entries of the account that has a handle, as the service gives them to anybody.
+    pub fn entries(&self, handle: &str) -> Vec<Vec<u8>> {
+        let statuses = self.everybody().map(|who| self.read(who, |store| query::status(store, 0)));
+        let account = statuses.filter(|it| it.handle.as_deref() == Some(handle)).find_map(|it| it.account).unwrap();
+        self.entries_of(&account)
+    }
+
+    /// The entries of an account, as the service gives them to anybody.
+    pub fn entries_of(&self, account: &AccountId) -> Vec<Vec<u8>> {
+        let path = format!("{ACCOUNTS}{account}?since=0");
+        let (_, body) = self.ask(&Call { path, body: None, bearer: None }).unwrap();
+        let answer: AccountAnswer = serde_json::from_slice(&body).unwrap();
+        answer.entries.into_iter().map(|it| it.entry.0).collect()
+    }
+
     /// Opens an account with its first device. All who are there already and it have accepted each other.
     pub fn sign_up(&mut self, handle: &str) -> Who {
         let who = self.stranger(handle);
@@ -21,7 +38,7 @@ impl Town {
     }
 
     fn account(&self, who: Who) -> Option<AccountId> {
-        self.read(who, |store| client::query::status(store, 0)).account
+        self.read(who, |store| query::status(store, 0)).account
     }
 
     /// Opens an account with its first device, which nobody has accepted.
@@ -34,8 +51,13 @@ impl Town {
 
     /// Logs in on a new device and has it confirmed by an older one, with old messages or without.
     pub fn add_device(&mut self, handle: &str, older: Who, history: bool) -> Who {
+        self.add_device_as(Self::joining(handle), older, history)
+    }
+
+    /// As [`Self::add_device`], with this handle and password.
+    pub fn add_device_as(&mut self, joining: Joining, older: Who, history: bool) -> Who {
         let who = self.device();
-        let events = self.wish(who, Command::LogIn(Self::joining(handle)));
+        let events = self.wish(who, Command::LogIn(joining));
         let device = self.id(who);
         let shown = events.iter().rev().find_map(|event| match event {
             Event::Code { code, by_device } => Some((code.clone(), *by_device)),
@@ -44,14 +66,10 @@ impl Town {
         let (code, by_device) =
             shown.unwrap_or_else(|| panic!("no digits to show: {events:?}, {:?}", self.events(older)));
         // the person goes to the device that the new one names
-        let named = self.everybody().find(|who| self.has_id(*who, by_device));
-        let older = named.unwrap_or(older);
+        let is_named = |who: &Who| self.read(*who, |store| query::status(store, 0)).device == Some(by_device);
+        let older = self.everybody().find(is_named).unwrap_or(older);
         let events = self.wish(older, Command::Confirm { device, code, history });
         assert!(events.iter().any(|event| matches!(event, Event::Done { .. })), "{events:?}");
         who
-    }
-
-    fn has_id(&self, who: Who, id: DeviceId) -> bool {
-        self.read(who, |store| client::query::status(store, self.now_ms())).device == Some(id)
     }
 }

@@ -1,0 +1,297 @@
+//! Old messages on their way between one's own devices: parts that are dropped, repeated, mixed up or given to another device, and
+//! an older device that lies. Rules HIS-1 to HIS-4; attacks 46 to 49.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use client::query::{self, HistoryRow, Phase};
+use client::step::{Answer, Command};
+use protocol::api::delivery::{Delivery, DeliveryKind, RELAY, Relay};
+use protocol::content::{Content, Part};
+use protocol::history::{HistoryMessage, HistoryRequest, IndexRow, MAX_MESSAGES, Plain, Wanted, split};
+use protocol::id::GroupId;
+use protocol::relay::RelayBody;
+use scenarios::impostor::Impostor;
+use scenarios::town::{Town, Who};
+
+use crate::{fill, is_done, is_place, lies, places, two};
+
+/// Bytes of a text, so that a few make several parts.
+const LONG: usize = 30_000;
+
+fn history(town: &Town, who: Who) -> HistoryRow {
+    town.read(who, query::history).unwrap()
+}
+
+fn is_part(delivery: &Delivery) -> bool {
+    delivery.kind == DeliveryKind::Relay && delivery.bytes.0.first() == Some(&4)
+}
+
+/// Bob has written so many long texts to Alice.
+fn with_much(count: usize) -> (Town, Who, Who) {
+    let (mut town, alice, bob) = two();
+    for number in 0..count {
+        assert!(is_done(&town.send(bob, "alice", &format!("{number} {}", "x".repeat(LONG)))));
+    }
+    (town, alice, bob)
+}
+
+/// A device that Bob's older one lets in, with the old messages, and nothing of that has happened yet.
+fn let_in(town: &mut Town, older: Who) -> Who {
+    let who = town.device();
+    town.wish(who, Command::LogIn(Town::joining("bob")));
+    let (code, _) = town.read(who, query::code).unwrap();
+    let device = town.id(who);
+    town.command(older, Command::Confirm { device, code, history: true });
+    who
+}
+
+/// HIS-3, attack 39: parts that the service drops, repeats and gives in the wrong order cost time and nothing else.
+#[test]
+fn parts_that_are_dropped_repeated_and_shuffled_come_all_the_same() {
+    let (mut town, _, bob) = with_much(24);
+    let desktop = let_in(&mut town, bob);
+    // each part takes the place of the one before it, but for every fifth, in whose place an older one comes again
+    let (mut before, mut seen) = (Vec::<Delivery>::new(), 0_usize);
+    let lost = Rc::new(RefCell::new(0_usize));
+    let count = Rc::clone(&lost);
+    town.liar.change_deliveries(move |who, mut deliveries| {
+        for place in deliveries.iter_mut().filter(|it| who == desktop && is_part(it)) {
+            seen += 1;
+            let part = place.clone();
+            match before.last().cloned() {
+                Some(other) if seen.is_multiple_of(5) => {
+                    *count.borrow_mut() += 1;
+                    fill(place, &other);
+                }
+                Some(_) => {
+                    let other = before.pop().unwrap();
+                    fill(place, &other);
+                    before.push(part);
+                }
+                None => {
+                    place.bytes.0.clear();
+                    before.push(part);
+                }
+            }
+        }
+        deliveries
+    });
+    for _ in 0..12 {
+        town.pass_ms(31_000);
+    }
+    assert!(*lost.borrow() >= 3, "parts were lost");
+    town.liar.stop();
+    for _ in 0..20 {
+        town.pass_ms(60_000);
+    }
+    let row = history(&town, desktop);
+    assert_eq!((row.complete, row.messages, row.total), (true, 26, 26));
+    assert_eq!(town.texts(desktop, None), town.texts(bob, None));
+    assert!(town.read(desktop, query::conversations).iter().all(|row| !row.unverified));
+}
+
+/// HIS-3, attack 49: two devices are let in at once, and the service gives each the parts of the other. Neither takes one of
+/// them, and each gets its own when the lie ends.
+#[test]
+fn parts_for_another_device_are_not_taken() {
+    let (mut town, _, bob) = with_much(3);
+    let desktop = let_in(&mut town, bob);
+    town.settle();
+    let tablet = let_in(&mut town, bob);
+    let kept = Rc::new(RefCell::new([Vec::<Delivery>::new(), Vec::new()]));
+    let parts = Rc::clone(&kept);
+    town.liar.change_deliveries(move |who, mut deliveries| {
+        let Some(at) = [desktop, tablet].iter().position(|it| *it == who) else { return deliveries };
+        // what comes for the one is kept for the other, and stands in the places of what comes for that
+        for part in deliveries.iter_mut().filter(|it| is_part(it)) {
+            let mut parts = parts.borrow_mut();
+            parts[at].push(part.clone());
+            match parts[1 - at].pop() {
+                Some(others) => part.bytes = others.bytes,
+                None => part.bytes.0.clear(),
+            }
+        }
+        deliveries
+    });
+    town.wish(desktop, Command::FetchHistory);
+    for _ in 0..6 {
+        town.pass_ms(31_000);
+    }
+    assert!(kept.borrow().iter().all(|parts| !parts.is_empty()), "both were answered");
+    let swapped = town.liar.delivered.iter().filter(|(who, it)| *who == tablet && is_part(it));
+    assert!(swapped.count() > 0, "the tablet was given parts of the desktop");
+    assert_eq!(history(&town, tablet).messages, 0);
+    assert!(town.texts(tablet, None).is_empty());
+    town.liar.stop();
+    for _ in 0..6 {
+        town.pass_ms(60_000);
+    }
+    for who in [desktop, tablet] {
+        assert!(history(&town, who).complete, "{:?}", history(&town, who));
+        assert_eq!(town.texts(who, None), town.texts(bob, None));
+    }
+}
+
+/// HIS-1, attack 47: the true request of a device that has been removed since, played back, gets nothing. (Of one that waits:
+/// `devices::whoever_is_confirmed_on_another_face_alone_gets_no_old_messages`.)
+#[test]
+fn a_true_request_of_a_device_that_was_removed_gets_nothing() {
+    let (mut town, _, bob) = two();
+    let desktop = town.add_device("bob", bob, true);
+    let tablet = town.add_device("bob", bob, false);
+    assert!(history(&town, desktop).complete);
+    let is_request =
+        |(who, it): &&(Who, Delivery)| *who == bob && it.kind == DeliveryKind::Relay && it.bytes.0.first() == Some(&3);
+    let of_desktop = |it: &Delivery| {
+        HistoryRequest::decode(&it.bytes.0[1..]).is_ok_and(|request| request.device == town.id(desktop))
+    };
+    let requests: Vec<_> = town.liar.delivered.iter().filter(is_request).map(|(_, it)| it.clone()).collect();
+    let requests: Vec<_> = requests.into_iter().filter(of_desktop).collect();
+    assert!(requests.len() >= 2, "for the index and for a page");
+    let device = town.id(desktop);
+    assert!(is_done(&town.wish(bob, Command::Remove { device })));
+    let answered = town.liar.answered.len();
+    let mut again = requests.into_iter().cycle();
+    town.liar.change_deliveries(move |who, mut deliveries| {
+        let places = deliveries.iter_mut().filter(|it| who == bob && is_place(it));
+        places.zip(&mut again).for_each(|(place, request)| fill(place, &request));
+        deliveries
+    });
+    places(&town, tablet, bob, 4);
+    town.pass_ms(120_000);
+    let is_answer = |(who, call, _): &(Who, client::step::Call, Answer)| {
+        let relay = call.body.as_deref().and_then(|body| serde_json::from_slice::<Relay>(body).ok());
+        let relay = relay.filter(|_| *who == bob && call.path == RELAY);
+        relay.is_some_and(|relay| matches!(RelayBody::decode(&relay.body.0), Ok(RelayBody::HistoryPart(_))))
+    };
+    let given = town.liar.delivered.iter().filter(|(who, it)| *who == bob && it.bytes.0.first() == Some(&3)).count();
+    assert!(given >= 6, "{given}");
+    assert_eq!(town.liar.answered[answered..].iter().filter(|it| is_answer(it)).count(), 0);
+}
+
+/// Bob's account begins with a device that lies. Alice has written to it; then a desktop of Bob's comes in.
+fn with_a_liar(count: usize) -> (Town, Who, Impostor, Who, Vec<HistoryMessage>) {
+    let mut town = Town::new();
+    let alice = town.sign_up("alice");
+    let liar = Impostor::sign_up_for_others(&town, "bob");
+    for number in 0..count {
+        assert!(is_done(&town.send(alice, "bob", &format!("true {number}"))));
+    }
+    let group = liar.join(&town);
+    let mut messages = liar.old_messages(&town, &group);
+    messages.retain(|it| matches!(Content::decode(&it.content).unwrap().part, Part::Text(_)));
+    assert_eq!(messages.len(), count);
+    let desktop = town.device();
+    town.wish(desktop, Command::LogIn(Town::joining("bob")));
+    liar.confirm(&town, town.id(desktop));
+    town.pass_ms(61_000);
+    assert_eq!(town.read(desktop, |store| query::status(store, 0)).phase, Phase::Confirmed);
+    (town, alice, liar, desktop, messages)
+}
+
+/// Answers what a device asks for old messages, as long as it asks; how often it did.
+fn answer(town: &mut Town, liar: &Impostor, mut say: impl FnMut(Wanted) -> Vec<Plain>) -> usize {
+    let mut answered = 0;
+    loop {
+        let asked = liar.asked(town);
+        let Some(request) = asked.get(answered..).and_then(<[_]>::first) else { return answered };
+        answered += 1;
+        liar.hand(town, request, &say(HistoryRequest::decode(request).unwrap().wanted));
+        town.settle();
+        assert!(answered < 50, "it asks without end");
+    }
+}
+
+fn index(group: GroupId, messages: u64) -> Vec<Plain> {
+    vec![Plain::Index(vec![IndexRow { group, messages, newest_ms: 1_795_000_000_000 }])]
+}
+
+/// HIS-4, attack 46: an older device changes one past message before it hands it on. Whichever that is, the conversation is
+/// shown as unverified once what its writer sent after it is there; and not if nothing was changed.
+#[test]
+fn a_past_message_that_an_older_device_forges_makes_its_conversation_unverified() {
+    for forged in [None, Some(0), Some(1), Some(2)] {
+        let (mut town, alice, liar, desktop, mut messages) = with_a_liar(3);
+        if let Some(forged) = forged {
+            let content = Content::decode(&messages[forged].content).unwrap();
+            let part = Part::Text("forged".to_owned());
+            messages[forged].content = Content { part, ..content }.encode();
+        }
+        let (group, count) = (messages[0].group, messages.len() as u64);
+        messages.reverse();
+        answer(&mut town, &liar, |wanted| match wanted {
+            Wanted::Index | Wanted::Gap => index(group, count),
+            Wanted::Page { .. } | Wanted::GapPage { .. } => split(&messages, false),
+        });
+        let row = history(&town, desktop);
+        assert_eq!((row.complete, row.messages), (true, 3), "{forged:?}");
+        let is_unverified = |town: &Town| town.read(desktop, query::conversations)[0].unverified;
+        // the newest has nothing to fit yet
+        assert_eq!(is_unverified(&town), forged.is_some_and(|forged| forged < 2), "{forged:?}");
+        assert!(is_done(&town.send(alice, "bob", "after")));
+        assert_eq!(town.texts(desktop, None).last().unwrap(), "after");
+        assert_eq!(is_unverified(&town), forged.is_some(), "{forged:?}");
+        assert_eq!(town.texts(desktop, None).iter().any(|text| text == "forged"), forged.is_some());
+        assert!(lies(&town, desktop).is_empty(), "nobody else can be shown it");
+    }
+}
+
+/// HIS-3, attack 48: more is announced than anybody has. It is refused up front, and said; nothing of it is asked for.
+#[test]
+fn a_history_of_more_than_anybody_has_is_refused_up_front() {
+    let (mut town, _, liar, desktop, messages) = with_a_liar(1);
+    let group = messages[0].group;
+    let asked = answer(&mut town, &liar, |wanted| match wanted {
+        Wanted::Index | Wanted::Gap => index(group, MAX_MESSAGES + 1),
+        Wanted::Page { .. } | Wanted::GapPage { .. } => panic!("a page was asked for"),
+    });
+    assert_eq!(asked, 1);
+    town.pass_ms(600_000);
+    assert_eq!(liar.asked(&town).len(), 1);
+    assert!(town.read(desktop, query::notices).iter().any(|row| row.code == "history.refused"));
+    assert!(town.texts(desktop, None).is_empty());
+}
+
+/// HIS-3, attack 48: pages without end. No more is taken than was announced, and a bounded number beyond it.
+#[test]
+fn pages_without_end_come_to_an_end() {
+    let (mut town, alice, liar, desktop, messages) = with_a_liar(1);
+    let (group, from, device) = (messages[0].group, messages[0].from, messages[0].device);
+    let mut number = 0_u64;
+    let mut made_up = |place: u64| {
+        number += 1;
+        let mut salt = [0; 16];
+        salt[..8].copy_from_slice(&number.to_be_bytes());
+        let part = Part::Text("made up".to_owned());
+        let content = Content { salt, replaces: None, in_reply_to: None, previous: None, part }.encode();
+        HistoryMessage { group, place, from, device, sent_at_ms: 0, content }
+    };
+    // the town is young: many of them stand at each place
+    let asked = answer(&mut town, &liar, |wanted| match wanted {
+        Wanted::Index | Wanted::Gap => index(group, 5),
+        Wanted::Page { before, .. } | Wanted::GapPage { before, .. } => {
+            let place = before.min(messages[0].place) - 1;
+            split(&(0..4_000).map(|_| made_up(place)).collect::<Vec<_>>(), true)
+        }
+    });
+    let row = history(&town, desktop);
+    assert!(row.complete && row.messages > 10_000 && row.messages <= 5 + 10_000 + 4_000, "{asked} {row:?}");
+    assert!(is_done(&town.send(alice, "bob", "after")));
+    assert_eq!(town.texts(desktop, None).last().map(String::as_str), Some("after"));
+}
+
+/// HIS-3, attack 46: an old message that is to stand behind all that ever comes. The page is not taken, and asked for again.
+#[test]
+fn an_old_message_that_stands_after_what_has_come_is_not_taken() {
+    let (mut town, alice, liar, desktop, messages) = with_a_liar(2);
+    let group = messages[0].group;
+    let ahead: Vec<_> = messages.iter().rev().map(|it| HistoryMessage { place: 1 << 40, ..it.clone() }).collect();
+    answer(&mut town, &liar, |wanted| match wanted {
+        Wanted::Index | Wanted::Gap => index(group, 2),
+        Wanted::Page { .. } | Wanted::GapPage { .. } => split(&ahead, false),
+    });
+    assert_eq!((history(&town, desktop).messages, history(&town, desktop).complete), (0, false));
+    assert!(is_done(&town.send(alice, "bob", "after")));
+    assert_eq!(town.texts(desktop, None), ["after"]);
+}
