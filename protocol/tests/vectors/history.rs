@@ -53,6 +53,10 @@ fn history_requests() {
             Wanted::Page { group, before } => {
                 fields.with("wanted", [2]).with("group", group.0).with_number("before", before)
             }
+            Wanted::Gap => fields.with("wanted", [3]),
+            Wanted::GapPage { group, before } => {
+                fields.with("wanted", [4]).with("group", group.0).with_number("before", before)
+            }
         };
         fields.with("hash", HistoryRequest::hash(&bytes).0)
     };
@@ -63,6 +67,12 @@ fn history_requests() {
     let cases = [
         ok("index", "what there is", good(Wanted::Index)),
         ok("page", "messages of a conversation, the newest before a position", good(page)),
+        ok("gap", "what there is since the asking device counts (HIS-5)", good(Wanted::Gap)),
+        ok(
+            "gap-page",
+            "messages of a conversation since the asking device counts (HIS-5)",
+            good(Wanted::GapPage { group: GROUP, before: 700 }),
+        ),
         Case::new(
             "other-key",
             Err(("signature", RULE)),
@@ -71,7 +81,7 @@ fn history_requests() {
         ),
         malformed("no-key", RULE, "a key of no bytes", with(&no_key)),
         malformed("long-key", RULE, "a key of 4,097 bytes", with(&long_key)),
-        malformed("wanted", RULE, "neither an index nor a page", with(&bent(&index, wanted_at, &[3]))),
+        malformed("wanted", RULE, "neither an index nor a page", with(&bent(&index, wanted_at, &[5]))),
         malformed("page-without-group", RULE, "a page, and nobody says of what", with(&bent(&index, wanted_at, &[2]))),
         malformed("one-byte-more", RULE, "a byte follows", with(&longer(&index))),
     ];
@@ -90,10 +100,12 @@ fn history_requests() {
         );
         match request.wanted {
             Wanted::Index => assert_eq!(fields.get("wanted"), [1]),
-            Wanted::Page { group, before } => {
+            Wanted::Gap => assert_eq!(fields.get("wanted"), [3]),
+            Wanted::Page { group, before } | Wanted::GapPage { group, before } => {
+                let kind = if matches!(request.wanted, Wanted::Page { .. }) { 2 } else { 4 };
                 assert_eq!(
                     (fields.get("wanted"), &group.0[..], before),
-                    (&[2][..], fields.get("group"), fields.number("before"))
+                    (&[kind][..], fields.get("group"), fields.number("before"))
                 );
             }
         }
@@ -101,7 +113,7 @@ fn history_requests() {
         assert_eq!((by_hand.0, HistoryRequest::hash(bytes).0), (fields.array("hash"), fields.array("hash")));
         Ok(())
     };
-    assert_eq!(check("history-request", &cases, judge), 8);
+    assert_eq!(check("history-request", &cases, judge), 10);
 }
 
 #[test]
