@@ -2,7 +2,7 @@
 //! ever written over.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -56,12 +56,15 @@ impl BackupFile {
     /// Makes a new file, which only its owner can read. From the first moment on that it has its name it has its header.
     ///
     /// # Errors
-    /// `backup.io`, `backup.key`, `app.broken` without randomness.
+    /// `backup.unreadable` where there can be no file, `backup.io`, `backup.key`, `app.broken` without randomness.
     pub(crate) fn create(path: &Path, owner: &Owner, passphrase: &str) -> Result<Self, Failure> {
         let (salt, nonce) = (random::<SALT>()?, random::<NONCE>()?);
         let made = BackupKey::create(owner, passphrase, Stretching::RECOMMENDED, salt, nonce);
         let (header, key) = made.map_err(refused)?;
-        durable::replace(path, &header).map_err(|error| disk(path, &error))?;
+        durable::replace(path, &header).map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory => unreadable(path, &error),
+            _ => disk(path, &error),
+        })?;
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| disk(path, &error))?;
         Self::new(path, file, key, owner.clone(), true)
     }
@@ -196,7 +199,7 @@ fn header(file: &File, path: &Path) -> Result<Vec<u8>, Failure> {
         match file.read_at(rest, u64::try_from(filled).unwrap_or(u64::MAX)) {
             Ok(0) => break,
             Ok(read) => filled = filled.saturating_add(read),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            Err(error) if error.kind() == ErrorKind::Interrupted => (),
             Err(error) => return Err(unreadable(path, &error)),
         }
     }
@@ -215,11 +218,11 @@ fn refused(error: BackupError) -> Failure {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::misuse("backup.unreadable", format_args!("{}: {error}", path.display()))
+    Failure::misuse("backup.unreadable", format_args!("the file {} cannot be opened: {error}", path.display()))
 }
 
 fn disk(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Kind::Broken, "backup.io", format_args!("{}: {error}", path.display()))
+    Failure::new(Kind::Broken, "backup.io", format_args!("the file {}: {error}", path.display()))
 }
 
 fn random<const LEN: usize>() -> Result<[u8; LEN], Failure> {

@@ -1,7 +1,7 @@
 //! What a backup file is made of, and what is taken in from one: the agent alone opens the database, the command alone the
 //! file.
 
-use client::query;
+use client::query::{self, Phase};
 use client::step::{Command, Event, Input};
 use protocol::backup::{Owner, Part, Pile, settings_parts};
 use serde_json::json;
@@ -68,6 +68,10 @@ impl Core {
 
     fn backed_up_settings(&self, reply: &Reply) -> Result<(), Failure> {
         let open = self.opened()?;
+        // a device that was taken out has what it has read
+        if open.status()?.phase != Phase::Ended {
+            self.require_confirmed()?;
+        }
         let owner = query::backup_owner(&open.store()).map_err(|error| Failure::from_store(&error))?;
         let (Some(owner), Some(handle)) = (owner, open.status()?.handle) else { return Err(new_profile()) };
         let settings = query::backed_up_settings(&open.store()).map_err(|error| Failure::from_store(&error))?;

@@ -53,8 +53,8 @@ pub(crate) enum Verb {
 pub(crate) struct Passphrase {
     /// File whose first line is the backup's passphrase; or TREFOIL_BACKUP_PASSPHRASE_FD, a file descriptor. Otherwise it is
     /// asked for
-    #[arg(long = "backup-passphrase-file", value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    backup_passphrase_file: Option<PathBuf>,
 }
 
 impl Passphrase {
@@ -63,7 +63,7 @@ impl Passphrase {
     /// # Errors
     /// `backup.passphrase_missing`, `backup.passphrase_weak`, those of [`Origin::read`].
     fn read(&self, is_new: bool) -> Result<Secret, Failure> {
-        let origin = Origin { file: self.file.clone(), variable: "TREFOIL_BACKUP_PASSPHRASE_FD" };
+        let origin = Origin { file: self.backup_passphrase_file.clone(), variable: "TREFOIL_BACKUP_PASSPHRASE_FD" };
         let passphrase = match origin.read()? {
             Some(passphrase) => passphrase,
             None if !secret::is_terminal() => {

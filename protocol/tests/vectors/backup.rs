@@ -43,28 +43,29 @@ fn file() -> Vec<u8> {
 }
 
 fn cases() -> Vec<Case> {
+    let file = file();
     let fields = |file: Vec<u8>, passphrase: &str| Fields::default().with("passphrase", passphrase).with("file", file);
-    let whole = fields(file(), PASSPHRASE).with("origin", ORIGIN).with("account", [7; 32]);
+    let whole = fields(file.clone(), PASSPHRASE).with("origin", ORIGIN).with("account", [7; 32]);
     let whole = whole.with_all("content", contents().iter().map(|part| part.encode().unwrap()));
     let bad =
         |name, code, rule, what, file, passphrase| Case::new(name, Err((code, rule)), what, fields(file, passphrase));
     let changed = |at: usize| {
-        let mut bytes = file();
+        let mut bytes = file.clone();
         bytes[at] ^= 1;
         bytes
     };
-    let [first, second, end] = [0, 1, 2].map(|which| file()[HEADER + which * 1_024..][..1_024].to_vec());
-    let with = |parts: &[&[u8]]| [&file()[..HEADER], &parts.concat()].concat();
+    let [first, second, end] = [0, 1, 2].map(|which| file[HEADER + which * 1_024..][..1_024].to_vec());
+    let with = |parts: &[&[u8]]| [&file[..HEADER], &parts.concat()].concat();
     vec![
         ok("whole", "settings, a message, and the end of an export", whole),
-        bad("other-passphrase", "backup.passphrase", "BAK-1", "another passphrase", file(), "vier Wörter"),
+        bad("other-passphrase", "backup.passphrase", "BAK-1", "another passphrase", file.clone(), "vier Wörter"),
         bad("no-backup", "backup.malformed", "BAK-1", "it does not begin as one", changed(3), PASSPHRASE),
         bad(
             "later-version",
             "backup.newer",
             "BAK-1",
             "version 3",
-            [&file()[..15], &[3], &file()[16..]].concat(),
+            [&file[..15], &[3], &file[16..]].concat(),
             PASSPHRASE,
         ),
         bad(
@@ -75,7 +76,7 @@ fn cases() -> Vec<Case> {
             changed(20),
             PASSPHRASE,
         ),
-        bad("short", "backup.damaged", "BAK-1", "the header is cut off", file()[..255].to_vec(), PASSPHRASE),
+        bad("short", "backup.damaged", "BAK-1", "the header is cut off", file[..255].to_vec(), PASSPHRASE),
         bad(
             "changed-part",
             "backup.damaged",
