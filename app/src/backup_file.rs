@@ -230,3 +230,73 @@ fn random<const LEN: usize>() -> Result<[u8; LEN], Failure> {
     getrandom::fill(&mut bytes).map_err(Failure::broken)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use chain::id::AccountId;
+
+    use super::*;
+
+    const PASSPHRASE: &str = "four random words here";
+
+    fn owner() -> Owner {
+        Owner { origin: "trefoil.example/log".to_owned(), account: AccountId([7; 32]) }
+    }
+
+    fn end(messages: u64) -> Part {
+        Part::End { at_ms: messages, messages }
+    }
+
+    fn read(file: &mut BackupFile) -> Vec<Part> {
+        std::iter::from_fn(|| file.next().unwrap()).collect()
+    }
+
+    /// BAK-4: cut anywhere behind the header, it is gone on with behind what is whole.
+    #[test]
+    fn a_torn_file_is_gone_on_with_behind_its_last_whole_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("backup");
+        let mut file = BackupFile::create(&path, &owner(), PASSPHRASE).unwrap();
+        (0..4).for_each(|number| file.write(&end(number)).unwrap());
+        drop(file);
+        let whole = std::fs::read(&path).unwrap();
+        assert_eq!(whole.len(), HEADER + 4 * STEP);
+        for (length, parts) in [(HEADER, 0), (HEADER + 3, 0), (HEADER + STEP, 1), (HEADER + 4 * STEP - 1, 3)] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let mut file = BackupFile::open(&path, PASSPHRASE, true).unwrap();
+            let found = read(&mut file);
+            assert_eq!(found, (0..parts).map(end).collect::<Vec<_>>());
+            assert_eq!(file.end().is_some(), parts == 1, "{length}");
+            assert!(file.damaged().is_empty());
+            file.cut().unwrap();
+            file.write(&end(9)).unwrap();
+            drop(file);
+            let mut file = BackupFile::open(&path, PASSPHRASE, false).unwrap();
+            assert_eq!(read(&mut file), [found, vec![end(9)]].concat());
+            assert_eq!(file.end(), Some(Ended { at_ms: 9, messages: 9 }));
+        }
+    }
+
+    /// BAK-2: what is damaged is told by its place, what stands behind it is read, and none of it is cut off.
+    #[test]
+    fn damage_between_whole_parts_is_told_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("backup");
+        let mut file = BackupFile::create(&path, &owner(), PASSPHRASE).unwrap();
+        (0..4).for_each(|number| file.write(&end(number)).unwrap());
+        drop(file);
+        let mut bent = std::fs::read(&path).unwrap();
+        bent[HEADER + STEP + 500] ^= 1;
+        bent[HEADER + 2 * STEP + 1] ^= 1;
+        std::fs::write(&path, &bent).unwrap();
+        let mut file = BackupFile::open(&path, PASSPHRASE, true).unwrap();
+        assert_eq!(read(&mut file), [end(0), end(3)]);
+        let stretch = [HEADER + STEP, HEADER + 3 * STEP].map(|at| u64::try_from(at).unwrap());
+        assert_eq!(file.damaged(), [stretch.into()]);
+        file.cut().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), bent);
+        // one at a time
+        let busy = BackupFile::open(&path, PASSPHRASE, false).err().map(|failure| failure.code);
+        assert_eq!(busy.as_deref(), Some("backup.busy"));
+    }
+}

@@ -199,7 +199,7 @@ impl BackupKey {
 /// How long a part is, from its first four bytes; `None` if none begins so.
 pub fn part_len(head: [u8; 4]) -> Option<usize> {
     let length = usize::try_from(u32::from_be_bytes(head)).ok()?.checked_add(AROUND - TAG)?;
-    (length <= MAX_PART && length >= STEP && length.is_multiple_of(STEP)).then_some(length)
+    ((STEP..=MAX_PART).contains(&length) && length.is_multiple_of(STEP)).then_some(length)
 }
 
 /// The header's own errors, which need no passphrase.

@@ -54,6 +54,7 @@ pub(super) fn import(path: &Path, passphrase: &Passphrase, settings: &Settings) 
 
 fn take_in(agent: &mut Agent, file: &mut BackupFile, account: &str, settings: &Settings) -> Result<Counts, Failure> {
     let bar = bar(file.length(), "{bar:40} {bytes} of {total_bytes}, {msg} messages", settings)?;
+    bar.set_message("0");
     let mut counts = Counts::default();
     while let Some(part) = file.next()? {
         match &part {
