@@ -44,9 +44,9 @@ fn small() -> (Vec<Part>, Vec<u8>, BackupKey) {
         Part::End { at_ms: 1_800_000_000_000, messages: 3 },
     ];
     let (mut bytes, key) = new_file(PASSPHRASE, 2);
-    for part in &parts {
+    for (part, nonce) in parts.iter().zip(0x31..) {
         let at = bytes.len() as u64;
-        bytes.extend(key.seal(part, at, [bytes.len() as u8; NONCE]).unwrap());
+        bytes.extend(key.seal(part, at, [nonce; NONCE]).unwrap());
     }
     (parts, bytes, key)
 }
