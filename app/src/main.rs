@@ -1,6 +1,7 @@
 //! `trefoil`: one binary for everything. Here arguments become calls; each verb has its file in `commands`.
 
 mod agent;
+mod backup_file;
 mod clock;
 mod commands;
 mod failure;
@@ -24,8 +25,8 @@ use protocol::tame;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
-    account, agent as agent_command, audit, chat, contact, device, doctor, history, joining, login, logout, read,
-    record, recovery, send, serve, signup, status, try_out, witness,
+    account, agent as agent_command, audit, backup, chat, contact, device, doctor, history, joining, login, logout,
+    read, record, recovery, send, serve, signup, status, try_out, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -59,6 +60,9 @@ enum Verb {
     /// What is one for all your devices: the password
     #[command(subcommand)]
     Account(account::Verb),
+    /// A file of your old messages, encrypted: export, import
+    #[command(subcommand)]
+    Backup(backup::Verb),
     /// The key on paper that lets a device in when all others are gone: create, use, drop
     #[command(subcommand)]
     Recovery(recovery::Verb),
@@ -125,6 +129,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Device(verb) => device::run(verb, settings),
         Verb::History(verb) => history::run(verb, settings),
         Verb::Account(verb) => account::run(verb, settings),
+        Verb::Backup(verb) => backup::run(verb, settings),
         Verb::Recovery(verb) => recovery::run(verb, settings),
         Verb::Contact(verb) => contact::run(verb, settings),
         Verb::Chat(verb) => chat::run(verb, settings),

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// Most bytes of a secret.
 const MAX_SECRET: u64 = 4_096;
-/// Fewest letters of a new password.
+/// Fewest letters of a new password, and of a backup's passphrase.
 const MIN_PASSWORD: usize = 8;
 
 /// A password or passphrase.
@@ -72,11 +72,16 @@ pub(crate) fn ask_twice(question: &str) -> Result<Secret, Failure> {
 /// # Errors
 /// `password.weak`.
 pub(crate) fn check_strength(password: &str) -> Result<(), Failure> {
-    if password.chars().count() < MIN_PASSWORD {
+    if is_short(password) {
         let message = "this password is too short; take at least 8 letters, better four random words";
         return Err(Failure::misuse("password.weak", message));
     }
     Ok(())
+}
+
+/// True for what has too few letters to be a secret.
+pub(crate) fn is_short(secret: &str) -> bool {
+    secret.chars().count() < MIN_PASSWORD
 }
 
 fn first_line(path: &Path) -> Result<Secret, Failure> {

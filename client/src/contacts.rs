@@ -28,7 +28,7 @@ pub(crate) const CONTACT: &str = "contact";
 /// Contacts whose reset a person was told of; by account.
 const TOLD: &str = "reset told";
 /// Most identities, one after the other, that are followed at once.
-const MAX_RESETS: usize = 16;
+pub(crate) const MAX_RESETS: usize = 16;
 
 /// Somebody whom this device knows.
 #[derive(Clone, Serialize, Deserialize)]
@@ -67,8 +67,16 @@ pub(crate) fn reset_s(store: &Store<'_>, account: &AccountId, set: Option<&Devic
 }
 
 /// What an account's first entry says.
-fn opening(known: &Known) -> Option<Statement> {
+pub(crate) fn opening(known: &Known) -> Option<Statement> {
     known.entries.first().and_then(|stamped| Entry::decode(&stamped.entry).ok()).map(|entry| entry.statement)
+}
+
+/// The account that an account's first entry says it continues.
+pub(crate) fn predecessor(opening: &Statement) -> Option<AccountId> {
+    match &opening.body {
+        Body::AccountCreated { predecessor, .. } => predecessor.map(|before| before.account),
+        _ => None,
+    }
 }
 
 impl Turn<'_> {
@@ -139,13 +147,10 @@ impl Turn<'_> {
     /// RST-6: why nothing is sent to an account that goes on in the place of one that this device knew, until a person has
     /// accepted it.
     pub(crate) fn unaccepted(&mut self, account: &AccountId) -> Result<Option<Failure>, Error> {
-        let predecessor = self.known(account)?.and_then(opening).and_then(|statement| match statement.body {
-            Body::AccountCreated { predecessor, .. } => predecessor,
-            _ => None,
-        });
+        let predecessor = self.known(account)?.and_then(opening).as_ref().and_then(predecessor);
         // whoever this device never knew is nobody's place
         let known_before = match predecessor {
-            Some(before) => self.contact(&before.account)?.is_some_and(|contact| !contact.is_former),
+            Some(before) => self.contact(&before)?.is_some_and(|contact| !contact.is_former),
             None => false,
         };
         let instead_of = self.contact(account)?.and_then(|contact| contact.instead_of);
@@ -262,6 +267,29 @@ impl Turn<'_> {
         }
         // what was concluded of the fresh identity before holds no more
         self.hint(successor)
+    }
+
+    /// This account, and those before it that it continues, the newest first, as far as they were looked at.
+    pub(crate) fn own_accounts(&mut self) -> Result<Vec<AccountId>, Error> {
+        let mut at = self.device()?.account;
+        let mut accounts = vec![at];
+        while accounts.len() <= MAX_RESETS
+            && let Some(before) = self.known(&at)?.and_then(opening).as_ref().and_then(predecessor)
+        {
+            accounts.push(before);
+            at = before;
+        }
+        Ok(accounts)
+    }
+
+    /// An account before a reset is shown under this account's handle.
+    pub(crate) fn was_own(&self, before: &AccountId) -> Result<(), Error> {
+        match (self.own()?, self.contact(before)?) {
+            (Some(own), None) => {
+                self.put_contact(before, &Contact { handle: own.handle, instead_of: None, is_former: true })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A person means this account and no other one by its handle.

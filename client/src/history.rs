@@ -11,27 +11,21 @@ pub(crate) use self::links::fits_history;
 
 use std::collections::BTreeSet;
 
-use chain::id::{AccountId, DeviceId, Digest, PublicKey};
+use chain::id::{DeviceId, Digest, PublicKey};
 use chain::sigchain::body::Confirmer;
 use protocol::bytes::Base64Url;
-use protocol::content::{Content, Part, message_id};
-use protocol::history::{
-    HistoryMessage, HistoryPart, HistoryRequest, IndexRow, MAX_CONVERSATIONS, MAX_MESSAGES, Plain, Wanted,
-};
+use protocol::history::{HistoryPart, HistoryRequest, IndexRow, MAX_CONVERSATIONS, MAX_MESSAGES, Plain, Wanted};
 use protocol::id::GroupId;
 use protocol::relay::RelayBody;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use self::links::links_hold;
-use crate::conversation::{Conversation, Stage};
+pub(crate) use self::links::links_hold;
 use crate::error::Error;
 use crate::intent::Want;
-use crate::message::Kept;
 use crate::mls::Sealed;
 use crate::notices::Notice;
 use crate::own::random;
-use crate::query::MessageState;
 use crate::step::{Event, Failure};
 use crate::store::Store;
 use crate::turn::Turn;
@@ -372,9 +366,10 @@ impl Turn<'_> {
                     return Ok(());
                 }
                 asked.older = older;
+                let own = self.own_accounts()?;
                 for message in &messages {
                     asked.lowest = asked.lowest.min(message.place);
-                    fetch.messages = fetch.messages.saturating_add(u64::from(self.take_over(message)?));
+                    fetch.messages = fetch.messages.saturating_add(u64::from(self.take_over(message, &own)?));
                 }
                 let got = u64::try_from(messages.len()).unwrap_or(u64::MAX);
                 if let Some(row) = fetch.rows.as_mut().and_then(|rows| rows.get_mut(fetch.current)) {
@@ -430,7 +425,8 @@ impl Turn<'_> {
                 let group = row.group;
                 if !goes_on {
                     fetch.current = fetch.current.saturating_add(1);
-                    self.conversation_is_here(&group)?;
+                    let own = self.own_accounts()?;
+                    self.conversation_is_here(&group, &own)?;
                 }
             }
         }
@@ -446,55 +442,6 @@ impl Turn<'_> {
     fn tell_history(&mut self, fetch: &Fetch) {
         let (messages, complete) = (fetch.messages, fetch.complete);
         self.event(Event::History { messages, total: fetch.total.max(messages), complete });
-    }
-
-    /// Keeps an old message; true if it was not here.
-    fn take_over(&mut self, message: &HistoryMessage) -> Result<bool, Error> {
-        let Ok(Part::Text(text)) = Content::decode(&message.content).map(|content| content.part) else {
-            return Ok(false);
-        };
-        let is_own = self.device()?.account == message.from;
-        let kept = Kept {
-            from: message.from,
-            device: message.device,
-            content: Base64Url(message.content.clone()),
-            text,
-            sent_at_ms: message.sent_at_ms,
-            state: if is_own { MessageState::Sent } else { MessageState::Received },
-            from_history: true,
-            encrypted_to: Vec::new(),
-            submission: None,
-            intent: None,
-            is_shown: true,
-        };
-        let id = message_id(&message.group, &message.from, &message.device, &message.content);
-        self.take_missing_place(&message.group, &id)?;
-        if is_own {
-            self.has_written(&message.group, message.place)?;
-        }
-        Ok(self.store.add_message(&message.group, &id, Some(message.place), &kept)?.is_some())
-    }
-
-    /// All old messages of a conversation are here. One that this account is no longer in is kept to be read.
-    fn conversation_is_here(&mut self, group: &GroupId) -> Result<(), Error> {
-        let own = self.device()?.account;
-        let mut conversation = match self.conversation(group)? {
-            Some(conversation) => conversation,
-            None => {
-                let title = self.shared_title(group)?;
-                let pair = if title.is_none() { self.somebody_else_in(group, &own)? } else { None };
-                Conversation { title, pair: pair.map(|it| it.0), ..Conversation::new(*group, Stage::Removed) }
-            }
-        };
-        conversation.unverified |= !links_hold(&self.store, group)?;
-        self.keep_conversation(&conversation)?;
-        self.conversation_changed(group);
-        Ok(())
-    }
-
-    fn somebody_else_in(&self, group: &GroupId, own: &AccountId) -> Result<Option<AccountId>, Error> {
-        let newest = self.store.newest_messages(Some(&[*group]), 100)?;
-        Ok(newest.into_iter().map(|it| it.kept.from).find(|from| from != own && from.0 != [0; 32]))
     }
 }
 

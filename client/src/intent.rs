@@ -31,6 +31,8 @@ pub(crate) enum Want {
     },
     /// A contact's fresh identity is to be accepted.
     AcceptReset { handle: String },
+    /// A backup file of an account is to be taken in.
+    OpenBackup { origin: String, account: [u8; 32] },
     /// A message is to be written to a handle or into a conversation.
     Send { to: String, text: String },
     /// A message was written; it carries the intent itself.

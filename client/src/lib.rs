@@ -1,6 +1,7 @@
 //! All state and cryptography of one device, without network and clock: a step over a transaction.
 
 mod accounts;
+mod backup;
 mod changes;
 mod client;
 mod confirm;
@@ -23,6 +24,7 @@ mod membership;
 mod message;
 mod mls;
 mod notices;
+mod old_messages;
 mod own;
 mod own_account;
 mod password;

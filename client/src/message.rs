@@ -206,6 +206,14 @@ impl Store<'_> {
         self.select_messages(which, params![group.0, place, row, count, NOT_YET])
     }
 
+    /// Numbers and ids of the messages that are shown and have a place, after a row, in the order of their rows.
+    pub(crate) fn rows_after(&self, row: i64, count: u32) -> Result<Vec<(i64, MessageId)>, Error> {
+        let which = "SELECT id, message FROM messages WHERE id > ?1 AND shown AND place < ?2 ORDER BY id LIMIT ?3";
+        let mut select = self.db().prepare_cached(which)?;
+        let rows = select.query_map(params![row, NOT_YET, count], |row| Ok((row.get(0)?, Digest(row.get(1)?))))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// How many messages of a group are shown, and how many of all groups wait.
     pub(crate) fn count_messages(&self, group: &GroupId) -> Result<u64, Error> {
         let mut count = self.db().prepare_cached("SELECT count(*) FROM messages WHERE conversation = ?1 AND shown")?;

@@ -19,6 +19,7 @@ use crate::{notices as kept_notices, own, people, record, requests, settings};
 
 mod talk;
 
+pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, backup_rows};
 pub use crate::history::{HistoryRow, handed, history};
 pub use talk::{contacts, conversations, is_open, knows, message, messages, openers};
 

@@ -28,6 +28,8 @@ const UNSHARED: &str = "settings unshared";
 const CLOCK: &str = "settings clock";
 /// Bytes of settings in one message: its content is padded to the next of a few sizes.
 const FILL: usize = 15_000;
+/// How far the clocks of a person's devices may differ, milliseconds.
+const CLOCKS_DIFFER_MS: u64 = 86_400_000;
 /// Longest name of a device that somebody gives it, bytes.
 const MAX_NAME: usize = 256;
 
@@ -42,6 +44,23 @@ struct Kept {
 fn kept(store: &Store<'_>, key: &[u8]) -> Result<Option<Setting>, Error> {
     let kept: Option<Kept> = store.get(SPACE, key)?;
     Ok(kept.map(|it| Setting { key: key.to_vec(), stamp: it.stamp, device: DeviceId(it.device), value: it.value }))
+}
+
+/// BAK-4: what a backup file has of settings. Names that this device has asked for itself are written with the lowest stamp.
+pub(crate) fn to_back_up(store: &Store<'_>, device: &DeviceId) -> Result<Vec<Setting>, Error> {
+    let mut settings = Vec::new();
+    for (account, contact) in contacts::all(store)?.into_iter().filter(|(_, it)| it.is_called(&it.handle)) {
+        let key = SettingKey::Contact(account).encode();
+        settings.push(Setting { key, stamp: 0, device: *device, value: contact.handle.into_bytes() });
+    }
+    for key in store.keys(SPACE)? {
+        let about = SettingKey::decode(&key);
+        if !matches!(about, Some(SettingKey::Password | SettingKey::HistoryGranted(_))) {
+            settings.retain(|it| it.key != key);
+            settings.extend(kept(store, &key)?);
+        }
+    }
+    Ok(settings)
 }
 
 /// Value of a setting that says that an account is known from a contact link.
@@ -188,6 +207,34 @@ impl Turn<'_> {
             }
         }
         Ok(())
+    }
+
+    /// BAK-5: takes in a setting of a backup file, to be shared; true if it takes the place of what was here. Not what is
+    /// about a moment that is over, nor a stamp of a time to come, which would stand above all that is set from now on.
+    /// `is_same`: it was written for this very account; with one before a reset no codes were compared.
+    pub(crate) fn restore_setting(&mut self, setting: &Setting, is_same: bool) -> Result<bool, Error> {
+        let is_worth_it = match SettingKey::decode(&setting.key) {
+            Some(SettingKey::Password | SettingKey::HistoryGranted(_)) => false,
+            Some(SettingKey::Verified(_) | SettingKey::LinkToken(_) | SettingKey::Invitation(_)) | None => is_same,
+            Some(
+                SettingKey::DeviceName(_)
+                | SettingKey::Contact(_)
+                | SettingKey::Title(_)
+                | SettingKey::ResetAccepted(_)
+                | SettingKey::Decided(_)
+                | SettingKey::ReadUpTo(_),
+            ) => true,
+        };
+        let seen: u64 = self.store.get(CLOCK, b"stamp")?.unwrap_or_default();
+        let is_possible = setting.stamp <= self.now_ms.saturating_add(CLOCKS_DIFFER_MS).max(seen);
+        let before = kept(&self.store, &setting.key)?;
+        if !is_worth_it || !is_possible || before.is_some_and(|before| !setting.wins_over(&before)) {
+            return Ok(false);
+        }
+        self.keep_setting(setting)?;
+        self.store.put_bytes(UNSHARED, &setting.key, &[])?;
+        self.apply(setting)?;
+        Ok(true)
     }
 
     fn apply(&mut self, setting: &Setting) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use std::fmt;
 use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
 use protocol::api::delivery::Delivery;
+use protocol::backup::{Owner, Part};
 use protocol::id::{GroupId, MessageId};
 use protocol::people::{Decision, LinkToken};
 use protocol::refusal::Problem;
@@ -97,6 +98,20 @@ pub enum Command {
     },
     /// Asks the other devices for old messages once more, now.
     FetchHistory,
+    /// A backup file is to be taken in: is it of this account, or of one that it continues (BAK-3)?
+    OpenBackup {
+        /// Whose it says that it is.
+        owner: Owner,
+    },
+    /// Takes in a part of a backup file that was opened.
+    TakeBackup {
+        /// Whose the file is.
+        account: AccountId,
+        /// The part.
+        part: Part,
+    },
+    /// The parts of a backup file are here: looks at the next conversation that they were about.
+    FinishBackup,
     /// A person has compared the verification code with somebody, or takes that back.
     MarkVerified {
         /// The other account.
@@ -432,6 +447,15 @@ pub enum Event {
         total: u64,
         /// True when it was all.
         complete: bool,
+    },
+    /// Something of a backup file was taken in.
+    Backup {
+        /// How many messages were not here.
+        messages: u64,
+        /// How many settings took the place of what was here.
+        settings: u64,
+        /// Conversations that are still to be looked at.
+        left: u64,
     },
     /// Something about the account or a contact that stays until it was read.
     Notice {

@@ -36,6 +36,9 @@ impl Turn<'_> {
                     self.go_on_with_contact(&intent, &handle, account, token)?;
                 }
                 Want::AcceptReset { handle } => self.go_on_accepting(&intent, &handle)?,
+                Want::OpenBackup { origin, account } => {
+                    self.go_on_opening_backup(&intent, &origin, AccountId(account))?
+                }
                 Want::Send { to, text } => self.go_on_with_send(intent, &to, text)?,
                 Want::NewChat { title, with, group } => self.go_on_with_chat(intent, title, &with, group)?,
                 Want::AddMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, true)?,

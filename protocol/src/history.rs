@@ -44,7 +44,7 @@ const PART_HEAD: usize = 1 + 1 + 4;
 /// Bytes of a conversation in an index.
 const ROW: usize = 32 + 8 + 8;
 /// Bytes of an encoded message before its content.
-const MESSAGE_HEAD: usize = 32 + 8 + 32 + 16 + 8 + 4;
+pub(crate) const MESSAGE_HEAD: usize = 32 + 8 + 32 + 16 + 8 + 4;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,16 +231,17 @@ impl std::fmt::Debug for HistoryMessage {
 }
 
 impl HistoryMessage {
-    fn encoded_len(&self) -> usize {
+    /// Bytes on the wire.
+    pub fn encoded_len(&self) -> usize {
         MESSAGE_HEAD + self.content.len()
     }
 
-    fn encode(&self, w: &mut Writer) {
+    pub(crate) fn encode(&self, w: &mut Writer) {
         w.raw(&self.group.0).u64(self.place).raw(&self.from.0).raw(&self.device.0).u64(self.sent_at_ms);
         w.bytes32(&self.content);
     }
 
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let message = Self {
             group: GroupId(r.array("group")?),
             place: r.u64("place")?,

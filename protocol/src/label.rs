@@ -38,6 +38,12 @@ labels! {
     SELF_GROUP = "trefoil/self-group/v1";
     /// Hash: the words of a recovery key → the seed of its signing key.
     RECOVERY_KEY = "trefoil/recovery-key/v1";
+    /// Hash: the header of a backup file → its check, and what parts belong to.
+    BACKUP_HEADER = "trefoil/backup-header/v1";
+    /// Additional data of what says whose a backup file is.
+    BACKUP_OWNER = "trefoil/backup-owner/v1";
+    /// Additional data of a part of a backup file.
+    BACKUP_PART = "trefoil/backup-part/v1";
     /// Hash (SHA-512): two accounts → verification code.
     VERIFICATION_CODE = "trefoil/verification-code/v1";
 }

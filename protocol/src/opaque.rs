@@ -100,7 +100,7 @@ impl Stretching {
     /// The second recommended choice of RFC 9106 §4: 64 MiB, three passes, four lanes.
     pub const RECOMMENDED: Self = Self { memory_kib: 65_536, passes: 3, lanes: 4 };
 
-    fn argon2id(self) -> Result<Argon2<'static>, OpaqueError> {
+    pub(crate) fn argon2id(self) -> Result<Argon2<'static>, OpaqueError> {
         let params = Params::new(self.memory_kib, self.passes, self.lanes, None);
         Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params.map_err(|_| OpaqueError::Stretching)?))
     }

@@ -9,6 +9,7 @@
 use chain::id::{AccountId, DeviceId, Digest, PublicKey, SignatureBytes};
 use chain::sigchain::entry::SeenCheckpoint;
 use ed25519_dalek::SigningKey;
+use protocol::backup::Part as BackupPart;
 use protocol::confirm::{Code, Offer, Request, Reveal};
 use protocol::content::{self, Content, Part};
 use protocol::history::{HistoryMessage, HistoryPart, HistoryRequest, IndexRow, Plain, Wanted};
@@ -86,10 +87,15 @@ fn message_formats() -> Vec<Format> {
         content: vec![byte; 40],
     });
     let page = Plain::Messages { older: true, messages: messages.to_vec() };
+    let old = BackupPart::Messages(messages.to_vec());
+    let end = BackupPart::End { at_ms: 1, messages: 2 };
     let index = Plain::Index(vec![IndexRow { group: GroupId([3; 32]), messages: 4, newest_ms: 5 }; 2]);
     let key = SettingKey::DeviceName(DeviceId([1; 16])).encode();
     let settings = [0, 7].map(|stamp| Setting { key: key.clone(), stamp, device: DeviceId([2; 16]), value: vec![3] });
+    let shared = BackupPart::Settings(settings.to_vec());
+    let parts = [shared, old, end].map(|part| part.encode().unwrap());
     vec![
+        Format::new("backup", parts.to_vec(), |it| BackupPart::decode(it).ok()?.encode()),
         Format::new("content", contents(), read_contents),
         Format::new("padding", padded, |it| content::pad(content::unpad(it).ok()?).ok()),
         Format::new("history", vec![page.encode(), index.encode()], |it| Some(Plain::decode(it).ok()?.encode())),

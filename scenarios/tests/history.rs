@@ -3,6 +3,7 @@
 
 use client::query::{self, HistoryRow};
 use client::step::{Command, Event};
+use scenarios::impostor::Impostor;
 use scenarios::town::{Town, Who};
 
 /// Bytes of a text, so that a few dozen make several pages.
@@ -206,4 +207,24 @@ fn a_first_device_fetches_nothing() {
     assert!(
         events.iter().any(|event| matches!(event, Event::Failed { failure, .. } if failure.code == "history.none"))
     );
+}
+
+/// Attack 57: what a member says who speaks MLS and no program of ours, and that no page has room for, holds up nothing.
+#[test]
+fn what_nobody_could_take_holds_up_no_old_messages() {
+    let mut town = Town::new();
+    let laptop = town.sign_up("bob");
+    let mallory = Impostor::sign_up(&town, "mallory");
+    town.send(laptop, "mallory", "one");
+    let group = mallory.join(&town);
+    for content in [Vec::new(), vec![0xff; 66_000]] {
+        mallory.say(&town, &group, b"", &content);
+    }
+    town.settle();
+    town.send(laptop, "mallory", "two");
+    assert_eq!(town.texts(laptop, None).len(), 4);
+    let desktop = town.add_device("bob", laptop, true);
+    settle_for(&mut town, 5_000);
+    assert!(history(&town, desktop).complete, "{:?}", history(&town, desktop));
+    assert_eq!(town.texts(desktop, None), ["one", "two"]);
 }

@@ -24,7 +24,7 @@ use crate::local::{Join, What};
 /// How long a sign-up or log-in may take until it is in the record.
 const JOIN_WITHIN: Duration = Duration::from_secs(60);
 /// How long anything else may take before the face is told that it goes on by itself.
-const DONE_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const DONE_WITHIN: Duration = Duration::from_secs(30);
 
 impl Core {
     /// Answers a face, now or later.
@@ -66,6 +66,12 @@ impl Core {
                 let until = Instant::now() + Duration::from_secs(wait_s);
                 self.command(Command::Send { to, text }, reply, Goal::Sent { row: None }, Some(until))
             }
+            What::BackupRows { .. }
+            | What::BackupMessages { .. }
+            | What::BackupSettings
+            | What::BackupOpen { .. }
+            | What::BackupTake { .. }
+            | What::BackupFinish => self.backup(what, reply),
             What::StartOver | What::NoticesRead { .. } => self.at_once(what, reply),
             what => {
                 self.require_confirmed()?;
@@ -138,7 +144,13 @@ impl Core {
     }
 
     /// Hands a command to the client; whoever asked waits for the goal.
-    fn command(&mut self, command: Command, reply: &Reply, goal: Goal, until: Option<Instant>) -> Result<(), Failure> {
+    pub(super) fn command(
+        &mut self,
+        command: Command,
+        reply: &Reply,
+        goal: Goal,
+        until: Option<Instant>,
+    ) -> Result<(), Failure> {
         self.opened()?;
         let output = self.step(Input::Command(command))?;
         // it has to be there when the events of this very step are shown
@@ -352,7 +364,7 @@ impl Core {
     }
 
     /// Only a confirmed device acts for its account.
-    fn require_confirmed(&self) -> Result<(), Failure> {
+    pub(super) fn require_confirmed(&self) -> Result<(), Failure> {
         match self.opened()?.status()?.phase {
             Phase::Confirmed => Ok(()),
             Phase::Pending => {

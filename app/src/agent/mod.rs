@@ -11,6 +11,7 @@
 //! one fails too, the agent ends and says why.
 
 mod asked;
+mod backup;
 mod core;
 mod face;
 mod keeper;

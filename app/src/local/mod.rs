@@ -10,11 +10,13 @@
 //! set going. The rows in `event` and `done` are what `--json` prints ([`rows`]). Documented for others in
 //! docs/agent.md.
 
+pub(crate) mod backup;
 pub(crate) mod connection;
 pub(crate) mod rows;
 
 use std::os::unix::fs::MetadataExt as _;
 
+use protocol::bytes::Base64Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -134,6 +136,18 @@ pub(crate) enum What {
     SendUnchecked { to: String },
     /// Events [`rows::Message`]: the newest `limit`, and with `follow` whatever comes until the connection is closed.
     Read { with: Option<String>, limit: u32, follow: bool },
+    /// What may belong into a backup file: events [`backup::BackupRow`], some after a row; none when there is no more.
+    BackupRows { after: i64 },
+    /// Events [`backup::BackupPart`] of those that do.
+    BackupMessages { rows: Vec<i64> },
+    /// What the devices of the account share: events [`backup::BackupPart`]; done with [`backup::BackupOwner`].
+    BackupSettings,
+    /// Is a backup file of this account to be taken in here?
+    BackupOpen { origin: String, account: String },
+    /// Takes in a part of it; done with [`backup::BackupTaken`].
+    BackupTake { account: String, part: Base64Url },
+    /// Looks at a conversation of which something was taken in; done with [`backup::BackupTaken`], until none is left.
+    BackupFinish,
     /// Events [`rows::Notice`].
     Notices,
     /// They were seen.

@@ -6,8 +6,8 @@ use crate::local::rows::{Notice, ResetAnnounced};
 /// Before it is asked for.
 pub(crate) fn reset_warning(handle: &str) -> String {
     format!(
-        "This gives {} a new identity: your old messages are gone, and everyone you write with will be told.\nIf any of your \
-         devices still works, or you have a recovery key, use that instead.",
+        "This gives {} a new identity: your old messages are gone, but for those in a backup file, and everyone you write with \
+         will be told.\nIf any of your devices still works, or you have a recovery key, use that instead.",
         one_line(handle)
     )
 }

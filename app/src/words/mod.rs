@@ -1,6 +1,7 @@
 //! Every sentence that a person reads, but for the reasons of failures. What comes from others is tamed here.
 
 pub(crate) mod account;
+pub(crate) mod backup;
 pub(crate) mod device;
 pub(crate) mod digits;
 pub(crate) mod history;

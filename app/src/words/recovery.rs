@@ -7,7 +7,8 @@ const COLUMNS: usize = 4;
 pub(crate) const TYPE_IT: &str = "Type the 24 words of your recovery key, with spaces between them, in as many lines as you \
                                   like. Nobody but you, here, ever needs them: no support, no other page, no other device.";
 /// The words have let this device in.
-pub(crate) const BACK: &str = "You're back: same account, but old messages are only in your backup file, if you made one.\n\
+pub(crate) const BACK: &str = "You're back: same account, but old messages are only in your backup file, if you made one: `trefoil \
+                                backup import FILE`.\n\
                                If devices of yours are lost, take them out now: `trefoil device list`, then `trefoil device \
                                remove`.";
 /// There is none any more.

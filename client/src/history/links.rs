@@ -18,7 +18,7 @@ use crate::store::Store;
 const CHUNK: u32 = 1_000;
 
 /// True if every text of a conversation that names the one before it of its device stands after that one.
-pub(super) fn links_hold(store: &Store<'_>, group: &GroupId) -> Result<bool, Error> {
+pub(crate) fn links_hold(store: &Store<'_>, group: &GroupId) -> Result<bool, Error> {
     let (mut newest, mut after) = (BTreeMap::new(), None);
     loop {
         let some = store.messages_after(group, after, CHUNK)?;

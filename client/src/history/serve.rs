@@ -5,7 +5,7 @@
 
 use chain::id::DeviceId;
 use protocol::history::{
-    HistoryMessage, HistoryPart, HistoryRequest, IndexRow, MAX_PARTS, PART_FILL, Plain, Wanted, split, split_index,
+    HistoryPart, HistoryRequest, IndexRow, MAX_PARTS, PART_FILL, Plain, Wanted, split, split_index,
 };
 use protocol::id::GroupId;
 use protocol::relay::RelayBody;
@@ -13,8 +13,7 @@ use protocol::settings::SettingKey;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::message::Stored;
-use crate::query::MessageState;
+use crate::old_messages::handed_over;
 use crate::turn::Turn;
 
 /// When a request was answered last; by its hash.
@@ -124,19 +123,4 @@ impl Turn<'_> {
         }
         Ok(split(&messages, older))
     }
-}
-
-/// What is handed over of a message; nothing of one that others do not have.
-fn handed_over(stored: Stored) -> Option<HistoryMessage> {
-    if !matches!(stored.kept.state, MessageState::Sent | MessageState::Received) {
-        return None;
-    }
-    Some(HistoryMessage {
-        group: stored.group,
-        place: stored.place?,
-        from: stored.kept.from,
-        device: stored.kept.device,
-        sent_at_ms: stored.kept.sent_at_ms,
-        content: stored.kept.content.0,
-    })
 }

@@ -10,6 +10,7 @@
     reason = "a test of files, which fails by panicking; what it reads it wrote itself"
 )]
 
+mod backup;
 #[expect(dead_code, reason = "written for the vectors of crate chain, which use more of it")]
 #[path = "../../../chain/tests/vectors/case.rs"]
 mod case;

@@ -43,8 +43,8 @@ impl Device {
     /// `program` in this home.
     pub(crate) fn at_home(&self, mut program: Command) -> Command {
         program.env("TREFOIL_HOME", &self.home);
-        for name in ["TREFOIL_PROFILE", "TREFOIL_CA_FILE", "TREFOIL_PASSWORD_FD", "TREFOIL_PASSPHRASE_FD"] {
-            program.env_remove(name);
+        for name in ["PROFILE", "CA_FILE", "PASSWORD_FD", "PASSPHRASE_FD", "BACKUP_PASSPHRASE_FD"] {
+            program.env_remove(format!("TREFOIL_{name}"));
         }
         program
     }

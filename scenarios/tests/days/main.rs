@@ -1,6 +1,7 @@
 //! Bad days of the real program: real agents, real sockets, processes that are killed, answers that are lost.
 
 mod agent_killed;
+mod backup_killed;
 mod device;
 mod disk_full;
 mod hostile;

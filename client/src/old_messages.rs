@@ -1,0 +1,95 @@
+//! Old messages that come over from elsewhere: another device of the account ([`crate::history`]) or a backup file
+//! ([`crate::backup`]). Nobody signed them again, and they are marked so (HIS-4).
+
+use chain::id::AccountId;
+use protocol::bytes::Base64Url;
+use protocol::content::{Content, MAX_CONTENT, Part, message_id};
+use protocol::history::HistoryMessage;
+use protocol::id::GroupId;
+use protocol::settings::is_self_group_id;
+
+use crate::conversation::{Conversation, Stage};
+use crate::error::Error;
+use crate::history::links_hold;
+use crate::message::{Kept, Stored};
+use crate::query::MessageState;
+use crate::receiving::shown_text;
+use crate::turn::Turn;
+
+/// How the notes of the account before a reset are called.
+const NOTES_BEFORE: &str = "notes from before the reset";
+/// Messages that are looked at to find out with whom a conversation is.
+const LOOKED_AT: u32 = 100;
+
+/// What is handed over of a message; nothing of one that others do not have, or that nobody could take.
+pub(crate) fn handed_over(stored: Stored) -> Option<HistoryMessage> {
+    let content = stored.kept.content.0;
+    if !matches!(stored.kept.state, MessageState::Sent | MessageState::Received)
+        || !(1..=MAX_CONTENT).contains(&content.len())
+    {
+        return None;
+    }
+    Some(HistoryMessage {
+        group: stored.group,
+        place: stored.place?,
+        from: stored.kept.from,
+        device: stored.kept.device,
+        sent_at_ms: stored.kept.sent_at_ms,
+        content,
+    })
+}
+
+impl Turn<'_> {
+    /// Keeps an old message; true if it was not here. `own`: this account, and those that it continues.
+    pub(crate) fn take_over(&mut self, message: &HistoryMessage, own: &[AccountId]) -> Result<bool, Error> {
+        let text = match Content::decode(&message.content).map(|content| content.part) {
+            // what devices told each other then is of no use now
+            Err(_) | Ok(Part::Signal { .. }) => return Ok(false),
+            Ok(part) => shown_text(&part),
+        };
+        let kept = Kept {
+            from: message.from,
+            device: message.device,
+            content: Base64Url(message.content.clone()),
+            text,
+            sent_at_ms: message.sent_at_ms,
+            state: if own.contains(&message.from) { MessageState::Sent } else { MessageState::Received },
+            from_history: true,
+            encrypted_to: Vec::new(),
+            submission: None,
+            intent: None,
+            is_shown: true,
+        };
+        let id = message_id(&message.group, &message.from, &message.device, &message.content);
+        self.take_missing_place(&message.group, &id)?;
+        if kept.state == MessageState::Sent {
+            self.has_written(&message.group, message.place)?;
+        }
+        Ok(self.store.add_message(&message.group, &id, Some(message.place), &kept)?.is_some())
+    }
+
+    /// All old messages of a conversation are here. One that this account is not in is kept to be read.
+    pub(crate) fn conversation_is_here(&mut self, group: &GroupId, own: &[AccountId]) -> Result<(), Error> {
+        let mut conversation = match self.conversation(group)? {
+            Some(conversation) => conversation,
+            None => {
+                let title = match own.iter().skip(1).find(|account| is_self_group_id(account, group)) {
+                    Some(_) => Some(NOTES_BEFORE.to_owned()),
+                    None => self.shared_title(group)?,
+                };
+                let pair = if title.is_none() { self.somebody_else_in(group, own)? } else { None };
+                Conversation { title, pair: pair.map(|it| it.0), ..Conversation::new(*group, Stage::Removed) }
+            }
+        };
+        own.iter().skip(1).try_for_each(|before| self.was_own(before))?;
+        conversation.unverified |= !links_hold(&self.store, group)?;
+        self.keep_conversation(&conversation)?;
+        self.conversation_changed(group);
+        Ok(())
+    }
+
+    fn somebody_else_in(&self, group: &GroupId, own: &[AccountId]) -> Result<Option<AccountId>, Error> {
+        let newest = self.store.newest_messages(Some(&[*group]), LOOKED_AT)?;
+        Ok(newest.into_iter().map(|it| it.kept.from).find(|from| !own.contains(from) && from.0 != [0; 32]))
+    }
+}
