@@ -95,7 +95,7 @@ impl Turn<'_> {
             self.go_on_with_gossip()?;
             self.hold_if_cloned()?;
         }
-        Ok(())
+        self.go_on_indexing()
     }
 
     fn answered(&mut self, purpose: Purpose, flight: Flight, answer: Answer) -> Result<(), Error> {

@@ -19,6 +19,8 @@ use crate::{notices as kept_notices, own, record, requests, settings};
 mod talk;
 
 pub use crate::history::{HistoryRow, handed, history};
+pub use crate::search::{Found, Unknown, Wanted, search};
+pub(crate) use talk::{accounts_called, groups_meant, rows_of};
 pub use talk::{contacts, conversations, knows, message, messages};
 
 /// How far this device has come.

@@ -131,6 +131,12 @@ impl<'a> Store<'a> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The last key of a space.
+    pub(crate) fn last_key(&self, space: &str) -> Result<Option<Vec<u8>>, Error> {
+        let mut select = self.db.prepare_cached("SELECT max(key) FROM kept WHERE space = ?1")?;
+        Ok(select.query_row([space], |row| row.get(0))?)
+    }
+
     /// The first keys of a space, ascending.
     pub(crate) fn first_keys(&self, space: &str, count: usize) -> Result<Vec<Vec<u8>>, Error> {
         // a bound LIMIT would have SQLite plan the statement anew each time

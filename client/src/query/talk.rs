@@ -1,11 +1,12 @@
 //! What a person may ask of conversations, messages and people.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chain::handle::Handle;
 use chain::id::AccountId;
 use chain::sigchain::body::Confirmer;
+use protocol::id::GroupId;
 use protocol::settings::is_self_group_id;
 
 use super::{ContactRow, ConversationRow, MessageRow};
@@ -26,19 +27,32 @@ use crate::store::Store;
 /// # Errors
 /// [`Error`].
 pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec<MessageRow>, Error> {
-    let groups = match with {
-        None => None,
-        Some(with) => Some(meant(store, with)?.into_iter().map(|it| it.group).collect::<Vec<_>>()),
-    };
-    let newest = store.newest_messages(groups.as_deref(), limit)?;
+    let groups = with.map(|with| groups_meant(store, with)).transpose()?;
+    rows_of(store, store.newest_messages(groups.as_deref(), limit)?)
+}
+
+/// Messages with the names of their writers.
+pub(crate) fn rows_of(store: &Store<'_>, messages: Vec<Stored>) -> Result<Vec<MessageRow>, Error> {
     let mut handles = BTreeMap::new();
-    for from in newest.iter().map(|stored| stored.kept.from) {
+    for from in messages.iter().map(|stored| stored.kept.from) {
         if let Entry::Vacant(place) = handles.entry(from) {
             place.insert(handle_of(store, &from)?);
         }
     }
     let row = |stored: Stored| message_row(handles.get(&stored.kept.from).cloned().flatten(), stored);
-    Ok(newest.into_iter().map(row).collect())
+    Ok(messages.into_iter().map(row).collect())
+}
+
+/// The groups that a handle, a title or the beginning of an id names.
+pub(crate) fn groups_meant(store: &Store<'_>, with: &str) -> Result<Vec<GroupId>, Error> {
+    Ok(meant(store, with)?.into_iter().map(|it| it.group).collect())
+}
+
+/// Everybody who has, or had, this handle, as far as this device knows.
+pub(crate) fn accounts_called(store: &Store<'_>, handle: &Handle) -> Result<BTreeSet<AccountId>, Error> {
+    let contacts = contacts::all(store)?.into_iter().filter(|(_, contact)| contact.handle == handle.as_str());
+    let own = own::stored(store)?.filter(|own| own.handle == handle.as_str()).and_then(|own| own.account());
+    Ok(contacts.map(|(account, _)| account).chain(own).collect())
 }
 
 /// One message by its row.
