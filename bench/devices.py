@@ -19,12 +19,12 @@ class Service:
             [program, "serve", "--data", f"{folder}/log", "--listen", f"127.0.0.1:{port}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         # ready once block 0 is published
-        while not os.path.exists(f"{folder}/log/public/checkpoint") or not self.answers(port):
+        while not os.path.exists(f"{folder}/log/public/checkpoint") or not self.is_there(port):
             assert self.process.poll() is None, "the service has ended"
             time.sleep(0.02)
 
     @staticmethod
-    def answers(port):
+    def is_there(port):
         with socket.socket() as connection:
             return connection.connect_ex(("127.0.0.1", port)) == 0
 
@@ -55,18 +55,19 @@ class Device:
         path = glob.glob(f"{self.home}/**/*.sock", recursive=True)[0]
         self.connection = socket.socket(socket.AF_UNIX)
         self.connection.connect(path)
-        self.lines = self.connection.makefile("rw")
+        # two: writing to one of both would drop what it has read ahead
+        self.asking, self.answers = self.connection.makefile("w"), self.connection.makefile("r")
         return self
 
     def ask(self, do, **what):
         """The rows of a question, and what it ends with."""
         if self.connection is None:
             self.connect()
-        self.lines.write(json.dumps({"id": 1, "do": do, **what}) + "\n")
-        self.lines.flush()
+        self.asking.write(json.dumps({"id": 1, "do": do, **what}) + "\n")
+        self.asking.flush()
         rows = []
         while True:
-            line = json.loads(self.lines.readline())
+            line = json.loads(self.answers.readline())
             assert "error" not in line, (do, line)
             if "done" in line:
                 return rows, line["done"]
@@ -83,11 +84,11 @@ class Device:
                 more = text is not None
                 if more:
                     what = {"id": number, "do": "send", "to": to, "text": text, "wait_s": 600}
-                    self.lines.write(json.dumps(what) + "\n")
+                    self.asking.write(json.dumps(what) + "\n")
                     under_way += 1
-            self.lines.flush()
+            self.asking.flush()
             if under_way:
-                line = json.loads(self.lines.readline())
+                line = json.loads(self.answers.readline())
                 assert "error" not in line, line
                 under_way -= "done" in line
 

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::intent::Want;
 use crate::mls::Loaded;
 use crate::own::OwnRead;
+use crate::query::ConversationRow;
 use crate::seal::StoreKey;
 use crate::step::{Answer, Command, Input, Listening, Output};
 use crate::store::Store;
@@ -68,6 +69,14 @@ impl Client {
         }
         turn.go_on()?;
         Ok(out)
+    }
+
+    /// What [`crate::query::conversations`] says, without reading the groups again that steps have looked at.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn conversations(&self, store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
+        crate::query::conversations_of(store, Some(&self.loaded))
     }
 
     /// Where to listen for deliveries; `None` while there is nothing to listen to.

@@ -20,7 +20,7 @@ mod talk;
 
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::search::{Found, Unknown, Wanted, search};
-pub(crate) use talk::{accounts_called, groups_meant, rows_of};
+pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
 pub use talk::{contacts, conversations, knows, message, messages};
 
 /// How far this device has come.

@@ -39,7 +39,10 @@ impl Core {
             What::Status => self.tell_status(reply),
             What::Devices => self.list(reply, query::devices, Device::from),
             What::Contacts => self.list(reply, query::contacts, Contact::from),
-            What::Conversations => self.list(reply, query::conversations, Conversation::from),
+            What::Conversations => {
+                let client = &self.opened()?.client;
+                self.list(reply, |store| client.conversations(store), Conversation::from)
+            }
             What::Notices => self.list(reply, query::notices, Notice::from),
             What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
             What::Search { text, with, from, limit } => {

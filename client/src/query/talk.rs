@@ -15,7 +15,7 @@ use crate::conversation::{self, Conversation, Stage};
 use crate::device::Device;
 use crate::error::Error;
 use crate::message::Stored;
-use crate::mls::Mls;
+use crate::mls::{Loaded, Mls};
 use crate::own;
 use crate::record;
 use crate::settings;
@@ -70,10 +70,15 @@ pub fn message(store: &Store<'_>, row: i64) -> Result<Option<MessageRow>, Error>
 /// # Errors
 /// [`Error`].
 pub fn conversations(store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
+    conversations_of(store, None)
+}
+
+/// The same, with the groups that a client has read.
+pub(crate) fn conversations_of(store: &Store<'_>, loaded: Option<&Loaded>) -> Result<Vec<ConversationRow>, Error> {
     let device = own::stored(store)?.and_then(|own| own.device());
     let mut rows = Vec::new();
     for conversation in conversation::all(store)? {
-        rows.push(conversation_row(store, device.as_ref(), &conversation)?);
+        rows.push(conversation_row(store, loaded, device.as_ref(), &conversation)?);
     }
     // among themselves the devices of an account share more than notes, and nobody needs to see where
     rows.retain(|row| !row.own || row.messages > 0);
@@ -164,13 +169,14 @@ fn message_row(from_handle: Option<String>, stored: Stored) -> MessageRow {
 
 fn conversation_row(
     store: &Store<'_>,
+    loaded: Option<&Loaded>,
     device: Option<&Device>,
     conversation: &Conversation,
 ) -> Result<ConversationRow, Error> {
     let group = conversation.group;
     let now = match device {
         Some(device) if Mls::reading(*store, device).has(&group)? => {
-            Some(Mls::reading(*store, device).composition(&group)?)
+            Some(Mls::reading(*store, device).composition_to_show(&group, loaded)?)
         }
         _ => None,
     };
