@@ -107,7 +107,9 @@ impl Loaded {
 
     /// Keeps a group that is in the state that the store has.
     pub(super) fn keep(&self, stamp: Stamp, group: MlsGroup) {
-        let (id, leaves) = (group.group_id().as_slice().to_vec(), group.members().count());
+        let id = group.group_id().as_slice().to_vec();
+        // to count them is to copy their keys
+        let leaves = self.layout(&group).map_or_else(|| group.members().count(), |layout| layout.leaves.len());
         self.stamp_layout(&id, group.epoch_authenticator().as_slice(), stamp);
         self.groups.borrow_mut().insert(id, (stamp, group), leaves);
     }
