@@ -97,6 +97,11 @@ class Device:
         status = open(f"/proc/{self.ask('hello')[1]['process']}/status").read()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
+    def processor_ms(self):
+        """What the agent has taken of a processor so far: other programs on the machine do not count."""
+        fields = open(f"/proc/{self.ask('hello')[1]['process']}/stat").read().split(") ")[1].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
     def stop(self):
         if self.connection is not None:
             self.connection.close()

@@ -25,8 +25,8 @@ const PART: usize = 32_768;
 fn main() {
     let count: usize = std::env::args().nth(1).map_or(10_000, |count| count.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let (crypto, config) = (RustCrypto::default(), SUITE.hpke_config());
-    let pair = crypto.derive_hpke_keypair(config, &[7; 64]).unwrap();
+    let crypto = RustCrypto::default();
+    let pair = crypto.derive_hpke_keypair(SUITE.hpke_config(), &[7; 64]).unwrap();
     let cipher = XChaCha20Poly1305::new(&[7; 32].into());
     let nonce = XNonce::from_slice(&[7; 24]);
     let row = cipher.encrypt(nonce, [b'x'; ROW].as_slice()).unwrap();
@@ -37,7 +37,7 @@ fn main() {
         let seal = |_| {
             let opened = (0..a_part).map(|_| cipher.decrypt(nonce, row.as_slice()).unwrap().len()).sum::<usize>();
             assert!(opened > 0);
-            crypto.hpke_seal(config, &pair.public, b"info", &[], &[b'x'; PART]).unwrap()
+            crypto.hpke_seal(SUITE.hpke_config(), &pair.public, b"info", &[], &[b'x'; PART]).unwrap()
         };
         (0..parts).map(seal).collect::<Vec<_>>()
     });
@@ -54,7 +54,7 @@ fn main() {
     db.execute_batch("CREATE TABLE rows (id INTEGER PRIMARY KEY, name BLOB UNIQUE, value BLOB)").unwrap();
     let ((), newer) = time_process(|| {
         for (number, part) in sealed.iter().enumerate() {
-            let opened = crypto.hpke_open(config, part, &pair.private, b"info", &[]).unwrap();
+            let opened = crypto.hpke_open(SUITE.hpke_config(), part, &pair.private, b"info", &[]).unwrap();
             assert_eq!(opened.len(), PART);
             let transaction = db.transaction().unwrap();
             for place in 0..a_part {
