@@ -26,7 +26,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
     account, agent as agent_command, audit, backup, chat, contact, device, doctor, history, joining, login, logout,
-    read, record, recovery, send, serve, signup, status, try_out, witness,
+    read, record, recovery, search, send, serve, signup, status, try_out, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -76,6 +76,8 @@ enum Verb {
     Send(send::Arguments),
     /// Read messages
     Read(read::Arguments),
+    /// Find messages by their words, among those that are here
+    Search(search::Arguments),
     /// What is going on
     Status,
     /// What is wrong, and how to cure it
@@ -135,6 +137,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Chat(verb) => chat::run(verb, settings),
         Verb::Send(arguments) => send::run(arguments, settings),
         Verb::Read(arguments) => read::run(arguments, settings),
+        Verb::Search(arguments) => search::run(arguments, settings),
         Verb::Status => status::run(settings),
         Verb::Doctor => doctor::run(settings),
         Verb::Record(arguments) => record::run(arguments, settings),

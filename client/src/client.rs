@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::intent::Want;
 use crate::mls::Loaded;
 use crate::own::OwnRead;
+use crate::query::ConversationRow;
 use crate::seal::StoreKey;
 use crate::step::{Answer, Command, Input, Listening, Output};
 use crate::store::Store;
@@ -70,6 +71,14 @@ impl Client {
         Ok(out)
     }
 
+    /// What [`crate::query::conversations`] says, without reading the groups again that steps have looked at.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn conversations(&self, store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
+        crate::query::conversations_of(store, Some(&self.loaded))
+    }
+
     /// Where to listen for deliveries; `None` while there is nothing to listen to.
     ///
     /// # Errors
@@ -94,7 +103,7 @@ impl Turn<'_> {
             self.go_on_with_gossip()?;
             self.hold_if_cloned()?;
         }
-        Ok(())
+        self.go_on_indexing()
     }
 
     fn answered(&mut self, purpose: Purpose, flight: Flight, answer: Answer) -> Result<(), Error> {

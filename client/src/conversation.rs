@@ -1,7 +1,7 @@
 //! Conversations: what a person sees of a group. Where it stands, who is wanted in it, and what is under way.
 
-use chain::id::AccountId;
-use protocol::id::GroupId;
+use chain::id::{AccountId, Digest};
+use protocol::id::{GroupId, hex};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -10,6 +10,9 @@ use crate::step::{Event, Failure};
 use crate::turn::Turn;
 
 const CONVERSATION: &str = "conversation";
+/// The request that makes or changes a group, until it was answered; by group. Apart, because it can be large and every step
+/// reads all conversations.
+const SUBMISSION: &str = "submission";
 
 /// A conversation.
 #[derive(Clone, Serialize, Deserialize)]
@@ -61,8 +64,8 @@ fn no_group() -> GroupId {
 /// How far this device is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stage {
-    /// Made here, not yet known to the service: the request that tells it.
-    Creating(Vec<u8>),
+    /// Made here, not yet known to the service.
+    Creating,
     /// In it.
     Active,
     /// Of this account, and this device is not in it, or has lost its state: enters by an external commit.
@@ -85,7 +88,7 @@ impl Stage {
                 let message = "this conversation is stopped: the service let in what the record does not allow";
                 Some(Failure::lie(code.clone(), message))
             }
-            Self::Creating(_) | Self::Active | Self::Entering => None,
+            Self::Creating | Self::Active | Self::Entering => None,
         }
     }
 }
@@ -93,10 +96,9 @@ impl Stage {
 /// A commit that was made and not yet answered.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Pending {
-    /// The request.
-    pub(crate) body: Vec<u8>,
-    /// The commit in it.
-    pub(crate) commit: Vec<u8>,
+    /// Hash of the commit.
+    #[serde(with = "hex")]
+    pub(crate) commit: Digest,
 }
 
 impl Conversation {
@@ -132,7 +134,20 @@ impl Turn<'_> {
 
     /// Keeps a conversation.
     pub(crate) fn keep_conversation(&self, conversation: &Conversation) -> Result<(), Error> {
+        if conversation.pending.is_none() && conversation.stage != Stage::Creating {
+            self.store.remove(SUBMISSION, &conversation.group.0)?;
+        }
         self.store.put(CONVERSATION, &conversation.group.0, conversation)
+    }
+
+    /// Keeps the request that makes or changes a group.
+    pub(crate) fn keep_submission(&self, group: &GroupId, body: &[u8]) -> Result<(), Error> {
+        self.store.put_bytes(SUBMISSION, &group.0, body)
+    }
+
+    /// That request.
+    pub(crate) fn submission(&self, group: &GroupId) -> Result<Vec<u8>, Error> {
+        self.store.bytes(SUBMISSION, &group.0)?.ok_or(Error::Damaged)
     }
 
     /// All conversations.

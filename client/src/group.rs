@@ -1,6 +1,6 @@
 //! What happens to a group: made, welcomed to, entered, changed by others, changed from here. Rules GRP-1 to GRP-6.
 
-use chain::id::AccountId;
+use chain::id::{AccountId, Digest};
 use protocol::api::delivery::{
     CommitSubmission, GROUP_UNKNOWN, GROUPS, GroupCreation, GroupState, LEAF_NOT_IN_CHAIN, OwnGroups, STALE_EPOCH,
     Submitted,
@@ -23,6 +23,8 @@ use crate::turn::{Purpose, Turn, get, post_bytes};
 
 const GROUP: &str = "group";
 pub(crate) const CLAIMED: &str = "claimed";
+/// Groups whose state is asked for at a time.
+const ENTERED_AT_ONCE: usize = 8;
 
 impl Turn<'_> {
     /// This device with its keys.
@@ -39,7 +41,8 @@ impl Turn<'_> {
         let group = conversation.group;
         let made = self.mls(&device).create(&group, &members, roles)?;
         let creation = GroupCreation { group, group_info: Base64Url(made.group_info), tree: Base64Url(made.tree) };
-        conversation.stage = Stage::Creating(serde_json::to_vec(&creation).map_err(|_| Error::Damaged)?);
+        self.keep_submission(&group, &serde_json::to_vec(&creation).map_err(|_| Error::Damaged)?)?;
+        conversation.stage = Stage::Creating;
         conversation.opened_here = true;
         self.keep_conversation(conversation)?;
         Ok(true)
@@ -48,7 +51,7 @@ impl Turn<'_> {
     /// The service knows a new group.
     pub(crate) fn take_creation(&mut self, group: &GroupId, body: &[u8]) -> Result<(), Error> {
         let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
-        if serde_json::from_slice::<Submitted>(body).is_ok() && matches!(conversation.stage, Stage::Creating(_)) {
+        if serde_json::from_slice::<Submitted>(body).is_ok() && conversation.stage == Stage::Creating {
             conversation.stage = Stage::Active;
             self.keep_conversation(&conversation)?;
         }
@@ -58,16 +61,16 @@ impl Turn<'_> {
     /// Sends what was made and not yet answered; true if there was something.
     pub(crate) fn send_pending(&mut self, conversation: &Conversation) -> Result<bool, Error> {
         let group = conversation.group;
-        if let Stage::Creating(body) = &conversation.stage {
-            self.ask_as_device(Purpose::Creation(group), post_bytes(GROUPS, body.clone()))?;
-            return Ok(true);
+        let (purpose, path) = match (&conversation.stage, &conversation.pending) {
+            (Stage::Creating, _) => (Purpose::Creation(group), GROUPS.to_owned()),
+            (_, Some(_)) => (Purpose::Commit(group), format!("{GROUPS}/{group}/commits")),
+            (_, None) => return Ok(false),
+        };
+        if self.may_ask(&purpose) {
+            let body = self.submission(&group)?;
+            self.ask_as_device(purpose, post_bytes(path, body))?;
         }
-        if let Some(pending) = &conversation.pending {
-            let path = format!("{GROUPS}/{group}/commits");
-            self.ask_as_device(Purpose::Commit(group), post_bytes(path, pending.body.clone()))?;
-            return Ok(true);
-        }
-        Ok(false)
+        Ok(true)
     }
 
     /// Makes the commit that brings a group to where it should be; false if a key package is still lacking.
@@ -117,7 +120,8 @@ impl Turn<'_> {
             welcomed: committed.welcomed,
         };
         let body = serde_json::to_vec(&submission).map_err(|_| Error::Damaged)?;
-        conversation.pending = Some(Pending { body, commit: committed.commit });
+        self.keep_submission(&conversation.group, &body)?;
+        conversation.pending = Some(Pending { commit: Digest::sha256(&committed.commit) });
         self.keep_conversation(conversation)
     }
 
@@ -198,7 +202,7 @@ impl Turn<'_> {
     /// The service refused a group or a commit.
     pub(crate) fn commit_refused(&mut self, group: &GroupId, problem: &Problem) -> Result<(), Error> {
         let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
-        if matches!(conversation.stage, Stage::Creating(_)) {
+        if conversation.stage == Stage::Creating {
             self.pause();
             return Ok(());
         }
@@ -300,7 +304,7 @@ impl Turn<'_> {
     /// Somebody changed a group.
     pub(crate) fn committed(&mut self, group: &GroupId, epoch: u64, commit: &[u8]) -> Result<Processed, Error> {
         let Some(mut conversation) = self.conversation(group)? else { return Ok(Processed::Done) };
-        if conversation.pending.as_ref().is_some_and(|pending| pending.commit == commit) {
+        if conversation.pending.as_ref().is_some_and(|pending| pending.commit == Digest::sha256(commit)) {
             return self.own_commit_accepted(conversation).map(|()| Processed::Done);
         }
         let device = self.device()?;
@@ -398,7 +402,10 @@ impl Turn<'_> {
     /// Goes on entering a group: asks for its state.
     pub(crate) fn go_on_entering(&mut self, conversation: &Conversation) -> Result<(), Error> {
         let group = conversation.group;
-        if self.is_looking_up(&group) || self.is_welcome(&group)? {
+        let is_asked = |purpose: &&Purpose| matches!(purpose, Purpose::GroupState(_, None));
+        let others = self.memory.in_flight.keys().filter(is_asked).count();
+        // to enter takes a while for each: what else comes in, old messages above all, comes in between
+        if others >= ENTERED_AT_ONCE || self.is_looking_up(&group) || self.is_welcome(&group)? {
             return Ok(());
         }
         self.ask_as_device(Purpose::GroupState(group, None), get(format!("{GROUPS}/{group}")))

@@ -42,6 +42,7 @@ mod requests;
 mod reset;
 mod roots;
 mod seal;
+mod search;
 mod self_group;
 mod sending;
 mod settings;

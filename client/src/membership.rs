@@ -13,10 +13,12 @@ use protocol::members::{Composition, Members, MembersBroken, Record, Standing};
 use crate::contacts::was_reset;
 use crate::conversation::Conversation;
 use crate::error::Error;
-use crate::mls::MOST;
 use crate::record::{FRESH_MS, Known};
 use crate::step::{Blame, Failure};
 use crate::turn::{Purpose, Turn};
+
+/// Most groups of which it is remembered that they are as they should be.
+const MOST_SETTLED: usize = 256;
 
 /// Facts of the record that a composition needs, all of them proven.
 pub(crate) struct Facts {
@@ -184,8 +186,7 @@ impl Turn<'_> {
         if let Some((first, last)) = checked.and_then(|checked| Some((*checked.first()?, *checked.last()?))) {
             let (composition, version) = (now.clone(), self.memory.accounts.version());
             let settled = Settled { composition, version, since_ms: last, until_ms: first.saturating_add(FRESH_MS) };
-            // of no more groups than a composition is kept of
-            if self.memory.settled.len() >= MOST && !self.memory.settled.contains_key(group) {
+            if self.memory.settled.len() >= MOST_SETTLED && !self.memory.settled.contains_key(group) {
                 self.memory.settled.pop_first();
             }
             self.memory.settled.insert(*group, settled);

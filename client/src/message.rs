@@ -214,7 +214,21 @@ impl Store<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// How many messages of a group are shown, and how many of all groups wait.
+    /// Messages by their rows, those after one: in the order in which they came here.
+    pub(crate) fn messages_of_rows_after(&self, row: i64, count: u32) -> Result<Vec<Stored>, Error> {
+        self.select_messages("WHERE id > ?1 ORDER BY id LIMIT ?2", params![row, count])
+    }
+
+    /// The oldest message that is shown, of a group or of all.
+    pub(crate) fn oldest_message(&self, group: Option<&GroupId>) -> Result<Option<Stored>, Error> {
+        let oldest = match group {
+            Some(group) => self.messages_after(group, None, 1)?,
+            None => self.select_messages("WHERE shown ORDER BY place, id LIMIT 1", [])?,
+        };
+        Ok(oldest.into_iter().next())
+    }
+
+    /// How many messages of a group are shown.
     pub(crate) fn count_messages(&self, group: &GroupId) -> Result<u64, Error> {
         let mut count = self.db().prepare_cached("SELECT count(*) FROM messages WHERE conversation = ?1 AND shown")?;
         Ok(count.query_row([group.0], |row| row.get::<_, i64>(0))?.unsigned_abs())

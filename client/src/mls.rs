@@ -43,7 +43,7 @@ use thiserror::Error as ThisError;
 use tls_codec::{Deserialize as _, Serialize as _};
 
 pub(crate) use self::hpke::Sealed;
-pub(crate) use self::loaded::{Loaded, MOST};
+pub(crate) use self::loaded::Loaded;
 pub(crate) use self::read::{Incoming, Unreadable};
 
 use self::composition::Leaves;
@@ -238,8 +238,25 @@ impl<'a> Mls<'a> {
     /// # Errors
     /// [`Error`]; there is none if the group is not there.
     pub(crate) fn composition(&self, group: &GroupId) -> Result<Arc<Composition>, Error> {
-        let provider = self.groups();
-        provider.look(&mls_id(group), |group| provider.layout(group))?.map(|layout| layout.composition)
+        let (provider, id) = (self.groups(), mls_id(group));
+        if let Some(layout) = provider.layout_as_stored(&id)? {
+            return Ok(layout.composition);
+        }
+        provider.look(&id, |group| provider.layout(group))?.map(|layout| layout.composition)
+    }
+
+    /// The same for looking only: from what a client has read, if the store has the group in that state.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub(crate) fn composition_to_show(
+        &self,
+        group: &GroupId,
+        loaded: Option<&Loaded>,
+    ) -> Result<Arc<Composition>, Error> {
+        let stamp = self.groups().storage().stamp(&mls_id(group))?;
+        let known = loaded.zip(stamp).and_then(|(loaded, stamp)| loaded.layout_at(&mls_id(group), &stamp));
+        known.map_or_else(|| self.composition(group), |layout| Ok(layout.composition))
     }
 
     /// The epoch of a group.

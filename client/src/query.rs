@@ -21,6 +21,8 @@ mod talk;
 
 pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, backup_rows};
 pub use crate::history::{HistoryRow, handed, history};
+pub use crate::search::{Found, Unknown, Wanted, search};
+pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
 pub use talk::{contacts, conversations, is_open, knows, message, messages, openers};
 
 /// How far this device has come.

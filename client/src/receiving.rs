@@ -54,7 +54,7 @@ impl Turn<'_> {
             Stage::Active | Stage::Entering => {
                 return self.unreadable(group, delivery, bytes, "mls.not_in").map(|()| Processed::Done);
             }
-            Stage::Creating(_) | Stage::Removed | Stage::Halted(_) => return Ok(Processed::Done),
+            Stage::Creating | Stage::Removed | Stage::Halted(_) => return Ok(Processed::Done),
         }
         match mls.read(group, bytes)? {
             Ok(Incoming::Message { from, aad, content, .. }) => {

@@ -7,5 +7,5 @@ CREATE TABLE IF NOT EXISTS deliveries (position INTEGER PRIMARY KEY, value BLOB 
 CREATE TABLE IF NOT EXISTS intents (id INTEGER PRIMARY KEY AUTOINCREMENT, value BLOB NOT NULL);
 -- messages, in the order of being shown
 CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT, conversation BLOB NOT NULL, message BLOB NOT NULL, place INTEGER NOT NULL, shown INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (conversation, message));
-CREATE INDEX IF NOT EXISTS messages_by_place ON messages (conversation, place, id);
+CREATE INDEX IF NOT EXISTS messages_by_place ON messages (conversation, place, id, shown);
 CREATE INDEX IF NOT EXISTS messages_by_order ON messages (place, id) WHERE shown;

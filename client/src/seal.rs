@@ -57,8 +57,12 @@ impl std::fmt::Debug for StoreKey {
 
 /// The parts of a place, each behind its length, so that two places never have the same bytes.
 fn place_bytes(place: &[&[u8]]) -> Vec<u8> {
-    let part = |part: &&[u8]| [&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes(), *part].concat();
-    place.iter().flat_map(part).collect()
+    let mut bytes = Vec::with_capacity(128);
+    for part in place {
+        bytes.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl Turn<'_> {
     pub(crate) fn self_group(&self) -> Result<Option<Conversation>, Error> {
         let Some(device) = self.own_device()? else { return Ok(None) };
         let mut found = self.meant_as_self_groups(&device.account)?;
-        found.retain(|it| it.stage == Stage::Active || matches!(it.stage, Stage::Creating(_)));
+        found.retain(|it| it.stage == Stage::Active || it.stage == Stage::Creating);
         found.sort_by_key(|it| it.group);
         for conversation in found {
             if self.is_self_group(&conversation.group)? {
@@ -56,7 +56,7 @@ impl Turn<'_> {
             return Ok(Some(conversation.group));
         }
         let account = self.device()?.account;
-        let on_its_way = |it: &Conversation| matches!(it.stage, Stage::Entering | Stage::Creating(_));
+        let on_its_way = |it: &Conversation| matches!(it.stage, Stage::Entering | Stage::Creating);
         // another device may have made it: the service was asked which groups there are
         if !self.memory.knows_groups || self.meant_as_self_groups(&account)?.iter().any(on_its_way) {
             return Ok(None);

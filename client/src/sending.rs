@@ -123,7 +123,7 @@ impl Turn<'_> {
             Stage::Entering => self.go_on_entering(&conversation),
             Stage::Active => self.go_on_in(conversation),
             Stage::Removed | Stage::Halted(_) => self.give_up_in(&conversation),
-            Stage::Creating(_) => Ok(()),
+            Stage::Creating => Ok(()),
         }
     }
 

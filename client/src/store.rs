@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::seal::StoreKey;
 
 /// The version of the schema, in `PRAGMA user_version`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// Prepares a database: settings and tables. Called once per opening, outside of a transaction.
 ///
@@ -129,6 +129,12 @@ impl<'a> Store<'a> {
         let mut select = self.db.prepare_cached("SELECT key FROM kept WHERE space = ?1 ORDER BY key")?;
         let rows = select.query_map([space], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The last key of a space.
+    pub(crate) fn last_key(&self, space: &str) -> Result<Option<Vec<u8>>, Error> {
+        let mut select = self.db.prepare_cached("SELECT max(key) FROM kept WHERE space = ?1")?;
+        Ok(select.query_row([space], |row| row.get(0))?)
     }
 
     /// The first keys of a space, ascending.

@@ -170,7 +170,7 @@ impl<'a> Turn<'a> {
 
     /// Asks, unless the same is under way already or the service is not to be asked yet.
     pub(crate) fn ask(&mut self, purpose: Purpose, call: Call) {
-        if self.memory.in_flight.contains_key(&purpose) || self.is_too_early(&purpose) {
+        if !self.may_ask(&purpose) {
             return;
         }
         let id = self.memory.next_request;
@@ -179,6 +179,11 @@ impl<'a> Turn<'a> {
         self.memory.in_flight.insert(purpose.clone(), Flight { view_size });
         self.memory.purposes.insert(id, purpose);
         self.out.requests.push(Request { id, call });
+    }
+
+    /// True if this is not under way and the service is to be asked now.
+    pub(crate) fn may_ask(&mut self, purpose: &Purpose) -> bool {
+        !self.memory.in_flight.contains_key(purpose) && !self.is_too_early(purpose)
     }
 
     /// What an answer is for, and how it was sent; `None` for answers to a client before a restart.

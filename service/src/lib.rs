@@ -26,6 +26,7 @@ mod sequencer;
 mod service;
 mod shared;
 mod start;
+mod touched;
 mod witnesses;
 
 pub use disk::folder::free_percent;

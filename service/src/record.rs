@@ -13,6 +13,7 @@ use chain::map::{Change, MapKey, MapProof, MapValue, TransitionProof, Tree, Tree
 use tokio::sync::watch;
 
 use crate::nodes::LogNodes;
+use crate::touched::Touched;
 
 /// A sealed block, as far as proofs need it.
 #[derive(Debug, Clone)]
@@ -78,6 +79,8 @@ pub(crate) struct Record {
     pub(crate) genesis: Header,
     /// What is in block 0.
     pub(crate) parameters: Parameters,
+    /// Whom the newest blocks are about.
+    pub(crate) touched: Touched,
     state: RwLock<State>,
     sizes: watch::Sender<Sizes>,
 }
@@ -86,7 +89,13 @@ impl Record {
     /// The record in the state that was found or begun.
     pub(crate) fn new(genesis: Header, parameters: Parameters, state: State) -> Self {
         let sizes = Sizes { sealed: state.log.size(), published: state.published.as_ref().map_or(0, |it| it.0) };
-        Self { genesis, parameters, state: RwLock::new(state), sizes: watch::Sender::new(sizes) }
+        Self {
+            genesis,
+            parameters,
+            touched: Touched::default(),
+            state: RwLock::new(state),
+            sizes: watch::Sender::new(sizes),
+        }
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
-use client::query::{self, ContactRow, Phase};
+use client::query::{self, ContactRow, Found, Phase, Unknown, Wanted};
 use client::step::{Command, Input, Joining, Secret};
 use protocol::people::Decision;
 use serde_json::json;
@@ -17,7 +17,7 @@ use super::waiting::{Goal, Waiting, code_event, has_recovery_key, seen_up_to, si
 use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
 use crate::local::rows::{
-    Contact, Conversation, Device, History, Link, LogInEvent, Message, Notice, SignedUp, State, Verification,
+    Contact, Conversation, Device, History, Link, LogInEvent, Message, Notice, Searched, SignedUp, State, Verification,
 };
 use crate::local::{Join, What};
 
@@ -40,9 +40,15 @@ impl Core {
             What::Status => self.tell_status(reply),
             What::Devices => self.list(reply, query::devices, Device::from),
             What::Contacts => self.list(reply, query::contacts, Contact::from),
-            What::Conversations => self.list(reply, query::conversations, Conversation::from),
+            What::Conversations => {
+                let client = &self.opened()?.client;
+                self.list(reply, |store| client.conversations(store), Conversation::from)
+            }
             What::Notices => self.list(reply, query::notices, Notice::from),
             What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
+            What::Search { text, with, from, limit } => {
+                self.search(&text, with.as_deref(), from.as_deref(), limit, reply)
+            }
             What::SignUp(join) => match self.opened_before(&join)? {
                 Some(row) => {
                     reply.done(&row);
@@ -321,6 +327,38 @@ impl Core {
         } else {
             reply.done(&json!({}));
         }
+        Ok(())
+    }
+
+    fn search(
+        &self,
+        words: &str,
+        with: Option<&str>,
+        from: Option<&str>,
+        limit: u32,
+        reply: &Reply,
+    ) -> Result<(), Failure> {
+        let open = self.opened()?;
+        if open.status()?.phase == Phase::New {
+            return Err(new_profile());
+        }
+        if words.trim().is_empty() {
+            return Err(Failure::misuse("search.empty", "there is nothing to look for"));
+        }
+        let wanted = Wanted { words, with, from, limit: usize::try_from(limit).unwrap_or(usize::MAX) };
+        let found = match query::search(&open.store(), &wanted).map_err(|error| Failure::from_store(&error))? {
+            Ok(found) => found,
+            Err(Unknown::Conversation) => {
+                let message = "there is no conversation that is called that";
+                return Err(Failure::new(Kind::Refused, "chat.unknown", message));
+            }
+            Err(Unknown::Person) => {
+                return Err(Failure::new(Kind::Refused, "contact.unknown", "you know nobody who is called that"));
+            }
+        };
+        let Found { rows, found, messages, since_ms, complete } = found;
+        rows.into_iter().for_each(|row| reply.event(&Message::from(row)));
+        reply.done(&Searched { found, messages, since: since_ms.map(rfc3339), complete });
         Ok(())
     }
 

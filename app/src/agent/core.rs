@@ -45,7 +45,7 @@ pub(crate) struct Outside {
 /// An open store and the client over it.
 pub(crate) struct Open {
     db: Connection,
-    client: Client,
+    pub(super) client: Client,
     key: StoreKey,
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod logout;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod signup;

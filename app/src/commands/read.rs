@@ -60,10 +60,10 @@ const CLOSED: &str = "pipe.closed";
 
 /// Titles of conversations of several people.
 #[derive(Default)]
-struct Titles(BTreeMap<String, String>);
+pub(super) struct Titles(BTreeMap<String, String>);
 
 impl Titles {
-    fn look(&mut self, agent: &mut Agent) -> Result<(), Failure> {
+    pub(super) fn look(&mut self, agent: &mut Agent) -> Result<(), Failure> {
         let rows: Vec<Conversation> = agent.list(What::Conversations)?;
         let notes = |row: &Conversation| if row.own { words::message::NOTES.to_owned() } else { row.title.clone() };
         let several = rows.into_iter().filter(|row| !row.pair);
@@ -71,7 +71,7 @@ impl Titles {
         Ok(())
     }
 
-    fn of(&self, conversation: &str) -> Option<&str> {
+    pub(super) fn of(&self, conversation: &str) -> Option<&str> {
         self.0.get(conversation).map(String::as_str)
     }
 }

@@ -148,6 +148,8 @@ pub(crate) enum What {
     BackupTake { account: String, part: Base64Url },
     /// Looks at a conversation of which something was taken in; done with [`backup::BackupTaken`], until none is left.
     BackupFinish,
+    /// Events [`rows::Message`], newest first; done with [`rows::Searched`].
+    Search { text: String, with: Option<String>, from: Option<String>, limit: u32 },
     /// Events [`rows::Notice`].
     Notices,
     /// They were seen.
@@ -236,6 +238,7 @@ mod tests {
         assert_eq!(line, r#"{"id":7,"do":"send","to":"bob","text":"a\nb","wait_s":10}"#);
         assert!(reads(&line) && reads(r#"{"id":1,"do":"hello"}"#));
         assert!(reads(r#"{"id":1,"do":"read","with":null,"limit":3,"follow":true}"#));
+        assert!(reads(r#"{"id":1,"do":"search","text":"tea","with":null,"from":"bob","limit":3}"#));
     }
 
     #[test]

@@ -435,6 +435,19 @@ impl From<MessageRow> for Message {
     }
 }
 
+/// What a search has looked through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Searched {
+    /// How many messages have what was looked for.
+    pub(crate) found: u64,
+    /// How many messages were looked through: all that are here, or in that conversation.
+    pub(crate) messages: u64,
+    /// When the oldest of those was written.
+    pub(crate) since: Option<String>,
+    /// False while older ones are still on their way from another device.
+    pub(crate) complete: bool,
+}
+
 /// What an account without a known handle is called.
 fn name_of(account: &chain::id::AccountId) -> String {
     if account.0 == [0; 32] { "somebody".to_owned() } else { account.to_string() }

@@ -4,7 +4,7 @@ use client::query::MessageState;
 use protocol::tame;
 
 use super::{offline, one_line, time};
-use crate::local::rows::{Conversation, Message, Sent};
+use crate::local::rows::{Conversation, Message, Searched, Sent};
 
 /// What an account's notes to itself are called.
 pub(crate) const NOTES: &str = "notes to yourself";
@@ -36,6 +36,22 @@ pub(crate) fn sent(row: &Sent) -> String {
         (MessageState::Failed, _) => "Not sent.".to_owned(),
         (MessageState::Waiting | MessageState::Unreadable, _) => offline(row.offline_since.as_deref(), row.waiting),
     }
+}
+
+/// What a search found and what it has looked through: what is here, and nothing else.
+pub(crate) fn searched(row: &Searched, limit: u32) -> Vec<String> {
+    let since = row.since.as_deref().map(|at| format!(", the oldest of {}", time(at))).unwrap_or_default();
+    let found = match row.found {
+        0 => "Nothing found".to_owned(),
+        found if found > u64::from(limit) => format!("{found} found, the newest {limit} are shown"),
+        found => format!("{found} found"),
+    };
+    let messages = if row.messages == 1 { "message that is" } else { "messages that are" };
+    let mut lines = vec![format!("{found}, in the {} {messages} on this device{since}.", row.messages)];
+    if !row.complete {
+        lines.push("Older ones from your other devices are not all here yet: `trefoil history status`.".to_owned());
+    }
+    lines
 }
 
 /// A conversation in a list.
@@ -93,6 +109,21 @@ mod tests {
     fn a_message_that_cannot_be_read_is_no_riddle() {
         let shown = line(&message("", MessageState::Unreadable), None, None);
         assert!(shown.contains("couldn't be read here; alice's device was asked to send it again"));
+    }
+
+    #[test]
+    fn a_search_says_what_it_has_looked_through() {
+        let row = |found, complete| Searched {
+            found,
+            messages: 1_240,
+            since: Some("2026-08-02T14:02:11.123Z".into()),
+            complete,
+        };
+        let oldest = time("2026-08-02T14:02:11.123Z");
+        let said = format!("Nothing found, in the 1240 messages that are on this device, the oldest of {oldest}.");
+        assert_eq!(searched(&row(0, true), 20), [said]);
+        assert!(searched(&row(30, true), 20)[0].starts_with("30 found, the newest 20 are shown"));
+        assert!(searched(&row(3, false), 20)[1].contains("not all here yet"));
     }
 
     #[test]

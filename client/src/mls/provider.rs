@@ -76,6 +76,12 @@ impl<'a> Provider<'a> {
         Ok(seen)
     }
 
+    /// Leaves and composition of a group as the store has it, if they were read before.
+    pub(super) fn layout_as_stored(&self, id: &GroupId) -> Result<Option<Layout>, Error> {
+        let Some(loaded) = self.loaded else { return Ok(None) };
+        Ok(self.storage.stamp(id)?.and_then(|stamp| loaded.layout_at(id, &stamp)))
+    }
+
     /// Leaves and composition of a group; that they have another form would be this program's fault.
     pub(super) fn layout(&self, group: &MlsGroup) -> Result<Layout, Error> {
         let loaded = self.loaded.filter(|_| self.storage.room() == Room::Groups);

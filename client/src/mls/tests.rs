@@ -490,6 +490,36 @@ fn a_group_in_memory_is_the_one_in_the_store_or_is_read_again() {
     assert!(matches!(third, Ok(Incoming::Message { .. })), "{third:?}");
 }
 
+/// TXN-3: the same for what was read from a group, which steps ask for without reading the group.
+#[test]
+fn a_composition_in_memory_is_that_of_the_group_in_the_store() {
+    let (alice, _bob) = two();
+    let epoch = |loaded: &Loaded| {
+        let transaction = alice.db.unchecked_transaction().unwrap();
+        let composition = Mls::new(Store::new(&transaction, &alice.key), &alice.device, loaded).composition(&GROUP);
+        transaction.commit().unwrap();
+        composition.unwrap().epoch
+    };
+    let before = epoch(&alice.loaded);
+    let undone = alice.undone(|mls| {
+        mls.commit(&GROUP, &plan(stands(ALICE, 3))).unwrap().unwrap();
+        mls.merge_pending(&GROUP).unwrap();
+        [mls.composition(&GROUP).unwrap().epoch, mls.composition(&GROUP).unwrap().epoch]
+    });
+    assert_eq!(undone, [before + 1, before + 1]);
+    assert_eq!(epoch(&alice.loaded), before);
+    alice.encrypt("the group has another state, and the same composition");
+    assert_eq!(epoch(&alice.loaded), before);
+    // another process goes on with the store
+    let elsewhere = Loaded::default();
+    let transaction = alice.db.unchecked_transaction().unwrap();
+    let mls = Mls::new(Store::new(&transaction, &alice.key), &alice.device, &elsewhere);
+    mls.commit(&GROUP, &plan(stands(ALICE, 3))).unwrap().unwrap();
+    mls.merge_pending(&GROUP).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(epoch(&alice.loaded), before + 1);
+}
+
 /// What MLS would allow and this protocol does not. A renewal of keys alone is allowed.
 #[test]
 fn a_commit_that_rewrites_the_context_is_refused() {

@@ -16,7 +16,7 @@ use crate::conversation::{self, Conversation, Stage};
 use crate::device::Device;
 use crate::error::Error;
 use crate::message::Stored;
-use crate::mls::Mls;
+use crate::mls::{Loaded, Mls};
 use crate::own;
 use crate::people;
 use crate::reading::read_up_to;
@@ -32,17 +32,33 @@ use crate::store::Store;
 pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec<MessageRow>, Error> {
     let groups = match with {
         None => open_groups(store)?,
-        Some(with) => Some(meant(store, with)?.into_iter().map(|it| it.group).collect::<Vec<_>>()),
+        Some(with) => Some(groups_meant(store, with)?),
     };
-    let newest = store.newest_messages(groups.as_deref(), limit)?;
+    rows_of(store, store.newest_messages(groups.as_deref(), limit)?)
+}
+
+/// Messages with the names of their writers.
+pub(crate) fn rows_of(store: &Store<'_>, messages: Vec<Stored>) -> Result<Vec<MessageRow>, Error> {
     let mut handles = BTreeMap::new();
-    for from in newest.iter().map(|stored| stored.kept.from) {
+    for from in messages.iter().map(|stored| stored.kept.from) {
         if let Entry::Vacant(place) = handles.entry(from) {
             place.insert(handle_of(store, &from)?);
         }
     }
     let row = |stored: Stored| message_row(handles.get(&stored.kept.from).cloned().flatten(), stored);
-    Ok(newest.into_iter().map(row).collect())
+    Ok(messages.into_iter().map(row).collect())
+}
+
+/// The groups that a handle, a title or the beginning of an id names.
+pub(crate) fn groups_meant(store: &Store<'_>, with: &str) -> Result<Vec<GroupId>, Error> {
+    Ok(meant(store, with)?.into_iter().map(|it| it.group).collect())
+}
+
+/// Everybody who has, or had, this handle, as far as this device knows.
+pub(crate) fn accounts_called(store: &Store<'_>, handle: &Handle) -> Result<BTreeSet<AccountId>, Error> {
+    let contacts = contacts::all(store)?.into_iter().filter(|(_, contact)| contact.handle == handle.as_str());
+    let own = own::stored(store)?.filter(|own| own.handle == handle.as_str()).and_then(|own| own.account());
+    Ok(contacts.map(|(account, _)| account).chain(own).collect())
 }
 
 /// The groups of the conversations that are open; nothing if all are.
@@ -81,10 +97,15 @@ pub fn message(store: &Store<'_>, row: i64) -> Result<Option<MessageRow>, Error>
 /// # Errors
 /// [`Error`].
 pub fn conversations(store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
+    conversations_of(store, None)
+}
+
+/// The same, with the groups that a client has read.
+pub(crate) fn conversations_of(store: &Store<'_>, loaded: Option<&Loaded>) -> Result<Vec<ConversationRow>, Error> {
     let device = own::stored(store)?.and_then(|own| own.device());
     let mut rows = Vec::new();
     for conversation in conversation::all(store)? {
-        rows.push(conversation_row(store, device.as_ref(), &conversation)?);
+        rows.push(conversation_row(store, loaded, device.as_ref(), &conversation)?);
     }
     // among themselves the devices of an account share more than notes, and nobody needs to see where
     rows.retain(|row| !row.own || row.messages > 0);
@@ -187,13 +208,14 @@ fn message_row(from_handle: Option<String>, stored: Stored) -> MessageRow {
 
 fn conversation_row(
     store: &Store<'_>,
+    loaded: Option<&Loaded>,
     device: Option<&Device>,
     conversation: &Conversation,
 ) -> Result<ConversationRow, Error> {
     let group = conversation.group;
     let now = match device {
         Some(device) if Mls::reading(*store, device).has(&group)? => {
-            Some(Mls::reading(*store, device).composition(&group)?)
+            Some(Mls::reading(*store, device).composition_to_show(&group, loaded)?)
         }
         _ => None,
     };

@@ -87,13 +87,24 @@ fn hostile_texts_and_names_arrive_as_they_were_and_harm_no_terminal() {
     bob.reads("hello all");
     assert_eq!(alice.says(&["status"])[0]["device_name"], WILD);
     for device in [&alice, &bob] {
-        for line in [&["read"][..], &["chat", "list"], &["device", "list"], &["contact", "list"], &["status"]] {
+        for line in [
+            &["read"][..],
+            &["search", "paid"],
+            &["chat", "list"],
+            &["device", "list"],
+            &["contact", "list"],
+            &["status"],
+        ] {
             let shown = device.shows(line);
             assert_eq!(shown.status, Some(0), "{shown:?}");
             is_harmless(&shown);
         }
     }
     assert!(bob.shows(&["read"]).lines.join("\n").contains("\\u{1b}[2J"), "it is shown, tamed");
+    let found = bob.says(&["search", "PAID", "two", "--from", "alice"]);
+    assert_eq!((found.len(), &found[0]["text"]), (2, &serde_json::json!(texts[1])));
+    assert_eq!((&found[1]["found"], &found[1]["messages"]), (&1.into(), &(texts.len() + 1).into()));
+    assert!(bob.shows(&["search", "paid"]).lines.last().unwrap().starts_with("1 found, in the "));
 }
 
 #[test]
@@ -119,6 +130,9 @@ fn hostile_arguments_are_refused_with_a_code_and_harmless_words() {
     // attack 6
     fails(&bob, &[b"device", b"confirm", b"https://host/i/AAAA#bob.00", b"--code", b"123456"], 2, "link.wrong_kind");
     fails(&bob, &[b"contact", b"add", b"418 093"], 2, "link.wrong_kind");
+    fails(&bob, &[b"search", b" "], 2, "search.empty");
+    fails(&bob, &[b"search", wild, b"--with", wild], 5, "chat.unknown");
+    fails(&bob, &[b"search", wild, b"--from", wild], 5, "contact.unknown");
     fails(&bob, &[b"contact", b"show", b"nobody-at-all"], 5, "contact.unknown");
     fails(&bob, &[b"status", b"--profile", wild], 2, "profile.name");
     fails(&bob, &[b"status", b"--profile", b"../../etc"], 2, "profile.name");

@@ -1,11 +1,12 @@
 //! Tells devices that a record which concerns them has grown: those of the account, and those that share a group with
-//! it. A hint says only which account; who gets one asks the record, and believes proofs.
+//! it. A hint says only which account; who gets one asks the record, and believes proofs. Of an account that has just been
+//! opened nobody is told: the one device that it has opened it, and nobody shares a group with it yet.
 //!
 //! One thread follows the log. When a block is sealed, sockets of devices that are gone are closed; when it is published
 //! the hints are written, so that who asks finds the entry under a quorum's checkpoint. Up to which block that was done
 //! is stored with the hints.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -20,11 +21,9 @@ use crate::delivery::rows::{Owner, Rows, column};
 use crate::disk::folder::read_if_there;
 use crate::error::{Corrupt, Stopped};
 use crate::http::refusal::Refusal;
-use crate::record::Sizes;
+use crate::record::{Record, Sizes};
 use crate::shared::{EndWithThread, Shared};
-
-/// Most blocks of which the accounts are remembered from sealing to publishing; of others they are read once more.
-const MOST_REMEMBERED: usize = 1_000;
+use crate::touched::touched;
 
 /// Starts the thread.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<JoinHandle<()>, Stopped> {
@@ -61,27 +60,20 @@ fn follow(shared: &Shared) -> Result<(), Stopped> {
     // a database that is new beside an older record: what was before, devices look up anyway
     let mut told = told.unwrap_or(if now.published > 1 { now.published } else { 0 });
     let mut closed = now.sealed;
-    let mut sealed = BTreeMap::new();
     loop {
         for block in closed..now.sealed {
-            let accounts = accounts_of(shared, block)?;
+            let accounts = accounts_of(shared, record, block)?;
             for account in accounts.iter().filter(|account| shared.delivery.hub.has_listeners(account)) {
                 shared.delivery.hub.end_others(account, &shared.devices_of(account)?);
-            }
-            if block >= told && sealed.len() < MOST_REMEMBERED {
-                sealed.insert(block, accounts);
             }
         }
         closed = now.sealed;
         while told < now.published {
-            let accounts = match sealed.get(&told) {
-                Some(accounts) => BTreeSet::clone(accounts),
-                None => accounts_of(shared, told)?,
-            };
+            let accounts = accounts_of(shared, record, told)?;
             match runtime.block_on(tell(shared, &accounts, told)) {
                 Ok(()) => {
-                    sealed.remove(&told);
                     told = told.saturating_add(1);
+                    record.touched.forget_before(told);
                 }
                 Err(Refusal::Busy) => std::thread::yield_now(),
                 Err(Refusal::Broken(stopped)) => return Err(stopped),
@@ -95,15 +87,18 @@ fn follow(shared: &Shared) -> Result<(), Stopped> {
     }
 }
 
-/// The accounts that a block has entries of. Block 0 has none.
-fn accounts_of(shared: &Shared, block: u64) -> Result<BTreeSet<AccountId>, Stopped> {
+/// The accounts that somebody is to be told of for a block. Block 0 has none.
+fn accounts_of(shared: &Shared, record: &Record, block: u64) -> Result<Arc<BTreeSet<AccountId>>, Stopped> {
     if block == 0 {
-        return Ok(BTreeSet::new());
+        return Ok(Arc::default());
+    }
+    if let Some(accounts) = record.touched.of(block) {
+        return Ok(accounts);
     }
     let unreadable = || Stopped::from(Corrupt::Unreadable { what: "a block" });
     let bytes = read_if_there(&shared.folder.block(block))?.ok_or_else(unreadable)?;
     let body = Body::decode(&bytes).map_err(|_| unreadable())?;
-    Ok(body.entries.iter().map(|entry| entry.statement.position.account).collect())
+    Ok(Arc::new(touched(&body.entries)))
 }
 
 async fn tell(shared: &Shared, accounts: &BTreeSet<AccountId>, block: u64) -> Result<(), Refusal> {

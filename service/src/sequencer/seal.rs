@@ -126,6 +126,7 @@ impl Sealer {
             rule_set: RULE_SET,
         };
         self.saved.missing_changes = self.saved.missing_changes.saturating_add(body.changes.len());
+        record.touched.add(number, &body.entries);
         drop(body);
         look_again(&fs::read(&path)?, &self.previous, &header, &step, record, &before, &checked.unwrap_or_default())
             .map_err(|reason| Corrupt::SecondLook { block: number, reason })?;

@@ -484,6 +484,25 @@ fn a_change_of_a_record_is_told_to_its_devices_and_to_those_who_share_a_group() 
 }
 
 #[test]
+fn of_an_account_that_was_just_opened_nobody_is_told() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let alice = Member::alone(&service);
+    let told = || {
+        while !service.has_told_all().unwrap() {
+            std::thread::yield_now();
+        }
+    };
+    told();
+    assert!(alice.feed(&service, 0).deliveries.is_empty());
+    let pending = alice.list(&service);
+    told();
+    for member in [&alice, &pending] {
+        assert!(matches!(member.feed(&service, 0).deliveries.as_slice(), [it] if it.kind == DeliveryKind::Record));
+    }
+}
+
+#[test]
 fn a_feed_comes_in_pages_that_say_whether_more_follow() {
     let world = World::new();
     let service = world.open().unwrap();
