@@ -247,21 +247,34 @@ impl Turn<'_> {
     }
 
     fn give_way(&mut self, before: &AccountId, successor: &AccountId) -> Result<(), Error> {
-        let Some(contact) = self.contact(before)? else { return Ok(()) };
+        let Some(contact) = self.contact(before)?.filter(|contact| !contact.is_former) else { return Ok(()) };
         let handle = contact.handle.clone();
         self.put_contact(before, &Contact { is_former: true, ..contact })?;
         if let Some(contact) = self.contact(successor)? {
             self.put_contact(successor, &Contact { instead_of: None, ..contact })?;
         }
-        for mut conversation in self.conversations()?.into_iter().filter(|it| it.pair == Some(before.0)) {
+        for mut conversation in self.conversations()? {
+            // what waits with the successor itself was written after what waits with whoever it follows
+            let (is_over, is_next) = (conversation.pair == Some(before.0), conversation.pair == Some(successor.0));
+            if !is_over && !is_next {
+                continue;
+            }
             for waiting in self.store.all_waiting(&conversation.group)? {
+                let is_to_go = is_over || (waiting.kept.is_shown && waiting.kept.submission.is_none());
+                if !is_to_go {
+                    continue;
+                }
                 if let Some(id) = waiting.kept.intent.filter(|_| waiting.kept.is_shown) {
                     let (to, text) = (handle.clone(), waiting.kept.text.clone());
                     self.update_intent(&Intent { id, want: Want::Send { to, text } })?;
                 }
                 self.store.remove_message(waiting.row)?;
             }
-            conversation.stage = Stage::Removed;
+            if is_over {
+                conversation.stage = Stage::Removed;
+            } else {
+                conversation.written = None;
+            }
             self.keep_conversation(&conversation)?;
             self.conversation_changed(&conversation.group);
         }

@@ -268,6 +268,30 @@ fn a_fresh_identity_that_was_reset_itself_holds_up_nobody() {
     }
 }
 
+/// I3: what was written before each of two resets, by somebody who had never written before, goes in its order after one decision.
+#[test]
+fn what_waits_over_two_resets_is_sent_in_its_order() {
+    let (mut town, alice, first) = lost();
+    // nobody waits for her
+    town.set_online(alice, false);
+    let carol = town.sign_up("carol");
+    town.wish(carol, Command::AddContact { handle: "bob".to_owned(), account: None });
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    for text in ["one", "two"] {
+        assert_eq!(code(&town.send(carol, "bob", text)), "account.reset");
+    }
+    town.set_online(first, false);
+    let (second, events) = resetting(&mut town, "bob");
+    assert!(is_done(&events), "{events:?}");
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert_eq!(phase(&town, second), Phase::Confirmed);
+    assert_eq!(code(&town.send(carol, "bob", "three")), "account.reset");
+    assert!(is_done(&accept(&mut town, carol, "bob")));
+    town.pass_ms(61_000);
+    assert!(is_done(&town.send(carol, "bob", "four")));
+    assert_eq!(town.texts(second, None), ["one", "two", "three", "four"]);
+}
+
 /// RST-6, attack 11: a device of Alice's that comes in after the reset, and before she has decided, never knew the account that
 /// was reset; the others tell it, and it waits like them.
 #[test]
