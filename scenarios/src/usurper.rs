@@ -126,7 +126,7 @@ impl Usurper {
         let own = self.account.account();
         let account = |id: &AccountId| (*id == own).then(|| self.account.clone());
         let head = HandleHead { account: own, incarnation: 1, state: HandleState::Bound };
-        let handle = |_: &_| Some(head.clone());
+        let handle = |_: &_| Some(head);
         let before = Before { account: &account, handle: &handle };
         let previous = self.headers.last().unwrap();
         let (number, time_s) = (previous.number + 1, previous.time_s + 1);
