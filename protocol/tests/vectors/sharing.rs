@@ -70,7 +70,7 @@ fn settings() {
         ok("each-kind", "one of each kind, and one that was taken back", fields(&each)),
         ok("none", "no settings", fields(&[])),
         ok("unknown-kind", "a kind that this version does not know: kept and passed on", fields(&[unknown])),
-        ok("longest", "a key and a value of the greatest length", fields(&[longest.clone()])),
+        ok("longest", "a key and a value of the greatest length", fields(std::slice::from_ref(&longest))),
         bad("no-key", "a key without a byte", with(Setting { key: Vec::new(), ..longest.clone() })),
         bad("long-key", "a key of 65 bytes", with(Setting { key: vec![0xc8; MAX_KEY + 1], ..longest.clone() })),
         bad("long-value", "a value of 1,025 bytes", with(Setting { value: vec![1; MAX_VALUE + 1], ..longest })),
