@@ -151,8 +151,6 @@ impl Turn<'_> {
         if entered {
             // whatever the service said before
             conversation.known_epoch = now.epoch;
-            // PPL-2: what was decided before is nowhere any more
-            conversation.opened_here |= self.is_recovered()?;
         }
         let met = now.members.accounts.keys().filter(|it| entered || conversation.invited.contains(&it.0)).copied();
         self.meet(met.collect())?;
@@ -273,6 +271,7 @@ impl Turn<'_> {
         let mut conversation = Conversation { title, opened_here, ..Conversation::new(*group, Stage::Active) };
         self.meet(now.members.accounts.keys().copied().collect())?;
         self.settle(&mut conversation, &now)?;
+        self.was_asked(&conversation)?;
         self.conversation_changed(group);
         Ok(Processed::Done)
     }
@@ -370,6 +369,7 @@ impl Turn<'_> {
             return Ok(());
         };
         self.memory.knows_groups = true;
+        self.found_groups(groups.iter().map(|found| found.group))?;
         let device = self.device()?;
         for found in groups {
             let here = self.mls(&device).has(&found.group)?;

@@ -60,6 +60,11 @@ impl Own {
         Ok(own)
     }
 
+    /// True if it counts no more.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
     /// Its account, once that is known.
     pub(crate) fn account(&self) -> Option<AccountId> {
         self.account.map(AccountId)

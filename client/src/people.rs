@@ -2,7 +2,6 @@
 //! decision made before. Rules PPL-1 to PPL-4.
 
 use chain::id::AccountId;
-use chain::sigchain::body::Confirmer;
 use protocol::api::delivery::Delivery;
 use protocol::content::{Content, Part, message_id};
 use protocol::id::GroupId;
@@ -14,11 +13,16 @@ use crate::conversation::{Conversation, Stage};
 use crate::error::Error;
 use crate::message::Kept;
 use crate::notices::Notice;
-use crate::own::random;
+use crate::own::{self, random};
 use crate::settings;
 use crate::step::Failure;
 use crate::store::Store;
 use crate::turn::Turn;
+
+/// Groups that the account had when this device came in.
+const FOUND: &str = "found groups";
+/// What was looked for once.
+const LOOKED: &str = "looked once";
 
 /// What a person has decided about an account.
 pub(crate) fn decision(store: &Store<'_>, account: &AccountId) -> Result<Option<Decision>, Error> {
@@ -33,7 +37,17 @@ pub(crate) fn standing(store: &Store<'_>, conversation: &Conversation) -> Result
         return Ok(Standing::Open);
     }
     let openers: Vec<_> = conversation.openers.iter().copied().map(AccountId).collect();
-    Standing::of(&openers, |account| decision(store, account))
+    let standing = Standing::of(&openers, |account| decision(store, account))?;
+    if standing != Standing::Request {
+        return Ok(standing);
+    }
+    let mut was_asked = false;
+    for opener in &openers {
+        was_asked |= settings::value(store, &SettingKey::Asked(*opener))?.is_some();
+    }
+    let was_there = !was_asked && store.bytes(FOUND, &conversation.group.0)?.is_some();
+    // a device that has ended has nothing left that says what was decided
+    Ok(if was_there || own::stored(store)?.is_some_and(|own| own.has_ended()) { Standing::Open } else { standing })
 }
 
 /// The token of the contact link to show: of several that are good the one made last.
@@ -81,12 +95,26 @@ impl Turn<'_> {
         }
     }
 
-    /// True if the recovery key let this device in: what the others knew may be gone.
-    pub(crate) fn is_recovered(&mut self) -> Result<bool, Error> {
-        let device = self.device()?;
-        let known = self.known(&device.account)?;
-        let own = known.and_then(|known| known.set().confirmed().get(&device.id()));
-        Ok(own.is_some_and(|own| matches!(own.by, Some(Confirmer::RecoveryKey))))
+    /// The groups that the account has: those that it had before this device came in are requests only if another device says
+    /// so. What was decided before may be on its way, or on no device any more.
+    pub(crate) fn found_groups(&mut self, groups: impl Iterator<Item = GroupId>) -> Result<(), Error> {
+        if self.store.bytes(LOOKED, b"groups")?.is_some() {
+            return Ok(());
+        }
+        for group in groups {
+            self.store.put_bytes(FOUND, &group.0, &[])?;
+        }
+        self.store.put_bytes(LOOKED, b"groups", &[])
+    }
+
+    /// A conversation that somebody has opened with this account: if nothing is decided about him, other devices are to know.
+    pub(crate) fn was_asked(&mut self, conversation: &Conversation) -> Result<(), Error> {
+        for opener in conversation.openers.iter().copied().map(AccountId) {
+            if decision(&self.store, &opener)?.is_none() {
+                self.set(&SettingKey::Asked(opener), &[1])?;
+            }
+        }
+        Ok(())
     }
 
     /// PPL-3: true if nothing of this account is shown here: it is blocked, or whoever has opened the conversation is.

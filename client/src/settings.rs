@@ -222,7 +222,8 @@ impl Turn<'_> {
                 | SettingKey::Title(_)
                 | SettingKey::ResetAccepted(_)
                 | SettingKey::Decided(_)
-                | SettingKey::ReadUpTo(_),
+                | SettingKey::ReadUpTo(_)
+                | SettingKey::Asked(_),
             ) => true,
         };
         let seen: u64 = self.store.get(CLOCK, b"stamp")?.unwrap_or_default();
@@ -251,7 +252,7 @@ impl Turn<'_> {
                 Err(_) => Ok(()),
             },
             Some(SettingKey::Password) => self.password_was_changed(setting),
-            Some(SettingKey::Decided(account)) => self.decided(&account),
+            Some(SettingKey::Decided(account) | SettingKey::Asked(account)) => self.decided(&account),
             Some(SettingKey::ReadUpTo(group)) => {
                 self.conversation_changed(&group);
                 Ok(())

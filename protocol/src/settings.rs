@@ -75,6 +75,8 @@ pub enum SettingKey {
     Invitation(AccountId),
     /// 11: a person has read a conversation up to the position that is the value, u64.
     ReadUpTo(GroupId),
+    /// 12: this account, about which nothing was decided, has opened a conversation; the value is 1.
+    Asked(AccountId),
 }
 
 impl SettingKey {
@@ -92,6 +94,7 @@ impl SettingKey {
             Self::LinkToken(token) => (9, &token.0),
             Self::Invitation(account) => (10, &account.0),
             Self::ReadUpTo(group) => (11, &group.0),
+            Self::Asked(account) => (12, &account.0),
         };
         [&[kind], about].concat()
     }
@@ -111,6 +114,7 @@ impl SettingKey {
             9 => Self::LinkToken(LinkToken(about.try_into().ok()?)),
             10 => Self::Invitation(AccountId(about.try_into().ok()?)),
             11 => Self::ReadUpTo(GroupId(about.try_into().ok()?)),
+            12 => Self::Asked(AccountId(about.try_into().ok()?)),
             _ => return None,
         })
     }
@@ -211,6 +215,7 @@ mod tests {
             SettingKey::LinkToken(LinkToken([4; 16])),
             SettingKey::Invitation(BOB),
             SettingKey::ReadUpTo(GroupId([5; 32])),
+            SettingKey::Asked(BOB),
         ];
         for key in keys {
             let bytes = key.encode();

@@ -1,7 +1,7 @@
 //! What the people of a [`crate::town`] do that takes several steps, and what they look up.
 
 use chain::id::AccountId;
-use client::query;
+use client::query::{self, MessageRow};
 use client::step::{Call, Command, Event, Joining};
 use protocol::api::{ACCOUNTS, AccountAnswer};
 use protocol::people::Decision;
@@ -14,6 +14,13 @@ impl Town {
         let statuses = self.everybody().map(|who| self.read(who, |store| query::status(store, 0)));
         let account = statuses.filter(|it| it.handle.as_deref() == Some(handle)).find_map(|it| it.account).unwrap();
         self.entries_of(&account)
+    }
+
+    /// All messages of a device, also those of conversations that somebody unknown has opened; one conversation after the other.
+    pub fn messages(&self, who: Who) -> Vec<MessageRow> {
+        let conversations = self.read(who, query::conversations).into_iter();
+        let of = |group: String| self.read(who, |store| query::messages(store, Some(&group), 10_000));
+        conversations.flat_map(|row| of(row.group.to_string())).collect()
     }
 
     /// The entries of an account, as the service gives them to anybody.

@@ -59,10 +59,13 @@ fn a_stranger_lands_among_the_requests() {
     }
     // whoever wrote first has asked for nothing
     assert_eq!(standings(&town, alice), [Standing::Open]);
+    // on a device that comes in meanwhile it is one too
+    let tablet = town.add_device("bob", bob, true);
+    assert_eq!((standings(&town, tablet), heard(&town, tablet).len()), (vec![Standing::Request], 0));
     let stranger = account(&town, alice);
     decide(&mut town, desktop, stranger, Decision::Accepted);
     town.send(alice, "bob", "are you there?");
-    for device in [bob, desktop] {
+    for device in [bob, desktop, tablet] {
         assert_eq!(standings(&town, device), [Standing::Open]);
         assert_eq!(heard(&town, device), ["hello, you don't know me", "are you there?"]);
     }

@@ -34,6 +34,25 @@ fn longer(bytes: &[u8]) -> Vec<u8> {
     [bytes, &[0]].concat()
 }
 
+fn good_request(wanted: Wanted, with: &impl Fn(&[u8]) -> Fields) -> Fields {
+    let request = request(wanted);
+    let bytes = request.sign(&key(1).0);
+    let fields = with(&bytes).with("account", request.account.0).with("generation", request.generation.to_be_bytes());
+    let fields = fields.with("device-id", request.device.0).with("confirmed", request.confirmed.0);
+    let fields = fields.with("public-key", &request.public_key).with("nonce", request.nonce);
+    let fields = match wanted {
+        Wanted::Index => fields.with("wanted", [1]),
+        Wanted::Page { group, before } => {
+            fields.with("wanted", [2]).with("group", group.0).with_number("before", before)
+        }
+        Wanted::Gap => fields.with("wanted", [3]),
+        Wanted::GapPage { group, before } => {
+            fields.with("wanted", [4]).with("group", group.0).with_number("before", before)
+        }
+    };
+    fields.with("hash", HistoryRequest::hash(&bytes).0)
+}
+
 #[test]
 fn history_requests() {
     const RULE: &str = "HIS-1";
@@ -41,25 +60,7 @@ fn history_requests() {
     let with = |bytes: &[u8]| Fields::default().with("request", bytes).with("key", public_key.as_bytes());
     let page = Wanted::Page { group: GROUP, before: 700 };
     let index = request(Wanted::Index).sign(&secret);
-    let good = |wanted: Wanted| {
-        let request = request(wanted);
-        let bytes = request.sign(&secret);
-        let fields =
-            with(&bytes).with("account", request.account.0).with("generation", request.generation.to_be_bytes());
-        let fields = fields.with("device-id", request.device.0).with("confirmed", request.confirmed.0);
-        let fields = fields.with("public-key", &request.public_key).with("nonce", request.nonce);
-        let fields = match wanted {
-            Wanted::Index => fields.with("wanted", [1]),
-            Wanted::Page { group, before } => {
-                fields.with("wanted", [2]).with("group", group.0).with_number("before", before)
-            }
-            Wanted::Gap => fields.with("wanted", [3]),
-            Wanted::GapPage { group, before } => {
-                fields.with("wanted", [4]).with("group", group.0).with_number("before", before)
-            }
-        };
-        fields.with("hash", HistoryRequest::hash(&bytes).0)
-    };
+    let good = |wanted: Wanted| good_request(wanted, &with);
     let no_key = HistoryRequest { public_key: Vec::new(), ..request(Wanted::Index) }.sign(&secret);
     let long_key = HistoryRequest { public_key: vec![0; MAX_KEM + 1], ..request(Wanted::Index) }.sign(&secret);
     // before the signature

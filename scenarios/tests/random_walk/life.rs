@@ -103,7 +103,7 @@ impl Walk {
 
     /// A device no longer counts: it keeps what it has.
     pub(crate) fn is_gone(&mut self, who: Who) {
-        let had = self.town.texts(who, None).into_iter().collect();
+        let had = self.town.messages(who).into_iter().map(|row| row.text).collect();
         self.gone.insert(who, had);
     }
 
