@@ -275,7 +275,7 @@ fn what_waits_over_two_resets_is_sent_in_its_order() {
     // nobody waits for her
     town.set_online(alice, false);
     let carol = town.sign_up("carol");
-    town.wish(carol, Command::AddContact { handle: "bob".to_owned(), account: None });
+    town.wish(carol, Command::AddContact { handle: "bob".to_owned(), account: None, token: None });
     wait(&mut town, WAIT_MS + 2 * HOUR_MS);
     for text in ["one", "two"] {
         assert_eq!(code(&town.send(carol, "bob", text)), "account.reset");
