@@ -124,6 +124,8 @@ pub struct MessageRow {
     pub message: MessageId,
     /// Where.
     pub group: GroupId,
+    /// Its position at the service, which is the order of all messages; `None` until the service has it.
+    pub place: Option<u64>,
     /// Whose it is.
     pub from: AccountId,
     /// The handle, if it is known here.

@@ -311,7 +311,10 @@ impl Town {
 
     /// The texts that a device shows, of a conversation or of all.
     pub fn texts(&self, who: Who, with: Option<&str>) -> Vec<String> {
-        let rows = self.read(who, |store| client::query::messages(store, with, 10_000));
+        let rows = match with {
+            Some(with) => self.read(who, |store| client::query::messages(store, Some(with), 10_000)),
+            None => self.messages(who),
+        };
         rows.into_iter().map(|row| row.text).collect()
     }
 

@@ -16,11 +16,13 @@ impl Town {
         self.entries_of(&account)
     }
 
-    /// All messages of a device, also those of conversations that somebody unknown has opened; one conversation after the other.
+    /// All messages of a device in their order, also those of conversations that somebody unknown has opened.
     pub fn messages(&self, who: Who) -> Vec<MessageRow> {
         let conversations = self.read(who, query::conversations).into_iter();
         let of = |group: String| self.read(who, |store| query::messages(store, Some(&group), 10_000));
-        conversations.flat_map(|row| of(row.group.to_string())).collect()
+        let mut rows: Vec<_> = conversations.flat_map(|row| of(row.group.to_string())).collect();
+        rows.sort_by_key(|row| (row.place.unwrap_or(u64::MAX), row.row));
+        rows
     }
 
     /// The entries of an account, as the service gives them to anybody.

@@ -24,7 +24,8 @@ fn standings(town: &Town, who: Who) -> Vec<Standing> {
 
 /// What somebody hears without asking for a conversation by name.
 fn heard(town: &Town, who: Who) -> Vec<String> {
-    town.texts(who, None)
+    let rows = town.read(who, |store| query::messages(store, None, 1_000));
+    rows.into_iter().map(|row| row.text).collect()
 }
 
 fn failure(events: &[Event]) -> Option<Failure> {

@@ -195,6 +195,7 @@ fn message_row(from_handle: Option<String>, stored: Stored) -> MessageRow {
         row: stored.row,
         message: stored.message,
         group: stored.group,
+        place: stored.place,
         from: kept.from,
         from_handle,
         device: kept.device,

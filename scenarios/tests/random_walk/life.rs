@@ -209,8 +209,14 @@ impl Walk {
         self.wish(by, Command::AcceptReset { handle: PEOPLE[about].to_owned() });
         self.undecided.remove(&(person, about));
         self.calm_down();
+        self.release();
+    }
+
+    /// What waits for nobody's decision any more is for whoever is in its conversation now.
+    pub(crate) fn release(&mut self) {
         let devices = self.devices.clone();
-        for it in self.written.values_mut().filter(|it| it.is_held && devices[person].contains(&it.by)) {
+        for it in self.written.values_mut().filter(|it| it.is_held) {
+            let Some(person) = devices.iter().position(|own| own.contains(&it.by)) else { continue };
             let talk = &self.talks[it.talk];
             // whoever was let in or out meanwhile
             it.audience.clone_from(&talk.members);

@@ -269,6 +269,7 @@ impl Walk {
             self.left.insert(chat.clone());
             self.wish(by, Command::RemoveMembers { chat, with });
             self.talks[talk].members.retain(|it| *it != other);
+            self.release();
         }
     }
 
