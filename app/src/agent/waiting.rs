@@ -411,6 +411,7 @@ mod tests {
         let message = |row: i64, state: MessageState| MessageRow {
             row,
             message: chain::id::Digest([0; 32]),
+            place: None,
             group: protocol::id::GroupId([0; 32]),
             from: AccountId([0; 32]),
             from_handle: None,
