@@ -218,6 +218,10 @@ impl Walk {
         for it in self.written.values_mut().filter(|it| it.is_held) {
             let Some(person) = devices.iter().position(|own| own.contains(&it.by)) else { continue };
             let talk = &self.talks[it.talk];
+            if !talk.members.contains(&person) {
+                // whoever is out himself sends nothing any more
+                continue;
+            }
             // whoever was let in or out meanwhile
             it.audience.clone_from(&talk.members);
             if !talk.is_over && !it.audience.iter().any(|other| self.undecided.contains(&(person, *other))) {
