@@ -189,7 +189,8 @@ impl<'a> Story<'a> {
         say("3  Alice wrote to bob. Her device looked his name up, verified his key against the record,");
         say(format_args!("   and only then encrypted: to his device {}, and to nobody else.", short(laptop)));
         self.laptop.read("alice", "Hello Bob!")?;
-        say("4  Bob read it on his laptop: \"Hello Bob!\"");
+        self.laptop.ask(&["contact", "add", "alice"])?;
+        say("4  Bob read it on his laptop: \"Hello Bob!\" Alice was a stranger to him until he let her write.");
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What comes after the nine steps: both devices lost and a key on paper, another password, a reset that is stopped, people
+//! What comes after the nine steps: both devices lost, a key on paper and a backup file, another password, a reset that is stopped, people
 //! who are let in and people who are not.
 
 use std::process::Stdio;
@@ -16,6 +16,8 @@ use crate::failure::Failure;
 const ALARM_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is asked.
 const LOOK: Duration = Duration::from_millis(200);
+/// What his backup file is locked with.
+const BACKUP_PASSPHRASE: &str = "battery staple correct horse";
 /// The password that Bob chooses later.
 const OTHER_PASSWORD: &str = "staple battery horse correct";
 
@@ -43,6 +45,12 @@ impl Story<'_> {
             words.len(),
             { words.get(..3).unwrap_or_default().join(" ") }
         ));
+        let (backup, passphrase) = (self.stage.folder.join("backup"), self.stage.folder.join("backup-passphrase"));
+        std::fs::write(&passphrase, BACKUP_PASSPHRASE).map_err(Failure::broken)?;
+        let (backup, passphrase) = (backup.display().to_string(), passphrase.display().to_string());
+        let locked = ["--backup-passphrase-file", passphrase.as_str()];
+        self.laptop.ask(&[&["backup", "export", backup.as_str()], &locked[..]].concat())?;
+        say("   He also wrote his messages into a backup file, behind a passphrase. It holds no key of a device.");
         let devices = self.laptop.ask(&["device", "list"])?;
         let lost = devices.iter().map(|row| text(row, "device")).collect::<Result<Vec<_>, _>>()?;
         for device in [&self.laptop, &self.desktop] {
@@ -61,6 +69,12 @@ impl Story<'_> {
         expect_devices(&sent, &[&phone])?;
         self.phone.read("alice", "Are you back?")?;
         say("12 From the phone he took the lost ones out. Alice's next message went to the phone, and to nobody else.");
+        self.phone.ask(&[&["backup", "import", backup.as_str()], &locked[..]].concat())?;
+        let old = self.phone.read_now("alice", "Hello Bob!")?;
+        if old.get("from_history") != Some(&Value::Bool(true)) {
+            return Err(unexpected("the old message did not come from the backup"));
+        }
+        say("   Out of the backup file came the old ones: \"Hello Bob!\"");
         Ok(phone)
     }
 
@@ -108,6 +122,13 @@ impl Device {
             sleep(LOOK);
         }
         Err(unexpected("the phone shows no alarm"))
+    }
+
+    /// A text that is there.
+    fn read_now(&self, with: &str, wanted: &str) -> Result<Value, Failure> {
+        let rows = self.ask(&["read", with, "--limit", "1000"])?;
+        let found = rows.into_iter().find(|row| row.get("text").and_then(Value::as_str) == Some(wanted));
+        found.ok_or_else(|| unexpected("an old message is not there"))
     }
 
     /// True if a command ends well; what it says is nobody's.
