@@ -13,6 +13,7 @@ use protocol::opaque::Stretching;
 use witness::durable;
 
 use crate::failure::{Failure, Kind};
+use crate::store_key::random;
 
 /// A file whose passphrase was right.
 pub(crate) struct BackupFile {
@@ -223,12 +224,6 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
 
 fn disk(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Kind::Broken, "backup.io", format_args!("the file {}: {error}", path.display()))
-}
-
-fn random<const LEN: usize>() -> Result<[u8; LEN], Failure> {
-    let mut bytes = [0; LEN];
-    getrandom::fill(&mut bytes).map_err(Failure::broken)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -169,7 +169,8 @@ fn cipher(passphrase: &str, salt: &[u8], asked: Stretching) -> Option<XChaCha20P
     Some(XChaCha20Poly1305::new(key.as_slice().into()))
 }
 
-fn random<const LEN: usize>() -> Result<[u8; LEN], Failure> {
+/// Random bytes of the system.
+pub(crate) fn random<const LEN: usize>() -> Result<[u8; LEN], Failure> {
     let mut bytes = [0; LEN];
     getrandom::fill(&mut bytes).map_err(Failure::broken)?;
     Ok(bytes)

@@ -63,7 +63,12 @@ impl Turn<'_> {
             return self.ask_for_feed();
         }
         let suspicion: Suspicion = self.store.get(FORK, &group.0)?.unwrap_or_default();
-        if self.has_deliveries(group)? || suspicion.is_too_soon(self.now_ms) {
+        if self.has_deliveries(group)? {
+            return Ok(());
+        }
+        if suspicion.is_too_soon(self.now_ms) {
+            // nothing else may wake this device before, and somebody's text may wait
+            self.wake(suspicion.entered_ms.unwrap_or_default().saturating_add(PAUSE_MS));
             return Ok(());
         }
         self.memory.behind.remove(group);

@@ -292,3 +292,35 @@ fn a_device_that_is_told_of_no_group_is_let_in_with_the_next_message() {
     assert!(is_done(&town.send(desktop, "alice", "three")));
     assert_eq!(newest(&town, alice).text, "three");
 }
+
+/// GRP-7, HIS-5: a group is said to be at an epoch to which no commit leads. The device enters anew, once an hour at most, does not
+/// ask for ever for what does not come, and what is written meanwhile goes out by itself.
+#[test]
+fn a_group_that_is_said_to_be_ahead_is_entered_once_an_hour() {
+    let (mut town, alice, bob) = two();
+    town.liar.change_answers(|_, call, answer| match answer {
+        Answer::Ok(body) if call.path == GROUPS && call.body.is_none() => {
+            let mut told: OwnGroups = serde_json::from_slice(&body).unwrap();
+            told.groups.iter_mut().for_each(|it| it.epoch += 7);
+            Answer::Ok(serde_json::to_vec(&told).unwrap())
+        }
+        answer => answer,
+    });
+    let asked = |town: &Town, end: &str| {
+        let of_bob = |(who, path): &&(Who, String)| *who == bob && path.contains(end);
+        town.asked.iter().filter(of_bob).count()
+    };
+    let (commits, feeds) = (asked(&town, "/commits"), asked(&town, "/feed?"));
+    town.restart(bob);
+    town.settle();
+    assert!(is_done(&town.send(bob, "alice", "three")));
+    town.restart(bob);
+    town.settle();
+    assert!(!is_done(&town.send(bob, "alice", "four")), "it is too soon to enter again");
+    town.pass_ms(600_000);
+    assert_eq!(asked(&town, "/commits") - commits, 1);
+    town.pass_ms(3_600_000);
+    assert_eq!(town.texts(alice, None)[2..], ["three", "four"]);
+    assert_eq!(asked(&town, "/commits") - commits, 2);
+    assert!(asked(&town, "/feed?") - feeds < 30, "{}", asked(&town, "/feed?") - feeds);
+}
