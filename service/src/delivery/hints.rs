@@ -57,8 +57,9 @@ fn follow(shared: &Shared) -> Result<(), Stopped> {
     let (mut sizes, mut ended) = (record.watch(), shared.ended.subscribe());
     let mut now = *sizes.borrow_and_update();
     let told = shared.delivery.readers.with(Rows::blocks)?;
-    // a database that is new beside an older record: what was before, devices look up anyway
-    let mut told = told.unwrap_or(if now.published > 1 { now.published } else { 0 });
+    // a database that is new beside an older record: what was before its newest block, devices look up anyway; that one is
+    // told, so that it is noted up to where everybody is
+    let mut told = told.unwrap_or(now.published.saturating_sub(1));
     let mut closed = now.sealed;
     loop {
         for block in closed..now.sealed {
