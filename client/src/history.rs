@@ -2,7 +2,9 @@
 //! with the newest message first and in each the newest message first.
 //!
 //! This side alone remembers how far it has come, so any older device can give the next page, and a kill of either
-//! side costs at most one page. One request is out at a time; whoever does not answer is passed over for another device.
+//! side costs at most two pages. Two requests are out at a time: the next page is asked for as soon as the oldest part of the
+//! one before it is here, so that the older device gathers it while this one takes in the rest. Whoever does not answer is
+//! passed over for another device.
 
 mod links;
 mod serve;
@@ -50,7 +52,8 @@ struct Fetch {
     /// What there is, once that was told; the first `current` of them are here.
     rows: Option<Vec<Row>>,
     current: usize,
-    asked: Option<Asked>,
+    /// The page that is asked for, and the one after it.
+    asked: Vec<Asked>,
     /// Requests without an answer, one after the other.
     unanswered: u32,
     next_ms: u64,
@@ -92,6 +95,8 @@ struct Asked {
     device: Option<[u8; 16]>,
     answers: Option<[u8; 16]>,
     parts: BTreeSet<u32>,
+    /// How many there are.
+    count: Option<u32>,
     older: bool,
     lowest: u64,
     rows: Vec<Row>,
@@ -145,7 +150,17 @@ impl Asked {
     fn begin_again(&mut self) {
         (self.device, self.answers, self.older, self.lowest) = (None, None, false, u64::MAX);
         self.parts.clear();
+        self.count = None;
         self.rows.clear();
+    }
+
+    fn wanted(&self) -> Option<Wanted> {
+        HistoryRequest::decode(&self.request.0).ok().map(|request| request.wanted)
+    }
+
+    /// True when all its parts are here.
+    fn is_here(&self) -> bool {
+        self.count.is_some_and(|count| u32::try_from(self.parts.len()).is_ok_and(|parts| parts == count))
     }
 }
 
@@ -156,10 +171,46 @@ impl Fetch {
             return Some(if self.gap.is_some() { Wanted::Gap } else { Wanted::Index });
         };
         let Row { group, before, .. } = *rows.get(self.current)?;
-        Some(match self.gap {
+        Some(self.page_of(group, before))
+    }
+
+    fn page_of(&self, group: GroupId, before: u64) -> Wanted {
+        match self.gap {
             None => Wanted::Page { group, before },
             Some(_) => Wanted::GapPage { group, before },
-        })
+        }
+    }
+
+    /// As if nobody had been asked for the next page yet.
+    fn ask_again(&mut self) {
+        self.asked.truncate(1);
+        self.asked.iter_mut().for_each(Asked::begin_again);
+    }
+
+    /// All is here; every step reads what is left.
+    fn end(&mut self) {
+        self.complete = true;
+        (self.rows, self.current) = (None, 0);
+        self.asked.clear();
+    }
+
+    /// Where the conversation goes on after a page; nothing if all of it is here then.
+    fn next_in(&self, row: &Row, lowest: u64, older: bool) -> Option<u64> {
+        // two messages may share a place, so the next page begins with the last place of this one
+        let next = if lowest.saturating_add(1) < row.before { lowest.saturating_add(1) } else { lowest };
+        let is_missed = self.gap.is_none_or(|gap| next > gap.after);
+        let is_believed = row.got <= row.said.saturating_add(MORE_THAN_SAID);
+        (is_missed && older && next < row.before && is_believed).then_some(next)
+    }
+
+    /// What to ask for once the page that is asked for is here, if that can be told already.
+    fn wanted_after(&self, asked: &Asked) -> Option<Wanted> {
+        let rows = self.rows.as_ref()?;
+        let row = rows.get(self.current)?;
+        match self.next_in(row, asked.lowest, asked.older) {
+            Some(next) => Some(self.page_of(row.group, next)),
+            None => rows.get(self.current.saturating_add(1)).map(|row| self.page_of(row.group, row.before)),
+        }
     }
 }
 
@@ -195,7 +246,7 @@ impl Turn<'_> {
             granted: gap.is_some(),
             rows: None,
             current: 0,
-            asked: None,
+            asked: Vec::new(),
             unanswered: 0,
             next_ms: 0,
             total: 0,
@@ -225,7 +276,7 @@ impl Turn<'_> {
             return self.refuse_command(&Want::ChangeAccount, Failure::misuse("history.none", message));
         };
         (fetch.unanswered, fetch.next_ms) = (0, 0);
-        fetch.asked.iter_mut().for_each(Asked::begin_again);
+        fetch.ask_again();
         if fetch.complete {
             // once more from the beginning: what is here already is passed over
             (fetch.rows, fetch.current, fetch.messages, fetch.complete) = (None, 0, 0, false);
@@ -241,10 +292,10 @@ impl Turn<'_> {
             if fetch.gap.take().is_some() {
                 // all of it, in the place of what was missed
                 (fetch.rows, fetch.current, fetch.messages, fetch.complete) = (None, 0, 0, false);
-                fetch.asked = None;
+                fetch.asked.clear();
             }
             // whoever was asked before that did not answer, and does now
-            fetch.asked.iter_mut().for_each(Asked::begin_again);
+            fetch.ask_again();
             self.keep_fetch(&fetch)?;
         }
         Ok(())
@@ -254,7 +305,7 @@ impl Turn<'_> {
     pub(crate) fn go_on_with_history(&mut self) -> Result<(), Error> {
         let Some(mut fetch) = self.fetch()?.filter(|fetch| !fetch.complete) else { return Ok(()) };
         let others = self.older_devices(fetch.from.map(DeviceId))?;
-        if let Some(asked) = fetch.asked.as_mut().filter(|asked| asked.device.is_some()) {
+        if let Some(asked) = fetch.asked.first().filter(|asked| asked.device.is_some()) {
             let until_ms = asked.since_ms.saturating_add(ANSWER_MS);
             // a clock that was put back ends the waiting
             if (asked.since_ms..until_ms).contains(&self.now_ms) {
@@ -262,7 +313,7 @@ impl Turn<'_> {
                 return Ok(());
             }
             // that one is off; the messages that it has given of this page are here all the same
-            asked.begin_again();
+            fetch.ask_again();
             fetch.unanswered = fetch.unanswered.saturating_add(1);
             let in_a_round = u32::try_from(others.len()).unwrap_or(u32::MAX);
             if fetch.unanswered.checked_rem(in_a_round) == Some(0) {
@@ -303,47 +354,59 @@ impl Turn<'_> {
     }
 
     fn ask_for_page(&mut self, mut fetch: Fetch, to: DeviceId) -> Result<(), Error> {
-        let Some(wanted) = fetch.wanted() else { return Ok(()) };
-        let device = self.device()?;
-        let mut asked = match fetch.asked.take() {
-            Some(asked) => asked,
-            None => {
-                let Some(known) = self.known(&device.account)? else { return Ok(()) };
-                let request = HistoryRequest {
-                    account: device.account,
-                    generation: known.set().generation(),
-                    device: device.id(),
-                    confirmed: Digest(fetch.confirmed),
-                    public_key: fetch.public.0.clone(),
-                    nonce: random()?,
-                    wanted,
-                };
-                let request = Base64Url(request.sign(&device.chain));
-                let (parts, rows) = (BTreeSet::new(), Vec::new());
-                let (device, answers) = (None, None);
-                Asked { request, since_ms: 0, device, answers, parts, older: false, lowest: u64::MAX, rows }
-            }
-        };
+        if fetch.asked.is_empty() {
+            let Some(wanted) = fetch.wanted() else { return Ok(()) };
+            let Some(asked) = self.request_for(&fetch, wanted)? else { return Ok(()) };
+            fetch.asked.push(asked);
+        }
+        let Some(asked) = fetch.asked.first_mut() else { return Ok(()) };
         (asked.device, asked.since_ms) = (Some(to.0), self.now_ms);
         let request = asked.request.0.clone();
-        fetch.asked = Some(asked);
         self.keep_fetch(&fetch)?;
         self.wake(self.now_ms.saturating_add(ANSWER_MS));
         self.relay(to, &RelayBody::HistoryRequest(request))
     }
 
+    /// Asks whoever gives this page for the one after it, once that can be named.
+    fn ask_ahead(&mut self, fetch: &mut Fetch, to: DeviceId) -> Result<(), Error> {
+        let [asked] = fetch.asked.as_slice() else { return Ok(()) };
+        let Some(wanted) = fetch.wanted_after(asked) else { return Ok(()) };
+        let Some(mut ahead) = self.request_for(fetch, wanted)? else { return Ok(()) };
+        (ahead.device, ahead.since_ms) = (Some(to.0), self.now_ms);
+        let request = ahead.request.0.clone();
+        fetch.asked.push(ahead);
+        self.relay(to, &RelayBody::HistoryRequest(request))
+    }
+
+    fn request_for(&mut self, fetch: &Fetch, wanted: Wanted) -> Result<Option<Asked>, Error> {
+        let device = self.device()?;
+        let Some(known) = self.known(&device.account)? else { return Ok(None) };
+        let request = HistoryRequest {
+            account: device.account,
+            generation: known.set().generation(),
+            device: device.id(),
+            confirmed: Digest(fetch.confirmed),
+            public_key: fetch.public.0.clone(),
+            nonce: random()?,
+            wanted,
+        };
+        let request = Base64Url(request.sign(&device.chain));
+        let (parts, rows) = (BTreeSet::new(), Vec::new());
+        let (device, answers) = (None, None);
+        Ok(Some(Asked { request, since_ms: 0, device, answers, parts, count: None, older: false, lowest: u64::MAX, rows }))
+    }
+
     /// HIS-3: a part of a page, or of the list of what there is.
     pub(crate) fn history_part(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let Some(mut fetch) = self.fetch()?.filter(|fetch| !fetch.complete) else { return Ok(()) };
-        let (Some(mut asked), Some(wanted), Ok(part)) =
-            (fetch.asked.take(), fetch.wanted(), HistoryPart::decode(bytes))
-        else {
-            return Ok(());
-        };
+        let Ok(part) = HistoryPart::decode(bytes) else { return Ok(()) };
+        let is_answered = |asked: &Asked| part.request == HistoryRequest::hash(&asked.request.0);
+        let Some(which) = fetch.asked.iter().position(is_answered) else { return Ok(()) };
+        let mut asked = fetch.asked.remove(which);
         let Some(signer) = self.signer_of(bytes)? else { return Ok(()) };
-        let is_answer = part.request == HistoryRequest::hash(&asked.request.0);
         let is_turn = asked.answers.is_none_or(|answers| answers == signer.0);
-        if !is_answer || !is_turn || asked.parts.contains(&part.index) {
+        let is_counted = asked.count.is_none_or(|count| count == part.count);
+        if !is_turn || !is_counted || asked.parts.contains(&part.index) {
             return Ok(());
         }
         let info = HistoryPart::info(&part.request, part.index, part.count);
@@ -351,19 +414,42 @@ impl Turn<'_> {
         let sealed = Sealed { kem_output: part.kem_output, ciphertext: part.ciphertext };
         let device = self.device()?;
         let Some(plain) = self.mls(&device).open_with(&fetch.private, &info, sealed) else { return Ok(()) };
-        match (wanted, Plain::decode(&plain)) {
-            (Wanted::Index | Wanted::Gap, Ok(Plain::Index(rows))) => {
+        let Ok(plain) = Plain::decode(&plain) else { return Ok(()) };
+        if !self.take_part(&mut fetch, &mut asked, plain)? {
+            return Ok(());
+        }
+        asked.parts.insert(index);
+        (asked.count, asked.answers, asked.device, asked.since_ms) =
+            (Some(count), Some(signer.0), Some(signer.0), self.now_ms);
+        (fetch.granted, fetch.unanswered, fetch.next_ms, fetch.from) = (true, 0, 0, Some(signer.0));
+        fetch.asked.insert(which, asked);
+        if which == 0 && index.saturating_add(1) == count {
+            self.ask_ahead(&mut fetch, signer)?;
+        }
+        self.tell_history(&fetch);
+        while let Some(asked) = fetch.asked.first().filter(|asked| asked.is_here()).cloned() {
+            fetch.asked.remove(0);
+            self.page_is_here(&mut fetch, &asked)?;
+        }
+        self.keep_fetch(&fetch)
+    }
+
+    /// Takes in what was in a part; false if it is nothing that was asked for.
+    fn take_part(&mut self, fetch: &mut Fetch, asked: &mut Asked, plain: Plain) -> Result<bool, Error> {
+        match (asked.wanted(), plain) {
+            (Some(Wanted::Index | Wanted::Gap), Plain::Index(rows)) => {
                 let since_ms = fetch.gap.map_or(0, |gap| gap.since_ms);
                 asked.rows.extend(rows.iter().filter(|row| row.newest_ms >= since_ms).map(Row::new));
+                Ok(true)
             }
             (
-                Wanted::Page { group, before } | Wanted::GapPage { group, before },
-                Ok(Plain::Messages { older, messages }),
+                Some(Wanted::Page { group, before } | Wanted::GapPage { group, before }),
+                Plain::Messages { older, messages },
             ) => {
                 // whoever answers knows of nothing later than his answer
                 let before = before.min(self.reached()?);
                 if messages.iter().any(|message| message.group != group || message.place >= before) {
-                    return Ok(());
+                    return Ok(false);
                 }
                 asked.older = older;
                 let own = self.own_accounts()?;
@@ -372,21 +458,15 @@ impl Turn<'_> {
                     fetch.messages = fetch.messages.saturating_add(u64::from(self.take_over(message, &own)?));
                 }
                 let got = u64::try_from(messages.len()).unwrap_or(u64::MAX);
-                if let Some(row) = fetch.rows.as_mut().and_then(|rows| rows.get_mut(fetch.current)) {
+                let rows = fetch.rows.iter_mut().flat_map(|rows| rows.iter_mut().skip(fetch.current));
+                // the page that comes ahead may be of the next conversation
+                if let Some(row) = rows.take(2).find(|row| row.group == group) {
                     row.got = row.got.saturating_add(got);
                 }
+                Ok(true)
             }
-            _ => return Ok(()),
+            _ => Ok(false),
         }
-        asked.parts.insert(index);
-        (asked.answers, asked.device, asked.since_ms) = (Some(signer.0), Some(signer.0), self.now_ms);
-        (fetch.granted, fetch.unanswered, fetch.next_ms, fetch.from) = (true, 0, 0, Some(signer.0));
-        if u32::try_from(asked.parts.len()).is_ok_and(|parts| parts == count) {
-            return self.page_is_here(fetch, &asked);
-        }
-        self.tell_history(&fetch);
-        fetch.asked = Some(asked);
-        self.keep_fetch(&fetch)
     }
 
     /// Which confirmed device of the account signed a part.
@@ -398,45 +478,34 @@ impl Turn<'_> {
         Ok(keys.into_iter().find(|(_, key)| HistoryPart::is_signed(bytes, key)).map(|(id, _)| id))
     }
 
-    fn page_is_here(&mut self, mut fetch: Fetch, asked: &Asked) -> Result<(), Error> {
-        match &mut fetch.rows {
-            None => {
-                let Some(total) = total_of(&asked.rows) else {
-                    self.notice(Notice::new("history.refused", None, fetch.from.map(DeviceId), 0, self.now_s()))?;
-                    fetch.complete = true;
-                    return self.keep_fetch(&fetch);
-                };
-                // of what there is most is here already
-                fetch.total = if fetch.gap.is_none() { total } else { 0 };
-                fetch.rows = Some(asked.rows.clone());
-            }
-            Some(rows) => {
-                let Some(row) = rows.get_mut(fetch.current) else { return Ok(()) };
-                // two messages may share a place, so the next page begins with the last place of this one
-                let next = if asked.lowest.saturating_add(1) < row.before {
-                    asked.lowest.saturating_add(1)
-                } else {
-                    asked.lowest
-                };
-                let is_missed = fetch.gap.is_none_or(|gap| next > gap.after);
-                let goes_on =
-                    is_missed && asked.older && next < row.before && row.got <= row.said.saturating_add(MORE_THAN_SAID);
-                row.before = next.min(row.before);
-                let group = row.group;
-                if !goes_on {
+    fn page_is_here(&mut self, fetch: &mut Fetch, asked: &Asked) -> Result<(), Error> {
+        if fetch.rows.is_none() {
+            let Some(total) = total_of(&asked.rows) else {
+                self.notice(Notice::new("history.refused", None, fetch.from.map(DeviceId), 0, self.now_s()))?;
+                fetch.end();
+                return Ok(());
+            };
+            // of what there is most is here already
+            fetch.total = if fetch.gap.is_none() { total } else { 0 };
+            fetch.rows = Some(asked.rows.clone());
+        } else if let Some(row) = fetch.rows.as_ref().and_then(|rows| rows.get(fetch.current)).cloned() {
+            let next = fetch.next_in(&row, asked.lowest, asked.older);
+            match (next, fetch.rows.as_mut().and_then(|rows| rows.get_mut(fetch.current))) {
+                (Some(next), Some(row)) => row.before = next,
+                _ => {
                     fetch.current = fetch.current.saturating_add(1);
                     let own = self.own_accounts()?;
-                    self.conversation_is_here(&group, &own)?;
+                    self.conversation_is_here(&row.group, &own)?;
                 }
             }
         }
-        fetch.complete = fetch.wanted().is_none();
-        if fetch.complete {
-            // every step reads this
-            (fetch.rows, fetch.current) = (None, 0);
+        match fetch.wanted() {
+            None => fetch.end(),
+            // what was asked for ahead was a guess
+            wanted => fetch.asked.retain(|ahead| ahead.wanted() == wanted),
         }
-        self.tell_history(&fetch);
-        self.keep_fetch(&fetch)
+        self.tell_history(fetch);
+        Ok(())
     }
 
     fn tell_history(&mut self, fetch: &Fetch) {

@@ -1,11 +1,10 @@
 //! The rows of messages: their text sealed, their order in the clear.
 
+use chain::encoding::{DecodeError, Reader, Writer};
 use chain::id::{AccountId, DeviceId, Digest};
-use protocol::bytes::Base64Url;
-use protocol::id::{GroupId, MessageId, hex};
+use protocol::id::{GroupId, MessageId};
 use protocol::members::Leaf;
 use rusqlite::{Row, params};
-use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::query::MessageState;
@@ -17,20 +16,17 @@ const MESSAGE: &[u8] = b"message";
 const NOT_YET: i64 = 1 << 62;
 
 /// What is kept of a message.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kept {
-    #[serde(with = "hex")]
     pub(crate) from: AccountId,
-    #[serde(with = "hex")]
     pub(crate) device: DeviceId,
     /// The content's bytes, as sent.
-    pub(crate) content: Base64Url,
+    pub(crate) content: Vec<u8>,
     /// The text to show; empty for what is no text.
     pub(crate) text: String,
     pub(crate) sent_at_ms: u64,
     pub(crate) state: MessageState,
     pub(crate) from_history: bool,
-    #[serde(with = "together")]
     pub(crate) encrypted_to: Vec<DeviceId>,
     /// The request that carries it, once encrypted, until the service has it.
     pub(crate) submission: Option<String>,
@@ -50,32 +46,13 @@ pub(crate) struct Stored {
     pub(crate) kept: Kept,
 }
 
-/// Devices in JSON, their ids one behind the other: a message in a large conversation names hundreds.
-mod together {
-    use chain::id::DeviceId;
-    use protocol::bytes::Base64Url;
-    use serde::de::Error as _;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(devices: &[DeviceId], serializer: S) -> Result<S::Ok, S::Error> {
-        Base64Url(devices.iter().flat_map(|device| device.0).collect()).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<DeviceId>, D::Error> {
-        match Base64Url::deserialize(deserializer)?.0.as_chunks::<16>() {
-            (ids, []) => Ok(ids.iter().map(|id| DeviceId(*id)).collect()),
-            _ => Err(D::Error::custom("not a list of ids")),
-        }
-    }
-}
-
 impl Kept {
     /// What stands for a message that cannot be shown; the code says why. `from`: its writer, if that is known.
     pub(crate) fn unreadable(from: Option<&Leaf>, code: &str, sent_at_ms: u64) -> Self {
         Self {
             from: from.map_or(AccountId([0; 32]), |leaf| leaf.account),
             device: from.map_or(DeviceId([0; 16]), |leaf| leaf.device),
-            content: Base64Url::default(),
+            content: Vec::new(),
             text: code.to_owned(),
             sent_at_ms,
             state: MessageState::Unreadable,
@@ -89,9 +66,72 @@ impl Kept {
 
     /// What somebody wrote and this device can show.
     pub(crate) fn received(from: &Leaf, content: &[u8], text: String, sent_at_ms: u64) -> Self {
-        let (content, state) = (Base64Url(content.to_vec()), MessageState::Received);
+        let (content, state) = (content.to_vec(), MessageState::Received);
         Self { content, state, text, ..Self::unreadable(Some(from), "", sent_at_ms) }
     }
+}
+
+/// The states of a message by their numbers.
+const STATES: [MessageState; 5] = [
+    MessageState::Waiting,
+    MessageState::Sent,
+    MessageState::Received,
+    MessageState::Unreadable,
+    MessageState::Failed,
+];
+
+impl Kept {
+    /// As it is sealed: account 32, device 16, time u64, state u8, from history u8, shown u8, intent (u8 and u64) and
+    /// submission (u8 and bytes) if there are such, content and text as bytes, and the devices that it was encrypted to,
+    /// 16 bytes each. Lengths have 4 bytes.
+    fn encode(&self) -> Vec<u8> {
+        let state = STATES.iter().position(|state| *state == self.state).unwrap_or_default();
+        let mut w = Writer::new();
+        w.raw(&self.from.0).raw(&self.device.0).u64(self.sent_at_ms).u8(u8::try_from(state).unwrap_or_default());
+        w.u8(self.from_history.into()).u8(self.is_shown.into());
+        w.option(self.intent.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
+        w.u8(self.submission.is_some().into()).bytes32(self.submission.as_deref().unwrap_or_default().as_bytes());
+        w.bytes32(&self.content).bytes32(self.text.as_bytes()).count32(self.encrypted_to.len());
+        for device in &self.encrypted_to {
+            w.raw(&device.0);
+        }
+        w.finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(bytes);
+        let (from, device) = (AccountId(r.array("account")?), DeviceId(r.array("device")?));
+        let (sent_at_ms, state) = (r.u64("time")?, r.u8("state")?);
+        let unknown = DecodeError::Unknown { field: "state", value: state.into() };
+        let state = *STATES.get(usize::from(state)).ok_or(unknown)?;
+        let (from_history, is_shown) = (r.present("from history")?, r.present("shown")?);
+        let intent = r.present("intent")?.then(|| r.array("intent").map(i64::from_be_bytes)).transpose()?;
+        let is_submitted = r.present("submission")?;
+        let submission = text(r.bytes32(bytes.len(), "submission")?);
+        let content = r.bytes32(bytes.len(), "content")?.to_vec();
+        let shown = text(r.bytes32(bytes.len(), "text")?);
+        let count = r.count32(bytes.len(), 16, "devices")?;
+        let encrypted_to = (0..count).map(|_| r.array("device").map(DeviceId)).collect::<Result<_, _>>()?;
+        r.finish()?;
+        Ok(Self {
+            from,
+            device,
+            content,
+            text: shown,
+            sent_at_ms,
+            state,
+            from_history,
+            encrypted_to,
+            submission: is_submitted.then_some(submission),
+            intent,
+            is_shown,
+        })
+    }
+}
+
+/// What was written here as text is text.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 impl Store<'_> {
@@ -276,15 +316,14 @@ impl Store<'_> {
                 group: GroupId(group),
                 message: Digest(message),
                 place: (place < NOT_YET).then_some(place.unsigned_abs()),
-                kept: serde_json::from_slice(&bytes).map_err(|_| Error::Damaged)?,
+                kept: Kept::decode(&bytes).map_err(|_| Error::Damaged)?,
             });
         }
         Ok(messages)
     }
 
     fn seal_message(&self, group: &GroupId, message: &MessageId, kept: &Kept) -> Result<Vec<u8>, Error> {
-        let bytes = serde_json::to_vec(kept).map_err(|_| Error::Damaged)?;
-        self.seal(&[MESSAGE, &group.0, &message.0], &bytes)
+        self.seal(&[MESSAGE, &group.0, &message.0], &kept.encode())
     }
 }
 
@@ -303,4 +342,30 @@ pub(crate) fn is_place(place: u64) -> bool {
 /// Positions are far below 2^62.
 pub(crate) fn column(place: u64) -> i64 {
     i64::try_from(place).unwrap_or(NOT_YET - 1).min(NOT_YET - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_read_as_it_was_written() {
+        let (from, device, state) = (AccountId([1; 32]), DeviceId([2; 16]), MessageState::Received);
+        let (content, text) = (b"content".to_vec(), "a text".to_owned());
+        let mut rows = vec![Kept { from, device, state, content, text, ..Kept::unreadable(None, "", 77) }];
+        rows.extend(STATES.map(|state| Kept { state, ..Kept::unreadable(None, "mls.unreadable", 0) }));
+        rows.push(Kept {
+            encrypted_to: vec![DeviceId([3; 16]), DeviceId([4; 16])],
+            submission: Some("{}".to_owned()),
+            intent: Some(-7),
+            from_history: true,
+            is_shown: false,
+            ..rows[0].clone()
+        });
+        for row in rows {
+            let bytes = row.encode();
+            assert_eq!(Kept::decode(&bytes), Ok(row));
+            assert!(Kept::decode(&bytes[1..]).is_err() && Kept::decode(&[&bytes[..], &[0]].concat()).is_err());
+        }
+    }
 }

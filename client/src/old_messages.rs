@@ -2,7 +2,6 @@
 //! ([`crate::backup`]). Nobody signed them again, and they are marked so (HIS-4).
 
 use chain::id::AccountId;
-use protocol::bytes::Base64Url;
 use protocol::content::{Content, MAX_CONTENT, Part, message_id};
 use protocol::history::HistoryMessage;
 use protocol::id::GroupId;
@@ -23,7 +22,7 @@ const LOOKED_AT: u32 = 100;
 
 /// What is handed over of a message; nothing of one that others do not have, or that nobody could take.
 pub(crate) fn handed_over(stored: Stored) -> Option<HistoryMessage> {
-    let content = stored.kept.content.0;
+    let content = stored.kept.content;
     if !matches!(stored.kept.state, MessageState::Sent | MessageState::Received)
         || !(1..=MAX_CONTENT).contains(&content.len())
     {
@@ -50,7 +49,7 @@ impl Turn<'_> {
         let kept = Kept {
             from: message.from,
             device: message.device,
-            content: Base64Url(message.content.clone()),
+            content: message.content.clone(),
             text,
             sent_at_ms: message.sent_at_ms,
             state: if own.contains(&message.from) { MessageState::Sent } else { MessageState::Received },

@@ -15,18 +15,13 @@ use crate::error::Error;
 use crate::failure::is_passing;
 use crate::turn::{Purpose, Turn, post_bytes};
 
-/// What is on its way to another own device; by the hash of its bytes.
+/// What is on its way to another own device; by the hash of its bytes. First until when it is tried (milliseconds since
+/// 1970, 8 bytes), then the request: base64 in JSON once more would be a third longer.
 pub(crate) const OUTBOX: &str = "relay.outbox";
 /// How long it is tried, milliseconds: as long as an attempt at a code.
 const KEPT_MS: u64 = 600_000;
 /// How long old messages are tried: as long as a request.
 const HISTORY_KEPT_MS: u64 = 7 * 86_400_000;
-
-#[derive(Serialize, Deserialize)]
-struct Outgoing {
-    request: Base64Url,
-    until_ms: u64,
-}
 
 /// Requests for old messages that were not looked at yet; by the device that asks.
 const ASKED: &str = "relay.asked";
@@ -50,7 +45,7 @@ impl Turn<'_> {
             RelayBody::HistoryRequest(_) | RelayBody::HistoryPart(_) => HISTORY_KEPT_MS,
         };
         let until_ms = self.now_ms.saturating_add(kept_ms);
-        self.store.put(OUTBOX, &hash.0, &Outgoing { request: Base64Url(request), until_ms })?;
+        self.store.put_bytes(OUTBOX, &hash.0, &[&until_ms.to_be_bytes()[..], &request].concat())?;
         self.send_relays()
     }
 
@@ -62,12 +57,13 @@ impl Turn<'_> {
             if !self.may_ask(&Purpose::Relay(Digest(hash))) {
                 continue;
             }
-            let Some(outgoing) = self.store.get::<Outgoing>(OUTBOX, &key)? else { continue };
-            if self.now_ms > outgoing.until_ms {
+            let Some(outgoing) = self.store.bytes(OUTBOX, &key)? else { continue };
+            let (until_ms, request) = outgoing.split_first_chunk().ok_or(Error::Damaged)?;
+            if self.now_ms > u64::from_be_bytes(*until_ms) {
                 self.store.remove(OUTBOX, &key)?;
                 continue;
             }
-            self.ask_as_device(Purpose::Relay(Digest(hash)), post_bytes(RELAY, outgoing.request.0))?;
+            self.ask_as_device(Purpose::Relay(Digest(hash)), post_bytes(RELAY, request.to_vec()))?;
         }
         Ok(())
     }

@@ -213,7 +213,7 @@ impl Turn<'_> {
 
     /// Sends a content once more. Of an answer that was lost the content that is in it, under one name more.
     fn send_again(&mut self, group: &GroupId, stored: &Stored, hash: Digest) -> Result<(), Error> {
-        let content = &stored.kept.content.0;
+        let content = &stored.kept.content;
         let part = Content::decode(content).map(|content| content.part);
         let mut resent = Resent { hashes: Vec::new(), content };
         if let Ok(Part::Signal { content_type, bytes }) = &part

@@ -81,7 +81,7 @@ impl Turn<'_> {
         let kept = Kept {
             from: device.account,
             device: device.id(),
-            content: Base64Url(bytes),
+            content: bytes,
             text,
             sent_at_ms: self.now_ms,
             state: MessageState::Waiting,
@@ -207,7 +207,7 @@ impl Turn<'_> {
         }
         if waiting.kept.submission.is_none() {
             let device = self.device()?;
-            let padded = pad(&waiting.kept.content.0).map_err(|_| Error::Fault("a message that is too long"))?;
+            let padded = pad(&waiting.kept.content).map_err(|_| Error::Fault("a message that is too long"))?;
             let aad = self.gossip(conversation).encode();
             let message = self.mls(&device).encrypt(&group, &aad, &padded)?;
             self.remember_sent(&message, waiting.row)?;

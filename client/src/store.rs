@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::seal::StoreKey;
 
 /// The version of the schema, in `PRAGMA user_version`.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// Prepares a database: settings and tables. Called once per opening, outside of a transaction.
 ///

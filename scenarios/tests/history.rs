@@ -3,6 +3,7 @@
 
 use client::query::{self, HistoryRow};
 use client::step::{Command, Event};
+use protocol::api::delivery::RELAY;
 use scenarios::impostor::Impostor;
 use scenarios::town::{Town, Who};
 
@@ -65,6 +66,28 @@ fn all_old_messages_come_in_pages() {
     town.send(alice, "bob", "after");
     assert_eq!(town.texts(desktop, Some("alice")).last().map(String::as_str), Some("after"));
     assert!(town.read(desktop, query::conversations).iter().all(|row| !row.unverified));
+}
+
+/// HIS-2: the older device gathers the next page while the newer one takes in what is left of this one.
+#[test]
+fn the_next_page_is_asked_for_before_this_one_is_whole() {
+    let (mut town, _, laptop) = with_much(60);
+    let desktop = town.device();
+    town.wish(desktop, Command::LogIn(Town::joining("bob")));
+    let (code, _) = town.read(desktop, query::code).unwrap();
+    let device = town.id(desktop);
+    town.command(laptop, Command::Confirm { device, code, history: true });
+    let relayed = |town: &Town| town.asked.iter().filter(|(who, path)| *who == desktop && path == RELAY).count();
+    // how many messages were here when each request went out
+    let (before, mut here) = (relayed(&town), Vec::new());
+    while town.exchange() {
+        let messages = town.read(desktop, query::history).map_or(0, |row| row.messages);
+        here.resize(relayed(&town) - before, messages);
+    }
+    assert!(history(&town, desktop).complete);
+    // what there is, Carol's, and Alice's: pages of sixteen, each of which begins with the last one of that before it
+    let [0, 0, 0, second, third, fourth, fifth] = here.as_slice() else { panic!("{here:?}") };
+    assert!(*second < 16 && (17..31).contains(third) && (32..46).contains(fourth) && (47..61).contains(fifth), "{here:?}");
 }
 
 /// HIS-2, attack 49: either side is killed again and again.

@@ -26,7 +26,7 @@ pub(crate) fn links_hold(store: &Store<'_>, group: &GroupId) -> Result<bool, Err
         after = Some((last.place.unwrap_or(u64::MAX), last.row));
         for stored in some {
             // what could not be read names nothing
-            let Ok(content) = Content::decode(&stored.kept.content.0) else { continue };
+            let Ok(content) = Content::decode(&stored.kept.content) else { continue };
             let before = newest.insert(stored.kept.device, stored.message);
             if before.is_some() && content.previous.is_some() && before != content.previous {
                 return Ok(false);

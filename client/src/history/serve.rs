@@ -25,6 +25,15 @@ const AGAIN_MS: u64 = 10_000;
 /// Messages that are read at once.
 const CHUNK: u32 = 500;
 
+/// HIS-2: the newest part first, for whoever waits to read; then the oldest, which says what to ask for next; then the rest.
+fn to_send(parts: &[Plain]) -> impl Iterator<Item = (u32, &Plain)> {
+    let mut numbered: Vec<(u32, &Plain)> = (0..).zip(parts).collect();
+    if let Some(rest) = numbered.get_mut(1..).filter(|rest| !rest.is_empty()) {
+        rest.rotate_right(1);
+    }
+    numbered.into_iter()
+}
+
 impl Turn<'_> {
     /// A person agreed that a device gets the old messages, or did not. Any device of the account hands them over then.
     pub(crate) fn grant_history(&mut self, device: &DeviceId, history: bool) -> Result<(), Error> {
@@ -62,7 +71,7 @@ impl Turn<'_> {
             }
         };
         let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-        for (index, part) in (0..count).zip(&parts) {
+        for (index, part) in to_send(&parts) {
             let info = HistoryPart::info(&hash, index, count);
             let plain = Zeroizing::new(part.encode());
             let Some(sealed) = self.mls(&device).seal_to(&request.public_key, &info, &plain) else { return Ok(()) };
