@@ -26,7 +26,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
     account, agent as agent_command, audit, backup, chat, contact, device, doctor, history, joining, login, logout,
-    read, record, recovery, search, send, serve, signup, status, try_out, witness,
+    message, read, record, recovery, search, send, serve, signup, status, try_out, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -74,6 +74,9 @@ enum Verb {
     Chat(chat::Verb),
     /// Write to somebody
     Send(send::Arguments),
+    /// Answer, change, take back, react
+    #[command(subcommand)]
+    Message(message::Verb),
     /// Read messages
     Read(read::Arguments),
     /// Find messages by their words, among those that are here
@@ -136,6 +139,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Contact(verb) => contact::run(verb, settings),
         Verb::Chat(verb) => chat::run(verb, settings),
         Verb::Send(arguments) => send::run(arguments, settings),
+        Verb::Message(verb) => message::run(verb, settings),
         Verb::Read(arguments) => read::run(arguments, settings),
         Verb::Search(arguments) => search::run(arguments, settings),
         Verb::Status => status::run(settings),

@@ -265,10 +265,14 @@ impl Turn<'_> {
                     continue;
                 }
                 if let Some(id) = waiting.kept.intent.filter(|_| waiting.kept.is_shown) {
+                    // what it may have answered stands in the conversation that is over
                     let (to, text) = (handle.clone(), waiting.kept.text.clone());
                     self.update_intent(&Intent { id, want: Want::Send { to, text } })?;
                 }
                 self.store.remove_message(waiting.row)?;
+                if let Some(about) = waiting.kept.about {
+                    self.apply_effects(&waiting.group, &about)?;
+                }
             }
             if is_over {
                 conversation.stage = Stage::Removed;

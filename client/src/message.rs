@@ -2,6 +2,7 @@
 
 use chain::encoding::{DecodeError, Reader, Writer};
 use chain::id::{AccountId, DeviceId, Digest};
+use protocol::content::Content;
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Leaf;
 use rusqlite::{Row, params};
@@ -32,8 +33,18 @@ pub(crate) struct Kept {
     pub(crate) submission: Option<String>,
     /// The intent that wanted it.
     pub(crate) intent: Option<IntentId>,
-    /// False for what this device tells others by itself.
+    /// False for what this device tells others by itself, and for what only has an effect on another message.
     pub(crate) is_shown: bool,
+    /// The message that this one has an effect on.
+    pub(crate) about: Option<MessageId>,
+    /// Its writer has said something else instead since.
+    pub(crate) edited: bool,
+    /// Its writer has taken it back: neither content nor text are kept.
+    pub(crate) deleted: bool,
+    /// Of one that was taken back, what it named as the one before it.
+    pub(crate) previous: Option<MessageId>,
+    /// Who thinks what of it.
+    pub(crate) reactions: Vec<(AccountId, String)>,
 }
 
 /// A message with its place.
@@ -61,7 +72,20 @@ impl Kept {
             submission: None,
             intent: None,
             is_shown: true,
+            about: None,
+            edited: false,
+            deleted: false,
+            previous: None,
+            reactions: Vec::new(),
         }
+    }
+
+    /// The message before it of its device, if that can be told: what could not be read names nothing.
+    pub(crate) fn names(&self) -> Option<Option<MessageId>> {
+        if self.deleted {
+            return Some(self.previous);
+        }
+        Content::decode(&self.content).ok().map(|content| content.previous)
     }
 
     /// What somebody wrote and this device can show.
@@ -72,18 +96,14 @@ impl Kept {
 }
 
 /// The states of a message by their numbers.
-const STATES: [MessageState; 5] = [
-    MessageState::Waiting,
-    MessageState::Sent,
-    MessageState::Received,
-    MessageState::Unreadable,
-    MessageState::Failed,
-];
+const STATES: [MessageState; 5] =
+    [MessageState::Waiting, MessageState::Sent, MessageState::Received, MessageState::Unreadable, MessageState::Failed];
 
 impl Kept {
     /// As it is sealed: account 32, device 16, time u64, state u8, from history u8, shown u8, intent (u8 and u64) and
     /// submission (u8 and bytes) if there are such, content and text as bytes, and the devices that it was encrypted to,
-    /// 16 bytes each. Lengths have 4 bytes.
+    /// 16 bytes each; then edited u8, deleted u8, what it named (u8, and 32 bytes if there is such), and reactions, of each
+    /// account 32 and text behind its length (u8). Other lengths have 4 bytes. What it has an effect on is a column.
     fn encode(&self) -> Vec<u8> {
         let state = STATES.iter().position(|state| *state == self.state).unwrap_or_default();
         let mut w = Writer::new();
@@ -94,6 +114,11 @@ impl Kept {
         w.bytes32(&self.content).bytes32(self.text.as_bytes()).count32(self.encrypted_to.len());
         for device in &self.encrypted_to {
             w.raw(&device.0);
+        }
+        w.u8(self.edited.into()).u8(self.deleted.into()).option(self.previous.as_ref().map(|it| it.0.as_slice()));
+        w.count32(self.reactions.len());
+        for (from, reaction) in &self.reactions {
+            w.raw(&from.0).bytes8(reaction.as_bytes());
         }
         w.finish()
     }
@@ -112,6 +137,11 @@ impl Kept {
         let shown = text(r.bytes32(bytes.len(), "text")?);
         let count = r.count32(bytes.len(), 16, "devices")?;
         let encrypted_to = (0..count).map(|_| r.array("device").map(DeviceId)).collect::<Result<_, _>>()?;
+        let (edited, deleted) = (r.present("edited")?, r.present("deleted")?);
+        let previous = r.present("previous")?.then(|| r.array("previous").map(Digest)).transpose()?;
+        let count = r.count32(bytes.len(), 33, "reactions")?;
+        let reaction = |_| Ok((AccountId(r.array("account")?), text(r.bytes8(0, 255, "reaction")?)));
+        let reactions = (0..count).map(reaction).collect::<Result<_, DecodeError>>()?;
         r.finish()?;
         Ok(Self {
             from,
@@ -125,6 +155,11 @@ impl Kept {
             submission: is_submitted.then_some(submission),
             intent,
             is_shown,
+            about: None,
+            edited,
+            deleted,
+            previous,
+            reactions,
         })
     }
 }
@@ -146,9 +181,10 @@ impl Store<'_> {
         let sealed = self.seal_message(group, message, kept)?;
         let place = place.map_or(NOT_YET, column);
         let mut insert = self.db().prepare_cached(
-            "INSERT OR IGNORE INTO messages (conversation, message, place, shown, value) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR IGNORE INTO messages (conversation, message, place, shown, about, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
-        let added = insert.execute(params![group.0, message.0, place, kept.is_shown, sealed])?;
+        let about = kept.about.map(|about| about.0);
+        let added = insert.execute(params![group.0, message.0, place, kept.is_shown, about, sealed])?;
         Ok((added > 0).then(|| self.db().last_insert_rowid()))
     }
 
@@ -221,7 +257,30 @@ impl Store<'_> {
         Ok(newest)
     }
 
-    /// The messages of a group that are shown and stand before a place, newest first, but for the first `skipped`.
+    /// What has an effect on a message, in the service's order.
+    pub(crate) fn effects_on(&self, group: &GroupId, message: &MessageId) -> Result<Vec<Stored>, Error> {
+        let which = "WHERE conversation = ?1 AND about = ?2 ORDER BY place, id";
+        self.select_messages(which, params![group.0, message.0])
+    }
+
+    /// True if anything here has an effect on a message.
+    pub(crate) fn has_effects(&self, group: &GroupId, message: &MessageId) -> Result<bool, Error> {
+        let which = "SELECT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1 AND about = ?2)";
+        Ok(self.db().prepare_cached(which)?.query_row([group.0, message.0], |row| row.get(0))?)
+    }
+
+    /// The messages of a group that are shown and whose ids lie between two, two at most.
+    pub(crate) fn messages_between(
+        &self,
+        group: &GroupId,
+        first: &MessageId,
+        last: &MessageId,
+    ) -> Result<Vec<Stored>, Error> {
+        let which = "WHERE conversation = ?1 AND message BETWEEN ?2 AND ?3 AND shown LIMIT 2";
+        self.select_messages(which, params![group.0, first.0, last.0])
+    }
+
+    /// What was said in a group and stands before a place, newest first, but for the first `skipped`.
     pub(crate) fn messages_before(
         &self,
         group: &GroupId,
@@ -229,11 +288,12 @@ impl Store<'_> {
         count: u32,
         skipped: u32,
     ) -> Result<Vec<Stored>, Error> {
-        let which = "WHERE conversation = ?1 AND place < ?2 AND shown ORDER BY place DESC, id DESC LIMIT ?3 OFFSET ?4";
+        let which = "WHERE conversation = ?1 AND place < ?2 AND (shown OR about IS NOT NULL) \
+                     ORDER BY place DESC, id DESC LIMIT ?3 OFFSET ?4";
         self.select_messages(which, params![group.0, column(place).min(NOT_YET), count, skipped])
     }
 
-    /// The messages of a group that are shown and stand after a place and row, oldest first.
+    /// What was said in a group and stands after a place and row, oldest first.
     pub(crate) fn messages_after(
         &self,
         group: &GroupId,
@@ -241,14 +301,15 @@ impl Store<'_> {
         count: u32,
     ) -> Result<Vec<Stored>, Error> {
         let (place, row) = after.map_or((-1, -1), |(place, row)| (column(place), row));
-        let which =
-            "WHERE conversation = ?1 AND shown AND place < ?5 AND (place, id) > (?2, ?3) ORDER BY place, id LIMIT ?4";
+        let which = "WHERE conversation = ?1 AND (shown OR about IS NOT NULL) AND place < ?5 AND (place, id) > (?2, ?3) \
+             ORDER BY place, id LIMIT ?4";
         self.select_messages(which, params![group.0, place, row, count, NOT_YET])
     }
 
-    /// Numbers and ids of the messages that are shown and have a place, after a row, in the order of their rows.
+    /// Numbers and ids of what was said and has a place, after a row, in the order of their rows.
     pub(crate) fn rows_after(&self, row: i64, count: u32) -> Result<Vec<(i64, MessageId)>, Error> {
-        let which = "SELECT id, message FROM messages WHERE id > ?1 AND shown AND place < ?2 ORDER BY id LIMIT ?3";
+        let which = "SELECT id, message FROM messages WHERE id > ?1 AND (shown OR about IS NOT NULL) AND place < ?2 \
+                     ORDER BY id LIMIT ?3";
         let mut select = self.db().prepare_cached(which)?;
         let rows = select.query_map(params![row, NOT_YET, count], |row| Ok((row.get(0)?, Digest(row.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -259,10 +320,17 @@ impl Store<'_> {
         self.select_messages("WHERE id > ?1 ORDER BY id LIMIT ?2", params![row, count])
     }
 
+    /// Messages whose rows are above one and not above another, in the order of their rows.
+    pub(crate) fn messages_of_rows(&self, above: i64, up_to: i64) -> Result<Vec<Stored>, Error> {
+        self.select_messages("WHERE id > ?1 AND id <= ?2 ORDER BY id", params![above, up_to])
+    }
+
     /// The oldest message that is shown, of a group or of all.
     pub(crate) fn oldest_message(&self, group: Option<&GroupId>) -> Result<Option<Stored>, Error> {
         let oldest = match group {
-            Some(group) => self.messages_after(group, None, 1)?,
+            Some(group) => {
+                self.select_messages("WHERE conversation = ?1 AND shown ORDER BY place, id LIMIT 1", [group.0])?
+            }
             None => self.select_messages("WHERE shown ORDER BY place, id LIMIT 1", [])?,
         };
         Ok(oldest.into_iter().next())
@@ -272,6 +340,12 @@ impl Store<'_> {
     pub(crate) fn count_messages(&self, group: &GroupId) -> Result<u64, Error> {
         let mut count = self.db().prepare_cached("SELECT count(*) FROM messages WHERE conversation = ?1 AND shown")?;
         Ok(count.query_row([group.0], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// How much was said in a group, with what has an effect on messages.
+    pub(crate) fn count_said(&self, group: &GroupId) -> Result<u64, Error> {
+        let which = "SELECT count(*) FROM messages WHERE conversation = ?1 AND (shown OR about IS NOT NULL)";
+        Ok(self.db().prepare_cached(which)?.query_row([group.0], |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
 
     /// How many messages of a group are shown and stand above a position.
@@ -303,20 +377,21 @@ impl Store<'_> {
     }
 
     fn select_messages(&self, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<Stored>, Error> {
-        let sql = format!("SELECT id, conversation, message, place, value FROM messages {which}");
+        let sql = format!("SELECT id, conversation, message, place, about, value FROM messages {which}");
         let mut select = self.db().prepare_cached(&sql)?;
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?));
         let rows = select.query_map(parameters, read)?;
         let mut messages = Vec::new();
         for row in rows {
-            let (row, group, message, place, sealed): (i64, [u8; 32], [u8; 32], i64, Vec<u8>) = row?;
+            type Columns = (i64, [u8; 32], [u8; 32], i64, Option<[u8; 32]>, Vec<u8>);
+            let (row, group, message, place, about, sealed): Columns = row?;
             let bytes = self.open(&[MESSAGE, &group, &message], &sealed)?;
             messages.push(Stored {
                 row,
                 group: GroupId(group),
                 message: Digest(message),
                 place: (place < NOT_YET).then_some(place.unsigned_abs()),
-                kept: Kept::decode(&bytes).map_err(|_| Error::Damaged)?,
+                kept: Kept { about: about.map(Digest), ..Kept::decode(&bytes).map_err(|_| Error::Damaged)? },
             });
         }
         Ok(messages)
@@ -360,6 +435,13 @@ mod tests {
             intent: Some(-7),
             from_history: true,
             is_shown: false,
+            ..rows[0].clone()
+        });
+        rows.push(Kept {
+            edited: true,
+            deleted: true,
+            previous: Some(Digest([5; 32])),
+            reactions: vec![(from, "+1".to_owned()), (AccountId([9; 32]), "\u{1f600}".to_owned())],
             ..rows[0].clone()
         });
         for row in rows {

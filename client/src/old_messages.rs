@@ -3,7 +3,7 @@
 
 use chain::id::AccountId;
 use protocol::content::{Content, MAX_CONTENT, Part, message_id};
-use protocol::history::HistoryMessage;
+use protocol::history::{Erased, HistoryMessage};
 use protocol::id::GroupId;
 use protocol::settings::is_self_group_id;
 
@@ -22,49 +22,57 @@ const LOOKED_AT: u32 = 100;
 
 /// What is handed over of a message; nothing of one that others do not have, or that nobody could take.
 pub(crate) fn handed_over(stored: Stored) -> Option<HistoryMessage> {
-    let content = stored.kept.content;
-    if !matches!(stored.kept.state, MessageState::Sent | MessageState::Received)
-        || !(1..=MAX_CONTENT).contains(&content.len())
-    {
+    let kept = stored.kept;
+    let is_said = matches!(kept.state, MessageState::Sent | MessageState::Received);
+    let erased = kept.deleted.then_some(Erased { message: stored.message, previous: kept.previous, about: kept.about });
+    if !is_said || kept.content.is_empty() != kept.deleted || kept.content.len() > MAX_CONTENT {
         return None;
     }
     Some(HistoryMessage {
         group: stored.group,
         place: stored.place?,
-        from: stored.kept.from,
-        device: stored.kept.device,
-        sent_at_ms: stored.kept.sent_at_ms,
-        content,
+        from: kept.from,
+        device: kept.device,
+        sent_at_ms: kept.sent_at_ms,
+        content: kept.content,
+        erased,
     })
 }
 
 impl Turn<'_> {
     /// Keeps an old message; true if it was not here. `own`: this account, and those that it continues.
     pub(crate) fn take_over(&mut self, message: &HistoryMessage, own: &[AccountId]) -> Result<bool, Error> {
-        let text = match Content::decode(&message.content).map(|content| content.part) {
-            // what devices told each other then is of no use now
-            Err(_) | Ok(Part::Signal { .. }) => return Ok(false),
-            Ok(part) => shown_text(&part),
-        };
-        let kept = Kept {
+        let state = if own.contains(&message.from) { MessageState::Sent } else { MessageState::Received };
+        let old = Kept {
             from: message.from,
             device: message.device,
-            content: message.content.clone(),
-            text,
-            sent_at_ms: message.sent_at_ms,
-            state: if own.contains(&message.from) { MessageState::Sent } else { MessageState::Received },
+            state,
             from_history: true,
-            encrypted_to: Vec::new(),
-            submission: None,
-            intent: None,
-            is_shown: true,
+            ..Kept::unreadable(None, "", message.sent_at_ms)
         };
-        let id = message_id(&message.group, &message.from, &message.device, &message.content);
+        let (id, kept) = match (&message.erased, Content::decode(&message.content)) {
+            (Some(Erased { message, previous, about }), _) => {
+                let (previous, about) = (*previous, *about);
+                (*message, Kept { deleted: true, previous, about, is_shown: about.is_none(), ..old })
+            }
+            // what devices told each other then is of no use now
+            (None, Err(_) | Ok(Content { part: Part::Signal { .. }, .. })) => return Ok(false),
+            (None, Ok(content)) => {
+                let about = content.effect().map(|(about, _)| about);
+                let (content, text) = (message.content.clone(), shown_text(&content.part));
+                let id = message_id(&message.group, &message.from, &message.device, &content);
+                (id, Kept { content, text, about, is_shown: about.is_none(), ..old })
+            }
+        };
         self.take_missing_place(&message.group, &id)?;
-        if kept.state == MessageState::Sent {
+        if kept.state == MessageState::Sent && kept.is_shown {
             self.has_written(&message.group, message.place)?;
         }
-        Ok(self.store.add_message(&message.group, &id, Some(message.place), &kept)?.is_some())
+        let is_new = self.store.add_message(&message.group, &id, Some(message.place), &kept)?.is_some();
+        if is_new {
+            self.apply_effects_of(&message.group, &id, kept.about)?;
+        }
+        Ok(is_new)
     }
 
     /// All old messages of a conversation are here. One that this account is not in is kept to be read.

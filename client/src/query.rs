@@ -23,7 +23,7 @@ pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, ba
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::search::{Found, Unknown, Wanted, search};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
-pub use talk::{contacts, conversations, is_open, knows, message, messages, openers};
+pub use talk::{contacts, conversations, is_of, is_open, knows, message, messages, openers};
 
 /// How far this device has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +142,48 @@ pub struct MessageRow {
     pub from_history: bool,
     /// To which devices it was encrypted, for own messages of this device.
     pub encrypted_to: Vec<DeviceId>,
+    /// What it answers.
+    pub answers: Option<AnsweredRow>,
+    /// True if its writer has changed it; the text is what it says now.
+    pub edited: bool,
+    /// True if its writer has taken it back; there is no text.
+    pub deleted: bool,
+    /// What people think of it, in the order in which they said so.
+    pub reactions: Vec<ReactionRow>,
+}
+
+/// A message that another one answers.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AnsweredRow {
+    /// Its id.
+    pub message: MessageId,
+    /// Whose it is, and the handle, if they are known here.
+    pub from: Option<(AccountId, Option<String>)>,
+    /// The text, whole; nothing if the message is not here.
+    pub text: Option<String>,
+}
+
+impl std::fmt::Debug for AnsweredRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AnsweredRow(..)")
+    }
+}
+
+/// What somebody thinks of a message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReactionRow {
+    /// Who.
+    pub from: AccountId,
+    /// The handle, if it is known here.
+    pub from_handle: Option<String>,
+    /// An emoji, or a short word; tame it before showing (`protocol::tame`).
+    pub reaction: String,
+}
+
+impl std::fmt::Debug for ReactionRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReactionRow(..)")
+    }
 }
 
 impl std::fmt::Debug for MessageRow {

@@ -5,7 +5,7 @@ use chain::handle::Handle;
 use chain::id::{AccountId, Digest};
 use protocol::api::delivery::Delivery;
 use protocol::content::{Content, Part, message_id, unpad};
-use protocol::id::GroupId;
+use protocol::id::{GroupId, MessageId};
 use protocol::members::Leaf;
 use protocol::people::INVITED;
 use protocol::settings::{SETTINGS, SETTINGS_WANTED, is_self_group_id};
@@ -35,7 +35,7 @@ pub(crate) fn shown_text(part: &Part) -> String {
     match part {
         Part::Text(text) => text.clone(),
         Part::Signal { .. } => String::new(),
-        Part::Unknown { .. } => CANNOT_SHOW.to_owned(),
+        Part::Reaction(_) | Part::Nothing | Part::Unknown { .. } => CANNOT_SHOW.to_owned(),
     }
 }
 
@@ -99,13 +99,28 @@ impl Turn<'_> {
         if let Some(content) = &content {
             self.note_gap(group, from, content, delivery.position, sent_at_ms)?;
         }
-        let kept = Kept::received(from, bytes, text, sent_at_ms);
+        let about = content.as_ref().and_then(Content::effect).map(|(about, _)| about);
+        let kept = Kept { about, is_shown: about.is_none(), ..Kept::received(from, bytes, text, sent_at_ms) };
         let place = self.take_missing_place(group, &message)?.unwrap_or(delivery.position);
-        if self.own()?.is_some_and(|own| own.account() == Some(from.account)) {
+        self.add_received(group, &message, place, &kept)
+    }
+
+    /// Keeps what came, and tells.
+    pub(crate) fn add_received(
+        &mut self,
+        group: &GroupId,
+        message: &MessageId,
+        place: u64,
+        kept: &Kept,
+    ) -> Result<(), Error> {
+        if kept.is_shown && self.own()?.is_some_and(|own| own.account() == Some(kept.from)) {
             self.has_written(group, place)?;
         }
-        if let Some(row) = self.store.add_message(group, &message, Some(place), &kept)? {
-            self.event(Event::Message { row, message, group: *group, incoming: true });
+        if let Some(row) = self.store.add_message(group, message, Some(place), kept)? {
+            if kept.is_shown {
+                self.event(Event::Message { row, message: *message, group: *group, incoming: true });
+            }
+            self.apply_effects_of(group, message, kept.about)?;
         }
         Ok(())
     }

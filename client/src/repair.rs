@@ -16,7 +16,6 @@ use crate::error::Error;
 use crate::message::{Kept, Stored};
 use crate::query::MessageState;
 use crate::receiving::shown_text;
-use crate::step::Event;
 use crate::turn::Turn;
 
 /// Content type of a request to send something again.
@@ -214,6 +213,10 @@ impl Turn<'_> {
     /// Sends a content once more. Of an answer that was lost the content that is in it, under one name more.
     fn send_again(&mut self, group: &GroupId, stored: &Stored, hash: Digest) -> Result<(), Error> {
         let content = &stored.kept.content;
+        if content.is_empty() {
+            // it was taken back, which comes by itself
+            return Ok(());
+        }
         let part = Content::decode(content).map(|content| content.part);
         let mut resent = Resent { hashes: Vec::new(), content };
         if let Ok(Part::Signal { content_type, bytes }) = &part
@@ -252,11 +255,10 @@ impl Turn<'_> {
             // it may be missed under its id as well
             let place = self.take_missing_place(group, &id)?.unwrap_or(place);
             self.note_gap(group, from, &decoded, place, sent_at_ms)?;
-            let kept = Kept::received(from, content, shown_text(&decoded.part), sent_at_ms);
-            if let Some(row) = self.store.add_message(group, &id, Some(place), &kept)? {
-                self.event(Event::Message { row, message: id, group: *group, incoming: true });
-            }
-            return Ok(());
+            let about = decoded.effect().map(|(about, _)| about);
+            let text = shown_text(&decoded.part);
+            let kept = Kept { about, is_shown: about.is_none(), ..Kept::received(from, content, text, sent_at_ms) };
+            return self.add_received(group, &id, place, &kept);
         };
         // what is sent again is never an answer itself
         if content_type == RESENT { Ok(()) } else { self.told(group, from, &content_type, &bytes, at_ms) }

@@ -5,7 +5,8 @@ CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, space TEXT NOT NULL, ke
 CREATE TABLE IF NOT EXISTS deliveries (position INTEGER PRIMARY KEY, value BLOB NOT NULL);
 -- what a person or this device wants, in the order of wanting
 CREATE TABLE IF NOT EXISTS intents (id INTEGER PRIMARY KEY AUTOINCREMENT, value BLOB NOT NULL);
--- messages, in the order of being shown
-CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT, conversation BLOB NOT NULL, message BLOB NOT NULL, place INTEGER NOT NULL, shown INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (conversation, message));
+-- messages, in the order of being shown; about: the message that one has an effect on
+CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT, conversation BLOB NOT NULL, message BLOB NOT NULL, place INTEGER NOT NULL, shown INTEGER NOT NULL, about BLOB, value BLOB NOT NULL, UNIQUE (conversation, message));
 CREATE INDEX IF NOT EXISTS messages_by_place ON messages (conversation, place, id, shown);
 CREATE INDEX IF NOT EXISTS messages_by_order ON messages (place, id) WHERE shown;
+CREATE INDEX IF NOT EXISTS messages_by_target ON messages (conversation, about, place, id) WHERE about IS NOT NULL;

@@ -3,8 +3,8 @@
 //! Every message is sealed by itself, and to open a hundred thousand of them takes half a second. So the texts of each
 //! [`PIECE`] messages that came one after the other are kept once more, together and as they are compared, sealed like
 //! everything: without the store's key nothing of them can be read, or guessed and tried (attack 62). A piece says where
-//! to look and nothing more; what is found is read from its own row. Rows are never used twice, and the text of one never
-//! changes, so a piece is written once; what came after the last one is opened row by row.
+//! to look and nothing more; what is found is read from its own row. Rows are never used twice, so a piece is written once,
+//! and again when the text of one of its messages changes or goes; what came after the last one is opened row by row.
 
 use std::collections::BTreeSet;
 
@@ -234,6 +234,16 @@ impl Turn<'_> {
             self.store.put_bytes(SEARCH, &last.to_be_bytes(), &piece_of(&some))?;
         }
         Ok(())
+    }
+}
+
+impl Turn<'_> {
+    /// The text of a message is another one now: the piece that it is in is made anew.
+    pub(crate) fn index_again(&mut self, row: i64) -> Result<(), Error> {
+        let Some(key) = self.store.key_from(SEARCH, &row.to_be_bytes())? else { return Ok(()) };
+        let before = self.store.key_before(SEARCH, &key)?.as_deref().map_or(Ok(0), row_of)?;
+        let some = self.store.messages_of_rows(before, row_of(&key)?)?;
+        self.store.put_bytes(SEARCH, &key, &piece_of(&some))
     }
 }
 

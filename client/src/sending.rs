@@ -7,7 +7,6 @@ use protocol::bytes::Base64Url;
 use protocol::content::{Content, Part, message_id, pad};
 use protocol::gossip::Gossip;
 use protocol::id::{GroupId, MessageId};
-use protocol::limits::MAX_TEXT;
 use protocol::members::Composition;
 use protocol::people::INVITED;
 use protocol::refusal::{Kind, Problem};
@@ -20,7 +19,9 @@ use crate::membership::Standpoint;
 use crate::message::{Kept, Stored};
 use crate::own::random;
 use crate::query::MessageState;
-use crate::step::{Blame, Event, Failure};
+use crate::receiving::shown_text;
+use crate::revising::not_a_text;
+use crate::step::{Event, Failure};
 use crate::turn::{Purpose, Turn, post_bytes};
 
 /// Content type of the names of a conversation's members, which whoever lets somebody in, or writes first, tells once:
@@ -36,6 +37,14 @@ pub(crate) fn encode_names(names: &[(AccountId, String)]) -> Vec<u8> {
     w.finish()
 }
 
+/// What a message has to do with an earlier one of its conversation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum About {
+    Nothing,
+    Answers(MessageId),
+    Replaces(MessageId),
+}
+
 /// How long after a refusal the next try is, milliseconds.
 const AGAIN_MS: u64 = 200;
 
@@ -43,19 +52,7 @@ impl Turn<'_> {
     /// A person writes.
     pub(crate) fn want_to_send(&mut self, to: String, text: String) -> Result<(), Error> {
         let intent = self.add_intent(&Want::Send { to, text: text.clone() })?;
-        let fault = |code: &str, message: &str| Failure {
-            code: code.to_owned(),
-            blame: Blame::Misuse,
-            message: message.to_owned(),
-        };
-        if text.is_empty() {
-            return self.intent_failed(intent, fault("message.empty", "there is nothing to send"));
-        }
-        if text.len() > MAX_TEXT {
-            return self
-                .intent_failed(intent, fault("message.too_large", &format!("a text has up to {MAX_TEXT} bytes")));
-        }
-        Ok(())
+        not_a_text(&text).map_or(Ok(()), |failure| self.intent_failed(intent, failure))
     }
 
     /// Writes a message into a conversation, to be sent when it can be.
@@ -65,36 +62,46 @@ impl Turn<'_> {
         part: Part,
         intent: Option<i64>,
     ) -> Result<(i64, MessageId), Error> {
+        self.write_about(group, About::Nothing, part, intent)
+    }
+
+    /// The same for one that answers an earlier message, or replaces it.
+    pub(crate) fn write_about(
+        &mut self,
+        group: &GroupId,
+        about: About,
+        part: Part,
+        intent: Option<i64>,
+    ) -> Result<(i64, MessageId), Error> {
         let device = self.device()?;
-        let is_shown = matches!(part, Part::Text(_));
-        let text = if let Part::Text(text) = &part { text.clone() } else { String::new() };
-        // only texts are in the chain: who reads along must not miss what nobody is shown
-        let conversation = if is_shown { self.conversation(group)? } else { None };
+        // only what people say is in the chain: who reads along must not miss what nobody is shown
+        let is_said = !matches!(part, Part::Signal { .. });
+        let conversation = if is_said { self.conversation(group)? } else { None };
         let previous = conversation.as_ref().and_then(|it| it.written).map(Digest);
-        let content = Content { salt: random()?, replaces: None, in_reply_to: None, previous, part };
+        let (replaces, in_reply_to) = match about {
+            About::Nothing => (None, None),
+            About::Answers(message) => (None, Some(message)),
+            About::Replaces(message) => (Some(message), None),
+        };
+        let content = Content { salt: random()?, replaces, in_reply_to, previous, part };
+        let about = content.effect().map(|(about, _)| about);
+        let is_shown = is_said && about.is_none();
+        let text = if is_said { shown_text(&content.part) } else { String::new() };
         let bytes = content.encode();
         let message = message_id(group, &device.account, &device.id(), &bytes);
         if let Some(mut conversation) = conversation {
             conversation.written = Some(message.0);
             self.keep_conversation(&conversation)?;
         }
-        let kept = Kept {
-            from: device.account,
-            device: device.id(),
-            content: bytes,
-            text,
-            sent_at_ms: self.now_ms,
-            state: MessageState::Waiting,
-            from_history: false,
-            encrypted_to: Vec::new(),
-            submission: None,
-            intent,
-            is_shown,
-        };
+        let (from, device, state) = (device.account, device.id(), MessageState::Waiting);
+        let (content, now_ms) = (bytes, self.now_ms);
+        let kept =
+            Kept { from, device, content, text, state, intent, is_shown, about, ..Kept::unreadable(None, "", now_ms) };
         let row = self.store.add_message(group, &message, None, &kept)?.ok_or(Error::Fault("a message twice"))?;
         if is_shown {
             self.event(Event::Message { row, message, group: *group, incoming: false });
         }
+        self.apply_effects_of(group, &message, about)?;
         Ok((row, message))
     }
 
@@ -132,7 +139,7 @@ impl Turn<'_> {
         let Some(failure) = conversation.stage.end() else { return Ok(()) };
         for mut waiting in self.store.all_waiting(&conversation.group)? {
             let intent = waiting.kept.intent.take();
-            self.store.give_up_message(&mut waiting)?;
+            self.give_up(&mut waiting)?;
             if waiting.kept.is_shown {
                 let (row, message, group) = (waiting.row, waiting.message, waiting.group);
                 self.event(Event::Message { row, message, group, incoming: false });
@@ -142,6 +149,12 @@ impl Turn<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A message that is never to be sent, and has no effect.
+    fn give_up(&mut self, stored: &mut Stored) -> Result<(), Error> {
+        self.store.give_up_message(stored)?;
+        self.apply_effects_of(&stored.group, &stored.message, stored.kept.about)
     }
 
     /// An active conversation: its members are brought up to date when somebody wants to write there, somebody is to come
@@ -296,10 +309,9 @@ impl Turn<'_> {
         let intent = stored.kept.intent.take();
         self.store.update_message(&stored)?;
         self.forget_unread_at(&stored.group, position)?;
+        self.apply_effects_of(&stored.group, &stored.message, stored.kept.about)?;
         if stored.kept.is_shown {
             self.has_written(&stored.group, position)?;
-        }
-        if stored.kept.is_shown {
             let (row, message, group) = (stored.row, stored.message, stored.group);
             self.event(Event::Message { row, message, group, incoming: false });
         }
@@ -331,7 +343,7 @@ impl Turn<'_> {
             }
             _ if problem.kind == Kind::Misuse => {
                 let intent = stored.kept.intent.take();
-                self.store.give_up_message(&mut stored)?;
+                self.give_up(&mut stored)?;
                 let failure = Failure::of(problem);
                 intent.map_or(Ok(()), |intent| self.intent_failed(intent, failure))
             }

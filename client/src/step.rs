@@ -176,6 +176,34 @@ pub enum Command {
         /// The text.
         text: String,
     },
+    /// Answers a message, in its conversation (MSG-1).
+    Reply {
+        /// The message, by the beginning of its id.
+        message: String,
+        /// The text.
+        text: String,
+    },
+    /// Says something else instead of an own text (MSG-2).
+    Edit {
+        /// The message, by the beginning of its id.
+        message: String,
+        /// What it says from now on.
+        text: String,
+    },
+    /// Takes an own message back, on all devices of all members (MSG-3).
+    Delete {
+        /// The message, by the beginning of its id.
+        message: String,
+    },
+    /// Says what a person thinks of a message, or not any more (MSG-4).
+    React {
+        /// The message, by the beginning of its id.
+        message: String,
+        /// An emoji, or a short word.
+        reaction: String,
+        /// True to take it back.
+        remove: bool,
+    },
     /// Opens a conversation of several people.
     NewChat {
         /// Its title, for this account only.
@@ -433,6 +461,15 @@ pub enum Event {
         group: GroupId,
         /// True if it is from another account or another device.
         incoming: bool,
+    },
+    /// A message is shown otherwise: changed, taken back, or somebody says what he thinks of it (MSG-2 to MSG-4).
+    Changed {
+        /// Number of its row ([`crate::query`]).
+        row: i64,
+        /// Its id.
+        message: MessageId,
+        /// Where.
+        group: GroupId,
     },
     /// A conversation is new here, changed its members, or goes by another name.
     Conversation {

@@ -137,6 +137,18 @@ impl<'a> Store<'a> {
         Ok(select.query_row([space], |row| row.get(0))?)
     }
 
+    /// The first key of a space that is not below another one.
+    pub(crate) fn key_from(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let mut select = self.db.prepare_cached("SELECT min(key) FROM kept WHERE space = ?1 AND key >= ?2")?;
+        Ok(select.query_row(params![space, key], |row| row.get(0))?)
+    }
+
+    /// The last key of a space below another one.
+    pub(crate) fn key_before(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let mut select = self.db.prepare_cached("SELECT max(key) FROM kept WHERE space = ?1 AND key < ?2")?;
+        Ok(select.query_row(params![space, key], |row| row.get(0))?)
+    }
+
     /// The first keys of a space, ascending.
     pub(crate) fn first_keys(&self, space: &str, count: usize) -> Result<Vec<Vec<u8>>, Error> {
         // a bound LIMIT would have SQLite plan the statement anew each time

@@ -198,7 +198,7 @@ impl Turn<'_> {
     }
 
     /// Why nothing can be written into a conversation; whoever writes into a request accepts those who have opened it.
-    fn why_not_write(&mut self, conversation: &Conversation) -> Result<Option<Failure>, Error> {
+    pub(crate) fn why_not_write(&mut self, conversation: &Conversation) -> Result<Option<Failure>, Error> {
         if let Some(failure) = conversation.stage.end() {
             return Ok(Some(failure));
         }

@@ -51,6 +51,10 @@ const MAX_EXTENSION: usize = 4_095;
 const PREVIOUS: i64 = -70_001;
 /// The disposition "render".
 const RENDER: u8 = 1;
+/// The disposition "reaction".
+const REACTION: u8 = 2;
+/// Most bytes of a reaction: an emoji of several code points, or a short word.
+pub const MAX_REACTION: usize = 64;
 /// The one content type that is a text here.
 const TEXT_TYPE: &str = "text/plain;charset=utf-8";
 
@@ -107,6 +111,10 @@ pub struct Content {
 pub enum Part {
     /// A text, at most [`MAX_TEXT`] bytes.
     Text(String),
+    /// What somebody thinks of the message that this one answers: 1 to [`MAX_REACTION`] bytes without control characters.
+    Reaction(String),
+    /// Nothing: the message that this one replaces is taken back.
+    Nothing,
     /// What one device tells another by itself, for nobody to see.
     Signal {
         /// Its media type, which begins with `application/vnd.trefoil.`.
@@ -133,6 +141,19 @@ impl Part {
     pub fn text(text: impl Into<String>) -> Result<Self, ContentError> {
         let text = text.into();
         if text.len() > MAX_TEXT { Err(ContentError::TooLarge { max: MAX_TEXT }) } else { Ok(Self::Text(text)) }
+    }
+
+    /// A reaction to send.
+    ///
+    /// # Errors
+    /// [`ContentError`]: empty, too long, or with control characters.
+    pub fn reaction(text: impl Into<String>) -> Result<Self, ContentError> {
+        let text = text.into();
+        if text.len() > MAX_REACTION {
+            return Err(ContentError::TooLarge { max: MAX_REACTION });
+        }
+        require(!text.trim().is_empty() && !text.contains(char::is_control), "reaction")?;
+        Ok(Self::Reaction(text))
     }
 }
 
@@ -172,7 +193,12 @@ impl Content {
             None => e.map(0)?,
         };
         let (disposition, content_type, content) = match &self.part {
+            Part::Nothing => {
+                e.array(3)?.u8(RENDER)?.str("")?.u8(NOTHING)?;
+                return Ok(e.into_writer());
+            }
             Part::Text(text) => (RENDER, TEXT_TYPE, text.as_bytes()),
+            Part::Reaction(text) => (REACTION, TEXT_TYPE, text.as_bytes()),
             Part::Signal { content_type, bytes } => (UNSPECIFIED, content_type.as_str(), &bytes[..]),
             Part::Unknown { disposition, content_type, bytes } => (*disposition, content_type.as_str(), &bytes[..]),
         };
@@ -212,6 +238,7 @@ const UNSPECIFIED: u8 = 0;
 /// How the media types of signals begin.
 const SIGNALS: &str = "application/vnd.trefoil.";
 /// Kinds of parts (draft-ietf-mimi-content-08 §4.4, cardinality), with the number of items of each.
+const NOTHING: u8 = 0;
 const SINGLE: u8 = 1;
 const ITEMS: [u64; 4] = [3, 5, 15, 5];
 
@@ -289,6 +316,10 @@ fn read_extensions(d: &mut Decoder<'_>) -> Result<Option<MessageId>, ContentErro
     Ok(previous)
 }
 
+fn utf8(bytes: &[u8]) -> Result<&str, ContentError> {
+    std::str::from_utf8(bytes).map_err(|_| ContentError::Malformed { field: "text" })
+}
+
 /// Reads the last item of a content, `all` its bytes.
 fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
     const FIELD: &str = "part";
@@ -298,6 +329,9 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
     name(d, "language")?;
     let kind = d.u8().map_err(malformed("cardinality"))?;
     require(ITEMS.get(usize::from(kind)).is_none_or(|expected| *expected == items), FIELD)?;
+    if kind == NOTHING && disposition == RENDER {
+        return Ok(Part::Nothing);
+    }
     if kind == SINGLE {
         let content_type = name(d, "content type")?;
         let content = d.bytes().map_err(malformed("content"))?;
@@ -305,7 +339,10 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
             return Ok(Part::Signal { content_type: content_type.to_owned(), bytes: content.to_vec() });
         }
         if disposition == RENDER && content_type == TEXT_TYPE {
-            return Part::text(std::str::from_utf8(content).map_err(|_| ContentError::Malformed { field: "text" })?);
+            return Part::text(utf8(content)?);
+        }
+        if disposition == REACTION && content_type == TEXT_TYPE {
+            return Part::reaction(utf8(content)?);
         }
         if !content_type.is_empty() {
             return Ok(Part::Unknown { disposition, content_type: content_type.to_owned(), bytes: content.to_vec() });

@@ -21,7 +21,7 @@ use ed25519_dalek::SigningKey;
 
 use crate::confirm::{is_signed, signed};
 use crate::content::MAX_CONTENT;
-use crate::id::GroupId;
+use crate::id::{GroupId, MessageId};
 use crate::label::{self, labelled};
 
 /// Most bytes of an HPKE public key or of what comes with a sealed key.
@@ -220,8 +220,22 @@ pub struct HistoryMessage {
     pub device: DeviceId,
     /// When, milliseconds since 1970.
     pub sent_at_ms: u64,
-    /// Its content ([`crate::content`]) as received, without padding; 1 to [`MAX_CONTENT`] bytes.
+    /// Its content ([`crate::content`]) as received, without padding; up to [`MAX_CONTENT`] bytes, none of one that was taken
+    /// back.
     pub content: Vec<u8>,
+    /// What is left of one that was taken back, and only of such a one.
+    pub erased: Option<Erased>,
+}
+
+/// What is left of a message that its writer has taken back: so that those around it still fit (MSG-3, HIS-4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased {
+    /// Its id, which was made of what it said.
+    pub message: MessageId,
+    /// The message before it of its device, which it named.
+    pub previous: Option<MessageId>,
+    /// The message that it had an effect on.
+    pub about: Option<MessageId>,
 }
 
 impl std::fmt::Debug for HistoryMessage {
@@ -233,25 +247,36 @@ impl std::fmt::Debug for HistoryMessage {
 impl HistoryMessage {
     /// Bytes on the wire.
     pub fn encoded_len(&self) -> usize {
-        MESSAGE_HEAD + self.content.len()
+        let of = |id: Option<MessageId>| 1 + id.map_or(0, |_| 32);
+        let erased = self.erased.map_or(0, |erased| 32 + of(erased.previous) + of(erased.about));
+        MESSAGE_HEAD + self.content.len() + erased
     }
 
     pub(crate) fn encode(&self, w: &mut Writer) {
         w.raw(&self.group.0).u64(self.place).raw(&self.from.0).raw(&self.device.0).u64(self.sent_at_ms);
         w.bytes32(&self.content);
+        if let Some(Erased { message, previous, about }) = &self.erased {
+            w.raw(&message.0);
+            for id in [previous, about] {
+                w.option(id.as_ref().map(|id| id.0.as_slice()));
+            }
+        }
     }
 
     pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let message = Self {
+        let mut message = Self {
             group: GroupId(r.array("group")?),
             place: r.u64("place")?,
             from: AccountId::decode(r, "sender")?,
             device: DeviceId::decode(r, "device")?,
             sent_at_ms: r.u64("time")?,
             content: r.bytes32(MAX_CONTENT, "content")?.to_vec(),
+            erased: None,
         };
         if message.content.is_empty() {
-            return Err(DecodeError::Length { field: "content", length: 0, min: 1, max: MAX_CONTENT });
+            let id = MessageId::decode(r, "message")?;
+            let mut option = |field| r.present(field)?.then(|| MessageId::decode(r, field)).transpose();
+            message.erased = Some(Erased { message: id, previous: option("previous")?, about: option("about")? });
         }
         Ok(message)
     }
@@ -285,7 +310,9 @@ pub enum Plain {
 impl Plain {
     /// The bytes of a part before it is sealed: what it is u8, whether there are older ones u8, number u32, and of each
     /// conversation group 32, messages u64, time u64; of each message group 32, position u64, account 32, device 16,
-    /// time u64, content behind its length (4 bytes).
+    /// time u64, content behind its length (4 bytes); of one that was
+    /// taken back no content, its id 32, the one before it and the one that it had an effect on (u8 each, and
+    /// 32 if there is one).
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::new();
         match self {
@@ -378,6 +405,7 @@ mod tests {
             device: DeviceId([3; 16]),
             sent_at_ms: 1_800_000_000_000 + place,
             content: vec![place.to_be_bytes()[7]; length],
+            erased: None,
         }
     }
 

@@ -5,7 +5,8 @@
 //! the service keeps it (crate `service`), encryption (crate `client`).
 //!
 //! Reading order: [`api`] and its parts, [`members`] (whom a group may have, the one rule), [`confirm`] (how a device is
-//! let in), [`opaque`] (passwords), [`content`] (what a message says), [`gossip`], [`relay`], [`history`],
+//! let in), [`opaque`] (passwords), [`content`] (what a message says), [`effect`] (what it does to
+//! an earlier one), [`gossip`], [`relay`], [`history`],
 //! [`backup`] (a file of them), [`recovery`] (words on paper), [`settings`] (what an account's devices share), [`people`] (who
 //! may write), [`verification_code`], [`tame`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
 
@@ -14,6 +15,7 @@ pub mod backup;
 pub mod bytes;
 pub mod confirm;
 pub mod content;
+pub mod effect;
 pub mod gossip;
 pub mod history;
 pub mod id;

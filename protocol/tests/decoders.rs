@@ -12,7 +12,7 @@ use ed25519_dalek::SigningKey;
 use protocol::backup::Part as BackupPart;
 use protocol::confirm::{Code, Offer, Request, Reveal};
 use protocol::content::{self, Content, Part};
-use protocol::history::{HistoryMessage, HistoryPart, HistoryRequest, IndexRow, Plain, Wanted};
+use protocol::history::{Erased, HistoryMessage, HistoryPart, HistoryRequest, IndexRow, Plain, Wanted};
 use protocol::id::GroupId;
 use protocol::members::{Leaf, Members, MembersUpdate, Roles, Standing};
 use protocol::relay::RelayBody;
@@ -73,7 +73,12 @@ fn contents() -> Vec<Vec<u8>> {
     let parts = [&[0x85, 1, 0x60, 3, 0, 0x82][..], &[0x83, 0, 0x60, 0], &[0x85, 4, 0x60, 1, 0x61, b'a', 0x40]].concat();
     let before = [&[0x87, 0x50][..], &[7; 16], &[0xf6, 0x41, 5, 0x82, 0xf5, 0x05, 0xf6, 0xa2, 1, 0x61, b'u']].concat();
     let foreign = [&before[..], &[0x61, b'x', 0xa1, 0x20, 0x81, 0xc1, 0x00], &parts].concat();
-    vec![text("hello", None).encode(), text(&"x".repeat(300), Some(3)).encode(), foreign]
+    let id = Some(Digest([3; 32]));
+    let about = |replaces, in_reply_to, part| Content { salt: [9; 16], replaces, in_reply_to, previous: None, part };
+    let reaction = about(None, id, Part::reaction("+1").unwrap());
+    let (texts, others) =
+        ([text("hello", None), text(&"x".repeat(300), Some(3))], [reaction, about(id, None, Part::Nothing)]);
+    texts.iter().chain(&others).map(Content::encode).chain([foreign]).collect()
 }
 
 fn message_formats() -> Vec<Format> {
@@ -84,7 +89,12 @@ fn message_formats() -> Vec<Format> {
         from: AccountId([byte; 32]),
         device: DeviceId([byte; 16]),
         sent_at_ms: 5,
-        content: vec![byte; 40],
+        content: if byte == 1 { vec![byte; 40] } else { Vec::new() },
+        erased: (byte == 2).then_some(Erased {
+            message: Digest([8; 32]),
+            previous: Some(Digest([9; 32])),
+            about: None,
+        }),
     });
     let page = Plain::Messages { older: true, messages: messages.to_vec() };
     let old = BackupPart::Messages(messages.to_vec());

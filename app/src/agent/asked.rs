@@ -67,10 +67,12 @@ impl Core {
             What::Recover { words } => self.recover(words, reply),
             What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
             What::OpenRequest { device, wait_s } => self.open_request(&device, wait_s, reply),
-            What::Send { to, text, wait_s } => {
-                self.require_confirmed()?;
-                let until = Instant::now() + Duration::from_secs(wait_s);
-                self.command(Command::Send { to, text }, reply, Goal::Sent { row: None }, Some(until))
+            What::Send { to, text, wait_s } => self.say(Command::Send { to, text }, wait_s, reply),
+            What::Reply { message, text, wait_s } => self.say(Command::Reply { message, text }, wait_s, reply),
+            What::Edit { message, text, wait_s } => self.say(Command::Edit { message, text }, wait_s, reply),
+            What::Delete { message, wait_s } => self.say(Command::Delete { message }, wait_s, reply),
+            What::React { message, reaction, remove, wait_s } => {
+                self.say(Command::React { message, reaction, remove }, wait_s, reply)
             }
             What::BackupRows { .. }
             | What::BackupMessages { .. }
@@ -85,6 +87,13 @@ impl Core {
                 self.command(command, reply, Goal::Done, Some(Instant::now() + DONE_WITHIN))
             }
         }
+    }
+
+    /// Something is to be said, and the service to have it within some seconds; else it goes out by itself.
+    fn say(&mut self, command: Command, wait_s: u64, reply: &Reply) -> Result<(), Failure> {
+        self.require_confirmed()?;
+        let until = Instant::now() + Duration::from_secs(wait_s);
+        self.command(command, reply, Goal::Sent { row: None }, Some(until))
     }
 
     /// The commands that end with "done".

@@ -284,19 +284,28 @@ fn tell_sent(reply: &Reply, message: Option<MessageRow>, open: &Open, offline_si
 }
 
 fn follow_all(reply: &Reply, event: &Event, open: &Open) {
-    let Event::Message { row, group, incoming: true, .. } = event else { return };
+    let (row, group, is_change) = match event {
+        Event::Message { row, group, incoming: true, .. } => (row, group, false),
+        Event::Changed { row, group, .. } => (row, group, true),
+        _ => return,
+    };
     // whoever is not known makes no sound (PPL-2)
     if !query::is_open(&open.store(), group).unwrap_or_default() {
         return;
     }
     let message = query::message(&open.store(), *row).ok().flatten();
     // what cannot be read yet comes again when it can
-    let Some(message) = message.filter(|it| it.state == MessageState::Received) else { return };
+    let Some(message) = message.filter(|it| is_change || it.state == MessageState::Received) else { return };
     reply.event(&rows::Message::from(message));
 }
 
 /// A message may be there before it is known what its conversation is called.
 fn follow(reply: &Reply, with: &str, above: &mut i64, event: &Event, open: &Open) {
+    if let Event::Changed { row, group, .. } = event {
+        let is_meant = query::is_of(&open.store(), group, with).unwrap_or_default();
+        let message = query::message(&open.store(), *row).ok().flatten().filter(|_| is_meant);
+        return message.into_iter().for_each(|message| reply.event(&rows::Message::from(message)));
+    }
     if !matches!(event, Event::Message { incoming: true, .. } | Event::Conversation { .. }) {
         return;
     }
@@ -421,6 +430,10 @@ mod tests {
             state,
             from_history: row == 6,
             encrypted_to: Vec::new(),
+            answers: None,
+            edited: false,
+            deleted: false,
+            reactions: Vec::new(),
         };
         let mut above = 0;
         let mut see = |rows: &[(i64, MessageState)]| {

@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// How many of the newest
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
+    /// With the beginning of each message's id, to name it by
+    #[arg(long)]
+    ids: bool,
 }
 
 /// Prints messages, oldest first.
@@ -39,7 +42,10 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
         seen.insert(row.conversation.clone());
         let line = match settings.json {
             true => row_text(&row)?,
-            false => words::message::line(&row, state.account.as_deref(), titles.of(&row.conversation)),
+            false => {
+                let id = if arguments.ids { format!("{:.8}  ", row.message) } else { String::new() };
+                format!("{id}{}", words::message::line(&row, state.account.as_deref(), titles.of(&row.conversation)))
+            }
         };
         // whoever reads no more ends it
         if heard(line) { Ok(()) } else { Err(Failure::new(Kind::Broken, CLOSED, "nobody reads any more")) }

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::words;
 
 /// How long to wait until the service has it; then it goes out by itself.
-const SENT_WITHIN_S: u64 = 10;
+pub(super) const SENT_WITHIN_S: u64 = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -32,12 +32,7 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
         Some(text) => text.clone(),
         None => read_text()?,
     };
-    if text.is_empty() {
-        return Err(Failure::misuse("message.empty", "there is no text to send"));
-    }
-    if text.len() > MAX_TEXT {
-        return Err(too_large());
-    }
+    check_text(&text)?;
     let to = handle_or_title(&arguments.to);
     let mut agent = Agent::opened(settings)?;
     if arguments.unchecked {
@@ -51,6 +46,15 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
     Ok(())
 }
 
+/// Refuses what is no text to send.
+pub(super) fn check_text(text: &str) -> Result<(), Failure> {
+    match text.len() {
+        0 => Err(Failure::misuse("message.empty", "there is no text to send")),
+        1..=MAX_TEXT => Ok(()),
+        _ => Err(too_large()),
+    }
+}
+
 /// A handle may be written with its host, as people say it.
 pub(crate) fn handle_or_title(text: &str) -> String {
     let has_host = text.contains('@') || text.starts_with("trefoil:");
@@ -62,7 +66,8 @@ fn too_large() -> Failure {
     Failure::misuse("message.too_large", format_args!("a text has up to {MAX_TEXT} bytes"))
 }
 
-fn read_text() -> Result<String, Failure> {
+/// A text from standard input, without the end of its last line.
+pub(super) fn read_text() -> Result<String, Failure> {
     let mut bytes = Vec::new();
     // a line's end, and one byte that is too many
     let read = std::io::stdin().take(MAX_TEXT as u64 + 2).read_to_end(&mut bytes);

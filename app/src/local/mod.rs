@@ -132,6 +132,14 @@ pub(crate) enum What {
     RemoveMembers { chat: String, with: Vec<String> },
     /// Writes; done with [`rows::Sent`] once the service has it, or after `wait_s`.
     Send { to: String, text: String, wait_s: u64 },
+    /// Answers a message, named by the beginning of its id; done as with [`What::Send`].
+    Reply { message: String, text: String, wait_s: u64 },
+    /// Says something else instead of an own message; done as with [`What::Send`].
+    Edit { message: String, text: String, wait_s: u64 },
+    /// Takes an own message back; done as with [`What::Send`].
+    Delete { message: String, wait_s: u64 },
+    /// Says what a person thinks of a message, or takes that back; done as with [`What::Send`].
+    React { message: String, reaction: String, remove: bool, wait_s: u64 },
     /// Sends in a conversation although the record cannot be checked now.
     SendUnchecked { to: String },
     /// Events [`rows::Message`]: the newest `limit`, and with `follow` whatever comes until the connection is closed.

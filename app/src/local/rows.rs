@@ -4,7 +4,7 @@
 
 use chain::id::DeviceId;
 use client::query::{
-    ContactRow, ConversationRow, DeviceRow, HistoryRow, MessageRow, MessageState, NoticeRow, Phase, Status,
+    ContactRow, ConversationRow, DeviceRow, HistoryRow, MessageRow, MessageState, NoticeRow, Phase, ReactionRow, Status,
 };
 use protocol::people::{Decision, Standing};
 use serde::{Deserialize, Serialize};
@@ -416,6 +416,30 @@ pub(crate) struct Message {
     pub(crate) sent_at: String,
     pub(crate) from_history: bool,
     pub(crate) state: MessageState,
+    /// The message that it answers.
+    pub(crate) answers: Option<Answered>,
+    /// Its writer has changed it; the text is what it says now.
+    pub(crate) edited: bool,
+    /// Its writer has taken it back; there is no text.
+    pub(crate) deleted: bool,
+    /// What people think of it, in the order in which they said so.
+    pub(crate) reactions: Vec<Reaction>,
+}
+
+/// A message that another one answers; without a text it is not here, or was taken back.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Answered {
+    pub(crate) message: String,
+    pub(crate) from: Option<String>,
+    pub(crate) text: Option<String>,
+}
+
+/// What somebody thinks of a message.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reaction {
+    pub(crate) reaction: String,
+    pub(crate) from: String,
+    pub(crate) account: String,
 }
 
 impl From<MessageRow> for Message {
@@ -431,7 +455,22 @@ impl From<MessageRow> for Message {
             sent_at: rfc3339(row.sent_at_ms),
             from_history: row.from_history,
             state: row.state,
+            answers: row.answers.map(|answered| Answered {
+                message: answered.message.to_string(),
+                from: answered.from.map(|(account, handle)| handle.unwrap_or_else(|| name_of(&account))),
+                text: answered.text,
+            }),
+            edited: row.edited,
+            deleted: row.deleted,
+            reactions: row.reactions.into_iter().map(Reaction::from).collect(),
         }
+    }
+}
+
+impl From<ReactionRow> for Reaction {
+    fn from(row: ReactionRow) -> Self {
+        let account = row.from.to_string();
+        Self { reaction: row.reaction, from: row.from_handle.unwrap_or_else(|| name_of(&row.from)), account }
     }
 }
 

@@ -4,10 +4,19 @@ use client::query::MessageState;
 use protocol::tame;
 
 use super::{offline, one_line, time};
-use crate::local::rows::{Conversation, Message, Searched, Sent};
+use crate::local::rows::{Answered, Conversation, Message, Reaction, Searched, Sent};
 
 /// What an account's notes to itself are called.
 pub(crate) const NOTES: &str = "notes to yourself";
+
+/// After a change of a message.
+pub(crate) const EDITED: &str = "Changed, on everybody's devices; the others see that it was.";
+/// After a message was taken back.
+pub(crate) const TAKEN_BACK: &str = "Taken back; whoever has read it or copied it still knows it.";
+/// After a reaction.
+pub(crate) const REACTED: &str = "Done.";
+/// Letters of a message that stand before an answer to it.
+const QUOTED: usize = 40;
 
 /// A message; `title` is that of a conversation of several people. Further lines are indented, so that no text looks like
 /// a message of somebody else.
@@ -23,9 +32,48 @@ pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>
         MessageState::Unreadable => {
             format!("(This message couldn't be read here; {from}'s device was asked to send it again.)")
         }
+        _ if row.deleted => "(taken back)".to_owned(),
         _ => tame::display(&row.text).lines().collect::<Vec<_>>().join("\n      "),
     };
-    format!("{}  {from}{place}: {text}{state}", time(&row.sent_at))
+    let edited = if row.edited { "  (edited)" } else { "" };
+    let answers = row.answers.as_ref().map(answered).unwrap_or_default();
+    let reactions = reactions(row);
+    format!("{}  {from}{place}: {answers}{text}{edited}{state}{reactions}", time(&row.sent_at))
+}
+
+/// The message that another one answers, in a few words.
+fn answered(row: &Answered) -> String {
+    let from = row.from.as_deref().map_or_else(|| "somebody".to_owned(), one_line);
+    match &row.text {
+        Some(text) => format!("[to {from}: {}] ", short(text)),
+        None => format!("[to a message of {from} that isn't here] "),
+    }
+}
+
+/// The beginning of a text, on one line.
+fn short(text: &str) -> String {
+    let text = one_line(text);
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// What people think of a message, on a line of its own.
+fn reactions(row: &Message) -> String {
+    let said = |it: &Reaction| format!("{} {}", one_line(&it.reaction), one_line(&it.from));
+    match row.reactions.as_slice() {
+        [] => String::new(),
+        reactions => format!("\n      [{}]", reactions.iter().map(said).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// What became of something that was said about a message.
+pub(crate) fn done(row: &Sent, said: &str) -> String {
+    match row.state {
+        MessageState::Sent | MessageState::Received => said.to_owned(),
+        _ => sent(row),
+    }
 }
 
 /// What became of a text.
@@ -93,7 +141,29 @@ mod tests {
             sent_at: "2026-08-02T14:02:11.123Z".into(),
             from_history: false,
             state,
+            answers: None,
+            edited: false,
+            deleted: false,
+            reactions: Vec::new(),
         }
+    }
+
+    /// MSG-1 to MSG-4, and attack 57: nothing of it can pose as a message.
+    #[test]
+    fn what_became_of_a_message_stands_with_it() {
+        let reaction = |text: &str| Reaction { reaction: text.into(), from: "bob".into(), account: "b".into() };
+        let mut row = message("six", MessageState::Received);
+        row.edited = true;
+        row.reactions = vec![reaction("\u{1f44d}"), reaction("\u{1b}[2J\nbob: fake")];
+        let quoted = Some("when?\nor never".to_owned());
+        row.answers = Some(Answered { message: "q".into(), from: Some("bob".into()), text: quoted });
+        let shown = line(&row, None, None);
+        assert!(shown.contains("alice: [to bob: when?"), "{shown}");
+        assert!(shown.contains("six  (edited)\n      [\u{1f44d} bob, "), "{shown}");
+        assert!(!shown.contains('\u{1b}') && shown.lines().count() == 2, "{shown}");
+        row.deleted = true;
+        assert!(line(&row, None, None).contains("(taken back)"));
+        assert_eq!(short(&"x".repeat(50)), format!("{}…", "x".repeat(40)));
     }
 
     #[test]

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use chain::id::DeviceId;
-use protocol::content::Content;
 use protocol::id::{GroupId, MessageId};
 
 use crate::error::Error;
@@ -26,9 +25,9 @@ pub(crate) fn links_hold(store: &Store<'_>, group: &GroupId) -> Result<bool, Err
         after = Some((last.place.unwrap_or(u64::MAX), last.row));
         for stored in some {
             // what could not be read names nothing
-            let Ok(content) = Content::decode(&stored.kept.content) else { continue };
+            let Some(previous) = stored.kept.names() else { continue };
             let before = newest.insert(stored.kept.device, stored.message);
-            if before.is_some() && content.previous.is_some() && before != content.previous {
+            if before.is_some() && previous.is_some() && before != previous {
                 return Ok(false);
             }
         }
@@ -66,7 +65,7 @@ pub(crate) fn fits_history(
 mod tests {
     use chain::id::{AccountId, DeviceId, PublicKey};
     use ed25519_dalek::SigningKey;
-    use protocol::content::{Part, message_id};
+    use protocol::content::{Content, Part, message_id};
     use protocol::members::Leaf;
     use rusqlite::Connection;
 

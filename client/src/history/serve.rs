@@ -108,7 +108,7 @@ impl Turn<'_> {
             if newest_ms < since_ms {
                 continue;
             }
-            rows.push(IndexRow { group, messages: self.store.count_messages(&group)?, newest_ms });
+            rows.push(IndexRow { group, messages: self.store.count_said(&group)?, newest_ms });
         }
         rows.sort_by_key(|row| std::cmp::Reverse(row.newest_ms));
         Ok(rows)
@@ -126,7 +126,7 @@ impl Turn<'_> {
             older &= some.last().is_none_or(|last| last.kept.sent_at_ms >= since_ms);
             let wanted = some.into_iter().filter(|stored| stored.kept.sent_at_ms >= since_ms);
             for message in wanted.filter_map(handed_over) {
-                filled = filled.saturating_add(message.content.len()).saturating_add(100);
+                filled = filled.saturating_add(message.encoded_len());
                 messages.push(message);
             }
         }

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chain::handle::Handle;
 use chain::id::AccountId;
 use chain::sigchain::body::Confirmer;
-use protocol::id::GroupId;
+use protocol::content::Content;
+use protocol::id::{GroupId, MessageId};
 use protocol::people::Standing;
 use protocol::settings::is_self_group_id;
 
-use super::{ContactRow, ConversationRow, MessageRow};
+use super::{AnsweredRow, ContactRow, ConversationRow, MessageRow, ReactionRow};
 use crate::contacts::{self, CONTACT, Contact};
 use crate::conversation::{self, Conversation, Stage};
 use crate::device::Device;
@@ -39,14 +40,21 @@ pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec
 
 /// Messages with the names of their writers.
 pub(crate) fn rows_of(store: &Store<'_>, messages: Vec<Stored>) -> Result<Vec<MessageRow>, Error> {
-    let mut handles = BTreeMap::new();
-    for from in messages.iter().map(|stored| stored.kept.from) {
-        if let Entry::Vacant(place) = handles.entry(from) {
-            place.insert(handle_of(store, &from)?);
+    let mut names = Names::default();
+    messages.into_iter().map(|stored| message_row(store, &mut names, stored)).collect()
+}
+
+/// Handles that were looked up already.
+#[derive(Default)]
+struct Names(BTreeMap<AccountId, Option<String>>);
+
+impl Names {
+    fn of(&mut self, store: &Store<'_>, account: &AccountId) -> Result<Option<String>, Error> {
+        match self.0.entry(*account) {
+            Entry::Occupied(found) => Ok(found.get().clone()),
+            Entry::Vacant(place) => Ok(place.insert(handle_of(store, account)?).clone()),
         }
     }
-    let row = |stored: Stored| message_row(handles.get(&stored.kept.from).cloned().flatten(), stored);
-    Ok(messages.into_iter().map(row).collect())
 }
 
 /// The groups that a handle, a title or the beginning of an id names.
@@ -88,8 +96,7 @@ pub fn is_open(store: &Store<'_>, group: &GroupId) -> Result<bool, Error> {
 /// [`Error`].
 pub fn message(store: &Store<'_>, row: i64) -> Result<Option<MessageRow>, Error> {
     let Some(stored) = store.message(row)? else { return Ok(None) };
-    let handle = handle_of(store, &stored.kept.from)?;
-    Ok(Some(message_row(handle, stored)))
+    message_row(store, &mut Names::default(), stored).map(Some)
 }
 
 /// All conversations, the one with the newest message first.
@@ -150,6 +157,14 @@ pub fn knows(store: &Store<'_>, with: &str) -> Result<bool, Error> {
     Ok(!meant(store, with)?.is_empty())
 }
 
+/// True if a handle, a title or the beginning of an id names this conversation.
+///
+/// # Errors
+/// [`Error`].
+pub fn is_of(store: &Store<'_>, group: &GroupId, with: &str) -> Result<bool, Error> {
+    Ok(groups_meant(store, with)?.contains(group))
+}
+
 /// Who has opened the conversations that a handle, a title or the beginning of an id names, but for the own account.
 ///
 /// # Errors
@@ -189,22 +204,49 @@ fn handle_of(store: &Store<'_>, account: &AccountId) -> Result<Option<String>, E
     }
 }
 
-fn message_row(from_handle: Option<String>, stored: Stored) -> MessageRow {
+fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<MessageRow, Error> {
     let kept = stored.kept;
-    MessageRow {
+    let content = Content::decode(&kept.content).ok();
+    let answers = match content.and_then(|content| content.in_reply_to) {
+        Some(message) => Some(answered_row(store, names, &stored.group, message)?),
+        None => None,
+    };
+    let mut reactions = Vec::new();
+    for (from, reaction) in kept.reactions {
+        reactions.push(ReactionRow { from, from_handle: names.of(store, &from)?, reaction });
+    }
+    Ok(MessageRow {
         row: stored.row,
         message: stored.message,
         group: stored.group,
         place: stored.place,
         from: kept.from,
-        from_handle,
+        from_handle: names.of(store, &kept.from)?,
         device: kept.device,
         text: kept.text,
         sent_at_ms: kept.sent_at_ms,
         state: kept.state,
         from_history: kept.from_history,
         encrypted_to: kept.encrypted_to,
-    }
+        answers,
+        edited: kept.edited,
+        deleted: kept.deleted,
+        reactions,
+    })
+}
+
+fn answered_row(
+    store: &Store<'_>,
+    names: &mut Names,
+    group: &GroupId,
+    message: MessageId,
+) -> Result<AnsweredRow, Error> {
+    // what nobody is shown is not shown by the way
+    let there = store.message_by_id(group, &message)?.filter(|it| it.kept.is_shown && !it.is_missing());
+    let Some(answered) = there else { return Ok(AnsweredRow { message, from: None, text: None }) };
+    let from = answered.kept.from;
+    let text = (!answered.kept.deleted).then_some(answered.kept.text);
+    Ok(AnsweredRow { message, from: Some((from, names.of(store, &from)?)), text })
 }
 
 fn conversation_row(

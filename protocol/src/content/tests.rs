@@ -133,7 +133,7 @@ fn single(disposition: u8, content_type: &str, content: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_single_part_of_another_type_or_purpose_is_kept() {
-    let kinds: [(u8, &str, &[u8]); 3] = [(2, TEXT_TYPE, "👍".as_bytes()), (1, "image/png", &[0x89]), (99, "x/y", &[])];
+    let kinds: [(u8, &str, &[u8]); 3] = [(3, TEXT_TYPE, "Bob".as_bytes()), (1, "image/png", &[0x89]), (99, "x/y", &[])];
     for (disposition, content_type, content) in kinds {
         let items = Items::new().with(6, single(disposition, content_type, content));
         let kept = Part::Unknown { disposition, content_type: content_type.into(), bytes: content.into() };
@@ -142,9 +142,24 @@ fn a_single_part_of_another_type_or_purpose_is_kept() {
     }
 }
 
+/// MSG-3, MSG-4.
+#[test]
+fn a_reaction_and_a_part_of_nothing_are_read_as_such() {
+    let reaction = Items::new().with(6, single(2, TEXT_TYPE, "👍".as_bytes()));
+    assert!(reaction.read().unwrap().part == Part::reaction("👍").unwrap());
+    let nothing = Items::new().with(6, [0x83, 0x01, 0x60, 0x00]);
+    assert!(nothing.read().unwrap().part == Part::Nothing);
+    for read in [reaction, nothing] {
+        assert_eq!(read.read().unwrap().encode(), read.bytes());
+    }
+    for text in [&b""[..], b" ", b"a\nb", b"\x1b", b"\xff", &[b'x'; MAX_REACTION + 1]] {
+        assert!(Items::new().with(6, single(2, TEXT_TYPE, text)).read().is_err(), "{text:?}");
+    }
+}
+
 #[test]
 fn a_part_that_is_not_a_single_one_is_kept_whole() {
-    let null = vec![0x83, 0x01, 0x60, 0x00];
+    let null = vec![0x83, 0x01, 0x61, b'x', 0x09];
     let external = cbor(|e| {
         e.array(15).unwrap().u8(1).unwrap().str("").unwrap().u8(2).unwrap().str("video/mp4").unwrap();
         e.str("https://host.example/x").unwrap().u8(0).unwrap().u32(70_000).unwrap().u8(1).unwrap();

@@ -1,7 +1,9 @@
 //! `history-request`, `history-part`, `history-plain`: how old messages come to a new device (§20).
 
 use chain::id::{AccountId, DeviceId, Digest, PublicKey};
-use protocol::history::{HistoryMessage, HistoryPart, HistoryRequest, IndexRow, MAX_KEM, MAX_PARTS, Plain, Wanted};
+use protocol::history::{
+    Erased, HistoryMessage, HistoryPart, HistoryRequest, IndexRow, MAX_KEM, MAX_PARTS, Plain, Wanted,
+};
 use protocol::id::GroupId;
 
 use crate::case::{Case, Fields, Verdict, check};
@@ -169,6 +171,27 @@ fn history_parts() {
     assert_eq!(check("history-part", &cases, judge), 8);
 }
 
+fn fields_of(plain: &Plain) -> Fields {
+    let fields = Fields::default().with("plain", plain.encode());
+    match plain {
+        Plain::Index(rows) => rows.iter().fold(fields, |fields, row| {
+            let fields = fields.with("group", row.group.0).with_number("messages", row.messages);
+            fields.with_number("newest-ms", row.newest_ms)
+        }),
+        Plain::Messages { older, messages } => {
+            let fields = fields.with("older", [u8::from(*older)]);
+            messages.iter().fold(fields, |fields, it| {
+                let fields = fields.with("group", it.group.0).with_number("position", it.place);
+                let fields = fields.with("account", it.from.0).with("device-id", it.device.0);
+                let fields = fields.with_number("time-ms", it.sent_at_ms).with("content", &it.content);
+                let erased = it.erased.iter().fold(fields, |fields, erased| fields.with("erased", erased.message.0));
+                let ids = it.erased.iter().flat_map(|it| [("previous", it.previous), ("about", it.about)]);
+                ids.fold(erased, |fields, (name, id)| id.iter().fold(fields, |fields, id| fields.with(name, id.0)))
+            })
+        }
+    }
+}
+
 #[test]
 fn history_plains() {
     const RULE: &str = "HIS-3";
@@ -180,40 +203,30 @@ fn history_plains() {
         device: DeviceId([7; 16]),
         sent_at_ms: 1_795_000_000_000 + place,
         content: content.to_vec(),
-    };
-    let good = |plain: &Plain| {
-        let fields = Fields::default().with("plain", plain.encode());
-        match plain {
-            Plain::Index(rows) => rows.iter().fold(fields, |fields, row| {
-                let fields = fields.with("group", row.group.0).with_number("messages", row.messages);
-                fields.with_number("newest-ms", row.newest_ms)
-            }),
-            Plain::Messages { older, messages } => {
-                let fields = fields.with("older", [u8::from(*older)]);
-                messages.iter().fold(fields, |fields, it| {
-                    let fields = fields.with("group", it.group.0).with_number("position", it.place);
-                    let fields = fields.with("account", it.from.0).with("device-id", it.device.0);
-                    fields.with_number("time-ms", it.sent_at_ms).with("content", &it.content)
-                })
-            }
-        }
+        erased: content.is_empty().then_some(Erased {
+            message: Digest([6; 32]),
+            previous: Some(Digest([5; 32])),
+            about: Some(Digest([4; 32])),
+        }),
     };
     let bad = |name, what, bytes: Vec<u8>| malformed(name, RULE, what, Fields::default().with("plain", bytes));
     let index = Plain::Index(vec![row(4, 12), row(5, 1)]);
     let page = Plain::Messages { older: true, messages: vec![message(9, b"newer"), message(8, b"older")] };
     let (index_bytes, page_bytes) = (index.encode(), page.encode());
-    let empty = Plain::Messages { older: false, messages: vec![message(9, b"")] }.encode();
+    let erased = Plain::Messages { older: false, messages: vec![message(9, b"")] };
+    let cut = erased.encode()[..erased.encode().len() - 32].to_vec();
     let cases = [
-        ok("index", "two conversations", good(&index)),
-        ok("nothing", "no conversation", good(&Plain::Index(Vec::new()))),
-        ok("page", "two messages, and there are older ones", good(&page)),
-        ok("last-page", "nothing is left", good(&Plain::Messages { older: false, messages: Vec::new() })),
+        ok("index", "two conversations", fields_of(&index)),
+        ok("nothing", "no conversation", fields_of(&Plain::Index(Vec::new()))),
+        ok("page", "two messages, and there are older ones", fields_of(&page)),
+        ok("last-page", "nothing is left", fields_of(&Plain::Messages { older: false, messages: Vec::new() })),
         bad("kind", "neither an index nor a page", bent(&page_bytes, 0, &[3])),
         bad("older", "an option that is neither 0 nor 1", bent(&page_bytes, 1, &[2])),
         bad("older-index", "an index with older ones", bent(&index_bytes, 1, &[1])),
         bad("count", "more messages are named than are there", bent(&page_bytes, 2, &3_u32.to_be_bytes())),
         bad("great-count", "as many as a number can say", bent(&index_bytes, 2, &u32::MAX.to_be_bytes())),
-        bad("no-content", "a message without content", empty),
+        ok("erased", "a message that was taken back", fields_of(&erased)),
+        bad("no-previous", "one that was taken back, and the one before it is cut off", cut),
         bad("one-byte-more", "a byte follows", longer(&page_bytes)),
     ];
     let judge = |fields: &Fields| -> Verdict {
@@ -232,9 +245,15 @@ fn history_plains() {
                 assert!(messages.iter().map(|it| &it.from.0[..]).eq(fields.all("account")));
                 assert!(messages.iter().map(|it| &it.device.0[..]).eq(fields.all("device-id")));
                 assert!(messages.iter().map(|it| it.content.as_slice()).eq(fields.all("content")));
+                let erased = || messages.iter().filter_map(|it| it.erased);
+                assert!(erased().map(|it| it.message.0.to_vec()).eq(fields.all("erased").map(<[u8]>::to_vec)));
+                let previous = erased().filter_map(|it| it.previous).map(|it| it.0.to_vec());
+                assert!(previous.eq(fields.all("previous").map(<[u8]>::to_vec)));
+                let about = erased().filter_map(|it| it.about).map(|it| it.0.to_vec());
+                assert!(about.eq(fields.all("about").map(<[u8]>::to_vec)));
             }
         }
         Ok(())
     };
-    assert_eq!(check("history-plain", &cases, judge), 11);
+    assert_eq!(check("history-plain", &cases, judge), 12);
 }

@@ -2,6 +2,7 @@
 
 use chain::id::{AccountId, DeviceId, Digest};
 use protocol::content::{Content, ContentError, Part, message_id, pad, unpad};
+use protocol::effect::Effect;
 use protocol::id::GroupId;
 
 use crate::case::{Case, Fields, Verdict, check};
@@ -30,18 +31,27 @@ fn good() -> Vec<Case> {
         let fields = Fields::default().with("group", group).with("account", account).with("device", device);
         let fields = fields.with("content", bytes).with("message-id", id.0);
         let fields = fields.with("padded", pad(bytes).unwrap());
+        let fields = match Content::decode(bytes).unwrap().effect() {
+            Some((about, effect)) => fields.with("about", about.0).with("effect", name_of(effect)),
+            None => fields,
+        };
         ok(name, what, text.into_iter().fold(fields, |fields, text| fields.with("text", text)))
     };
     let reply = Content { in_reply_to: id(1), previous: id(2), ..content("Yes!") };
     let edit = Content { replaces: id(3), previous: id(2), ..content("Yes.") };
+    let about = |replaces, in_reply_to, part| Content { replaces, in_reply_to, part, ..content("") }.encode();
+    let reaction = Part::reaction("👍").unwrap();
     vec![
+        case("reaction", "what somebody thinks of a message", &about(None, id(1), reaction.clone()), None),
+        case("reaction-to-nothing", "a reaction that names no message", &about(None, None, reaction), None),
+        case("take-back", "a message is taken back", &about(id(1), None, Part::Nothing), None),
         case("text", "a first message", &content("Hi Bob 👋").encode(), Some("Hi Bob 👋")),
         case("reply", "an answer, not the sender's first message here", &reply.encode(), Some("Yes!")),
         case("edit", "a text that replaces another", &edit.encode(), Some("Yes.")),
         case(
             "unknown-part",
-            "a part without content: kept, and not shown as a text",
-            &by_hand(&[0x5a; 16], &[0xa0], &NULL_PART),
+            "a part that is for the writer's profile: kept, and not shown as a text",
+            &by_hand(&[0x5a; 16], &[0xa0], &[0x83, 3, 0x60, 0]),
             None,
         ),
         case(
@@ -69,6 +79,8 @@ fn bad() -> Vec<Case> {
     let mut not_zero = filled.clone();
     not_zero[400] = 1;
     vec![
+        case("reaction-of-nothing", "a reaction without a letter", reaction_of(b"  ")),
+        case("reaction-with-control", "a reaction with a line feed", reaction_of(b"a\n")),
         case("short-salt", "a salt of 15 bytes", by_hand(&salt[1..], &[0xa0], &NULL_PART)),
         case("not-shortest", "a number in a longer form than needed", extended(&[0xa1, 1, 0x18, 0x01])),
         case("indefinite", "an array of indefinite length", extended(&[0xa1, 1, 0x9f, 0xff])),
@@ -83,6 +95,24 @@ fn bad() -> Vec<Case> {
     ]
 }
 
+fn name_of(effect: Effect<'_>) -> &'static [u8] {
+    match effect {
+        Effect::Edit(_) => b"edit",
+        Effect::Delete => b"take back",
+        Effect::React(_) => b"react",
+    }
+}
+
+fn reaction_of(text: &[u8]) -> Vec<u8> {
+    let kind = b"text/plain;charset=utf-8";
+    let head = |head: u8, length: usize| match u8::try_from(length).unwrap() {
+        short @ 0..24 => vec![head | short],
+        long => vec![head | 24, long],
+    };
+    let part = [&[0x85, 2, 0x60, 1][..], &head(0x60, kind.len()), kind, &head(0x40, text.len()), text].concat();
+    by_hand(&[0x5a; 16], &[0xa0], &part)
+}
+
 fn judge(fields: &Fields) -> Verdict {
     let refused = |error: ContentError| (error.code(), RULE);
     if let Some(padded) = fields.find("padded") {
@@ -94,9 +124,12 @@ fn judge(fields: &Fields) -> Verdict {
     let (group, account) = (GroupId(fields.array("group")), AccountId(fields.array("account")));
     let id = message_id(&group, &account, &DeviceId(fields.array("device")), bytes);
     assert_eq!(id.0, fields.array("message-id"));
+    let effect = content.effect();
+    assert_eq!(effect.map(|(about, _)| about.0.to_vec()).as_deref(), fields.find("about"));
+    assert_eq!(effect.map(|(_, effect)| name_of(effect)), fields.find("effect"));
     match (&content.part, fields.find("text")) {
         (Part::Text(text), Some(expected)) => assert_eq!(text.as_bytes(), expected),
-        (Part::Unknown { .. }, None) => (),
+        (Part::Unknown { .. } | Part::Reaction(_) | Part::Nothing, None) => (),
         _ => panic!("another kind of part"),
     }
     Ok(())
@@ -105,5 +138,5 @@ fn judge(fields: &Fields) -> Verdict {
 #[test]
 fn contents() {
     let cases: Vec<_> = good().into_iter().chain(bad()).collect();
-    assert_eq!(check("content", &cases, judge), 16);
+    assert_eq!(check("content", &cases, judge), 21);
 }

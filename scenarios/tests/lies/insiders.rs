@@ -23,6 +23,33 @@ fn words(text: &str) -> Vec<u8> {
     pad(&Content { salt: [3; 16], replaces: None, in_reply_to: None, previous: None, part }.encode()).unwrap()
 }
 
+/// MSG-2 to MSG-4: a member neither changes the words of another nor takes them back, and buries nothing under reactions.
+#[test]
+fn a_member_cannot_change_or_take_back_the_words_of_another() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    let mallory = Impostor::sign_up(&town, "mallory");
+    let with = vec!["bob".to_owned(), "mallory".to_owned()];
+    town.wish(alice, Command::NewChat { title: "Three".to_owned(), with });
+    let group = mallory.join(&town);
+    assert!(is_done(&town.send(alice, "Three", "as agreed")));
+    let row = town.messages(bob).into_iter().find(|row| row.text == "as agreed").unwrap();
+    let (target, nobody) = (Some(row.message), Some(Digest([9; 32])));
+    let text = || Part::Text("not as agreed".to_owned());
+    let mut said = vec![(target, None, text()), (target, None, Part::Nothing), (nobody, target, text())];
+    said.extend((0..50).map(|number| (None, target, Part::reaction(number.to_string()).unwrap())));
+    for (replaces, in_reply_to, part) in said {
+        let content = Content { salt: *random().first_chunk().unwrap(), replaces, in_reply_to, previous: None, part };
+        mallory.say(&town, &group, b"", &pad(&content.encode()).unwrap());
+    }
+    town.settle();
+    for who in [alice, bob] {
+        assert_eq!(town.texts(who, None), ["as agreed"]);
+        let row = town.messages(who).pop().unwrap();
+        assert!(!row.edited && !row.deleted && row.reactions.len() == 8);
+    }
+}
+
 /// CHK-7, attack 15 turned round: whoever is in a group cannot keep its members from sending with a root that the log never
 /// had: nothing counts but what the log itself has signed.
 #[test]

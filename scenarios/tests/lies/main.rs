@@ -33,6 +33,7 @@
 //! | 37 key package used twice | `messages::a_key_package_given_out_twice`, `messages::two_people_get_two_key_packages`, `messages::a_welcome_that_comes_again` |
 //! | 38 key packages drained | `service/tests/service/delivery.rs` |
 //! | 39 replay, reorder, drop | `history::parts_that_are_dropped`, `messages::a_message_that_comes_three_times`, `messages::messages_that_were_shuffled`, `groups::a_device_that_is_told_of_no_group`, `groups::a_group_that_is_said_to_be_ahead`, `insiders::the_words_of_another`, `repairs::a_text_that_is_missing`, `repairs::whoever_enters_anew`, `repairs::a_false_place`; `gaps.rs` |
+//! | 39 the words of others | `insiders::a_member_cannot_change_or_take_back` |
 //! | 40 key across protocols | `devices::a_signature_that_was_asked_for_as_something_else` |
 //! | 41 malformed keys | `groups::a_foreign_or_empty_key_package`; `chain/tests/vectors` |
 //! | 46 forged history | `history::a_past_message_that_an_older_device_forges`, `history::an_old_message_that_stands_after` |

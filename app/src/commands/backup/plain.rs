@@ -100,7 +100,8 @@ fn setting_line(setting: &Setting, names: &mut BTreeMap<AccountId, String>) -> O
 fn message_line(message: &HistoryMessage, names: &BTreeMap<AccountId, String>) -> Option<Value> {
     let text = match Content::decode(&message.content).ok()?.part {
         Part::Text(text) => text,
-        Part::Signal { .. } | Part::Unknown { .. } => return None,
+        // a change says again what it was about
+        Part::Signal { .. } | Part::Unknown { .. } | Part::Reaction(_) | Part::Nothing => return None,
     };
     let id = message_id(&message.group, &message.from, &message.device, &message.content);
     let from = names.get(&message.from).cloned().unwrap_or_else(|| message.from.to_string());
