@@ -103,6 +103,7 @@ impl Turn<'_> {
             self.go_on_with_gossip()?;
             self.hold_if_cloned()?;
         }
+        self.go_on_disappearing()?;
         self.go_on_indexing()
     }
 
@@ -218,6 +219,8 @@ impl Turn<'_> {
             Command::MakeLink { renew } => self.make_link(renew),
             Command::WithdrawLinks => self.withdraw_links(),
             Command::MarkRead { with } => self.mark_read(&with),
+            Command::SetTimer { chat, seconds } => self.set_timer(&chat, seconds),
+            Command::Arrange { chat, arrangement } => self.arrange(&chat, arrangement),
             Command::Send { to, text } => self.want_to_send(to, text),
             Command::Reply { message, text } => self.reply(&message, text),
             Command::Edit { message, text } => self.edit(&message, text),

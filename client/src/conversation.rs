@@ -55,6 +55,20 @@ pub(crate) struct Conversation {
     /// in theirs is one.
     #[serde(default)]
     pub(crate) heard: Vec<([u8; 16], u64)>,
+    /// After what time messages are gone.
+    #[serde(default)]
+    pub(crate) timer: Option<Timer>,
+}
+
+/// After what time messages of a conversation are gone, and how that is known.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Timer {
+    /// Seconds; 0: they stay.
+    pub(crate) seconds: u32,
+    /// Where that was said.
+    pub(crate) place: u64,
+    /// It was said; else it was concluded from a text.
+    pub(crate) is_said: bool,
 }
 
 fn no_group() -> GroupId {
@@ -118,6 +132,7 @@ impl Conversation {
             must_introduce: false,
             unchecked: false,
             written: None,
+            timer: None,
             unverified: false,
             openers: Vec::new(),
             opened_here: false,

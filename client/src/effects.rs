@@ -18,7 +18,7 @@ use crate::turn::Turn;
 
 impl Stored {
     /// Forgets what it said, but for what those around it need to fit. What it has an effect on it has none on any more.
-    fn erase(&mut self) {
+    pub(crate) fn erase(&mut self) {
         let previous = self.kept.names().flatten();
         self.kept = Kept {
             from: self.kept.from,

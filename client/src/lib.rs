@@ -1,6 +1,7 @@
 //! All state and cryptography of one device, without network and clock: a step over a transaction.
 
 mod accounts;
+mod arranging;
 mod backup;
 mod changes;
 mod client;
@@ -8,6 +9,7 @@ mod confirm;
 mod contacts;
 mod conversation;
 mod device;
+mod disappearing;
 mod effects;
 mod error;
 mod failure;

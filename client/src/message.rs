@@ -2,7 +2,7 @@
 
 use chain::encoding::{DecodeError, Reader, Writer};
 use chain::id::{AccountId, DeviceId, Digest};
-use protocol::content::Content;
+use protocol::content::{Content, Expiry};
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Leaf;
 use rusqlite::{Row, params};
@@ -37,6 +37,8 @@ pub(crate) struct Kept {
     pub(crate) is_shown: bool,
     /// The message that this one has an effect on.
     pub(crate) about: Option<MessageId>,
+    /// When it is to be gone. A column, and written only with the row.
+    pub(crate) expires: Option<Expiry>,
     /// Its writer has said something else instead since.
     pub(crate) edited: bool,
     /// Its writer has taken it back: neither content nor text are kept.
@@ -73,6 +75,7 @@ impl Kept {
             intent: None,
             is_shown: true,
             about: None,
+            expires: None,
             edited: false,
             deleted: false,
             previous: None,
@@ -156,6 +159,7 @@ impl Kept {
             intent,
             is_shown,
             about: None,
+            expires: None,
             edited,
             deleted,
             previous,
@@ -181,10 +185,17 @@ impl Store<'_> {
         let sealed = self.seal_message(group, message, kept)?;
         let place = place.map_or(NOT_YET, column);
         let mut insert = self.db().prepare_cached(
-            "INSERT OR IGNORE INTO messages (conversation, message, place, shown, about, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR IGNORE INTO messages (conversation, message, place, shown, about, lasts_s, ends_ms, value) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
         let about = kept.about.map(|about| about.0);
-        let added = insert.execute(params![group.0, message.0, place, kept.is_shown, about, sealed])?;
+        let (lasts_s, ends_ms) = match kept.expires {
+            Some(Expiry { relative: true, seconds }) => (Some(seconds), None),
+            Some(Expiry { relative: false, seconds }) => (None, Some(i64::from(seconds).saturating_mul(1_000))),
+            None => (None, None),
+        };
+        let row = params![group.0, message.0, place, kept.is_shown, about, lasts_s, ends_ms, sealed];
+        let added = insert.execute(row)?;
         Ok((added > 0).then(|| self.db().last_insert_rowid()))
     }
 
@@ -257,6 +268,35 @@ impl Store<'_> {
         Ok(newest)
     }
 
+    /// Takes away what a message says, and that it is shown, for good.
+    pub(crate) fn update_gone(&self, stored: &Stored) -> Result<(), Error> {
+        self.update_message(stored)?;
+        let about = stored.kept.about.map(|about| about.0);
+        let gone = "UPDATE messages SET shown = 0, about = ?2, lasts_s = NULL, ends_ms = NULL WHERE id = ?1";
+        self.db().prepare_cached(gone)?.execute(params![stored.row, about])?;
+        Ok(())
+    }
+
+    /// The messages of a group up to a position have been read: those that are to be gone after that have an end now.
+    pub(crate) fn begin_ends(&self, group: &GroupId, position: u64, now_ms: u64) -> Result<(), Error> {
+        let begin = "UPDATE messages SET ends_ms = ?3 + lasts_s * 1000 \
+                     WHERE conversation = ?1 AND place <= ?2 AND lasts_s IS NOT NULL AND ends_ms IS NULL";
+        self.db().prepare_cached(begin)?.execute(params![group.0, column(position), column(now_ms)])?;
+        Ok(())
+    }
+
+    /// When the next message is to be gone, milliseconds since 1970.
+    pub(crate) fn next_end_ms(&self) -> Result<Option<u64>, Error> {
+        let next = "SELECT min(ends_ms) FROM messages WHERE ends_ms IS NOT NULL";
+        let next: Option<i64> = self.db().prepare_cached(next)?.query_row([], |row| row.get(0))?;
+        Ok(next.map(i64::unsigned_abs))
+    }
+
+    /// Some of the messages that are to be gone by now.
+    pub(crate) fn ended(&self, now_ms: u64) -> Result<Vec<Stored>, Error> {
+        self.select_messages("WHERE ends_ms <= ?1 ORDER BY ends_ms LIMIT 256", params![column(now_ms)])
+    }
+
     /// What has an effect on a message, in the service's order.
     pub(crate) fn effects_on(&self, group: &GroupId, message: &MessageId) -> Result<Vec<Stored>, Error> {
         let which = "WHERE conversation = ?1 AND about = ?2 ORDER BY place, id";
@@ -306,10 +346,10 @@ impl Store<'_> {
         self.select_messages(which, params![group.0, place, row, count, NOT_YET])
     }
 
-    /// Numbers and ids of what was said and has a place, after a row, in the order of their rows.
+    /// Numbers and ids of what was said to stay and has a place, after a row, in the order of their rows.
     pub(crate) fn rows_after(&self, row: i64, count: u32) -> Result<Vec<(i64, MessageId)>, Error> {
         let which = "SELECT id, message FROM messages WHERE id > ?1 AND (shown OR about IS NOT NULL) AND place < ?2 \
-                     ORDER BY id LIMIT ?3";
+                     AND lasts_s IS NULL AND ends_ms IS NULL ORDER BY id LIMIT ?3";
         let mut select = self.db().prepare_cached(which)?;
         let rows = select.query_map(params![row, NOT_YET, count], |row| Ok((row.get(0)?, Digest(row.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)

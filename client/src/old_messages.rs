@@ -59,9 +59,11 @@ impl Turn<'_> {
             (None, Err(_) | Ok(Content { part: Part::Signal { .. }, .. })) => return Ok(false),
             (None, Ok(content)) => {
                 let about = content.effect().map(|(about, _)| about);
+                let expires = content.expires.filter(|_| about.is_none());
+                self.note_timer(&message.group, &content, message.place)?;
                 let (content, text) = (message.content.clone(), shown_text(&content.part));
                 let id = message_id(&message.group, &message.from, &message.device, &content);
-                (id, Kept { content, text, about, is_shown: about.is_none(), ..old })
+                (id, Kept { content, text, about, expires, is_shown: about.is_none(), ..old })
             }
         };
         self.take_missing_place(&message.group, &id)?;
@@ -71,6 +73,7 @@ impl Turn<'_> {
         let is_new = self.store.add_message(&message.group, &id, Some(message.place), &kept)?.is_some();
         if is_new {
             self.apply_effects_of(&message.group, &id, kept.about)?;
+            self.begin_ends(&message.group)?;
         }
         Ok(is_new)
     }

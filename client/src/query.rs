@@ -150,6 +150,10 @@ pub struct MessageRow {
     pub deleted: bool,
     /// What people think of it, in the order in which they said so.
     pub reactions: Vec<ReactionRow>,
+    /// It says no text but that messages are gone from here on so many seconds after they were read; 0: that they stay.
+    pub timer_s: Option<u32>,
+    /// How many seconds after it was read it is gone.
+    pub lasts_s: Option<u32>,
 }
 
 /// A message that another one answers.
@@ -219,6 +223,14 @@ pub struct ConversationRow {
     pub standing: Standing,
     /// True if this device can write there now.
     pub ready: bool,
+    /// How many seconds after they were read messages are gone; 0: they stay.
+    pub timer_s: u32,
+    /// Until when it makes no sound, milliseconds since 1970; `u64::MAX` for good.
+    pub muted_until_ms: Option<u64>,
+    /// True if it stands above the others.
+    pub pinned: bool,
+    /// True if it is put away until somebody writes there.
+    pub archived: bool,
 }
 
 /// Somebody whom this device knows by name.

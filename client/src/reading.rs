@@ -31,7 +31,7 @@ impl Turn<'_> {
         if position > written(&self.store, group)? {
             self.store.put(WRITTEN, &group.0, &position)?;
         }
-        Ok(())
+        self.begin_ends(group)
     }
 
     /// A person has read what there is.
@@ -40,6 +40,7 @@ impl Turn<'_> {
             let newest = self.store.newest_place(&group)?;
             if self.store.count_messages_above(&group, read_up_to(&self.store, &group)?)? > 0 {
                 self.set(&SettingKey::ReadUpTo(group), &newest.to_be_bytes())?;
+                self.begin_ends(&group)?;
                 self.conversation_changed(&group);
             }
         }

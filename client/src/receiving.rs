@@ -34,7 +34,7 @@ const CANNOT_SHOW: &str = "(something that this version cannot show)";
 pub(crate) fn shown_text(part: &Part) -> String {
     match part {
         Part::Text(text) => text.clone(),
-        Part::Signal { .. } => String::new(),
+        Part::Signal { .. } | Part::Timer(_) => String::new(),
         Part::Reaction(_) | Part::Nothing | Part::Unknown { .. } => CANNOT_SHOW.to_owned(),
     }
 }
@@ -100,8 +100,12 @@ impl Turn<'_> {
             self.note_gap(group, from, content, delivery.position, sent_at_ms)?;
         }
         let about = content.as_ref().and_then(Content::effect).map(|(about, _)| about);
-        let kept = Kept { about, is_shown: about.is_none(), ..Kept::received(from, bytes, text, sent_at_ms) };
+        let expires = content.as_ref().and_then(|content| content.expires).filter(|_| about.is_none());
+        let kept = Kept { about, expires, is_shown: about.is_none(), ..Kept::received(from, bytes, text, sent_at_ms) };
         let place = self.take_missing_place(group, &message)?.unwrap_or(delivery.position);
+        if let Some(content) = &content {
+            self.note_timer(group, content, place)?;
+        }
         self.add_received(group, &message, place, &kept)
     }
 
@@ -121,6 +125,9 @@ impl Turn<'_> {
                 self.event(Event::Message { row, message: *message, group: *group, incoming: true });
             }
             self.apply_effects_of(group, message, kept.about)?;
+            if kept.expires.is_some() {
+                self.begin_ends(group)?;
+            }
         }
         Ok(())
     }

@@ -257,7 +257,9 @@ impl Turn<'_> {
             self.note_gap(group, from, &decoded, place, sent_at_ms)?;
             let about = decoded.effect().map(|(about, _)| about);
             let text = shown_text(&decoded.part);
-            let kept = Kept { about, is_shown: about.is_none(), ..Kept::received(from, content, text, sent_at_ms) };
+            let (expires, is_shown) = (decoded.expires.filter(|_| about.is_none()), about.is_none());
+            self.note_timer(group, &decoded, place)?;
+            let kept = Kept { about, expires, is_shown, ..Kept::received(from, content, text, sent_at_ms) };
             return self.add_received(group, &id, place, &kept);
         };
         // what is sent again is never an answer itself

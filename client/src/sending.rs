@@ -4,7 +4,7 @@ use chain::encoding::Writer;
 use chain::id::{AccountId, Digest};
 use protocol::api::delivery::{GROUPS, MessageSubmission, REMOVED_LEAF, STALE_EPOCH, Submitted};
 use protocol::bytes::Base64Url;
-use protocol::content::{Content, Part, message_id, pad};
+use protocol::content::{Content, Expiry, Part, message_id, pad};
 use protocol::gossip::Gossip;
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Composition;
@@ -13,6 +13,7 @@ use protocol::refusal::{Kind, Problem};
 use protocol::settings::SettingKey;
 
 use crate::conversation::{Conversation, Stage};
+use crate::disappearing::NOT_YET_PLACED;
 use crate::error::Error;
 use crate::intent::Want;
 use crate::membership::Standpoint;
@@ -83,7 +84,10 @@ impl Turn<'_> {
             About::Answers(message) => (None, Some(message)),
             About::Replaces(message) => (Some(message), None),
         };
-        let content = Content { salt: random()?, replaces, in_reply_to, previous, part };
+        let seconds = conversation.as_ref().and_then(|it| it.timer).map_or(0, |timer| timer.seconds);
+        let lasts = seconds > 0 && matches!(part, Part::Text(_));
+        let expires = lasts.then_some(Expiry { relative: true, seconds });
+        let content = Content { salt: random()?, replaces, in_reply_to, previous, expires, part };
         let about = content.effect().map(|(about, _)| about);
         let is_shown = is_said && about.is_none();
         let text = if is_said { shown_text(&content.part) } else { String::new() };
@@ -94,9 +98,19 @@ impl Turn<'_> {
             self.keep_conversation(&conversation)?;
         }
         let (from, device, state) = (device.account, device.id(), MessageState::Waiting);
-        let (content, now_ms) = (bytes, self.now_ms);
-        let kept =
-            Kept { from, device, content, text, state, intent, is_shown, about, ..Kept::unreadable(None, "", now_ms) };
+        self.note_timer(group, &content, NOT_YET_PLACED)?;
+        let kept = Kept {
+            from,
+            device,
+            content: bytes,
+            text,
+            state,
+            intent,
+            is_shown,
+            about,
+            expires: expires.filter(|_| is_shown),
+            ..Kept::unreadable(None, "", self.now_ms)
+        };
         let row = self.store.add_message(group, &message, None, &kept)?.ok_or(Error::Fault("a message twice"))?;
         if is_shown {
             self.event(Event::Message { row, message, group: *group, incoming: false });
@@ -311,6 +325,9 @@ impl Turn<'_> {
         self.forget_unread_at(&stored.group, position)?;
         self.apply_effects_of(&stored.group, &stored.message, stored.kept.about)?;
         if stored.kept.is_shown {
+            if let Ok(content) = Content::decode(&stored.kept.content) {
+                self.note_timer(&stored.group, &content, position)?;
+            }
             self.has_written(&stored.group, position)?;
             let (row, message, group) = (stored.row, stored.message, stored.group);
             self.event(Event::Message { row, message, group, incoming: false });

@@ -223,7 +223,10 @@ impl Turn<'_> {
                 | SettingKey::ResetAccepted(_)
                 | SettingKey::Decided(_)
                 | SettingKey::ReadUpTo(_)
-                | SettingKey::Asked(_),
+                | SettingKey::Asked(_)
+                | SettingKey::Muted(_)
+                | SettingKey::Pinned(_)
+                | SettingKey::Archived(_),
             ) => true,
         };
         let seen: u64 = self.store.get(CLOCK, b"stamp")?.unwrap_or_default();
@@ -254,6 +257,11 @@ impl Turn<'_> {
             Some(SettingKey::Password) => self.password_was_changed(setting),
             Some(SettingKey::Decided(account) | SettingKey::Asked(account)) => self.decided(&account),
             Some(SettingKey::ReadUpTo(group)) => {
+                self.begin_ends(&group)?;
+                self.conversation_changed(&group);
+                Ok(())
+            }
+            Some(SettingKey::Muted(group) | SettingKey::Pinned(group) | SettingKey::Archived(group)) => {
                 self.conversation_changed(&group);
                 Ok(())
             }

@@ -169,6 +169,20 @@ pub enum Command {
         /// A handle, title, or beginning of an id.
         with: String,
     },
+    /// From now on messages of a conversation are gone some time after they were read (MSG-6).
+    SetTimer {
+        /// A handle, title, or beginning of an id.
+        chat: String,
+        /// Seconds; 0: they stay.
+        seconds: u32,
+    },
+    /// Keeps a conversation otherwise, on all devices of the account.
+    Arrange {
+        /// A handle, title, or beginning of an id.
+        chat: String,
+        /// How.
+        arrangement: Arrangement,
+    },
     /// Writes.
     Send {
         /// A handle, a conversation's title, or the beginning of its id.
@@ -235,6 +249,20 @@ pub enum Command {
         /// Number of the newest that was seen.
         up_to: u64,
     },
+}
+
+/// How a person keeps a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrangement {
+    /// It makes no sound until then, milliseconds since 1970; `None`: it does.
+    Muted {
+        /// Until when; `u64::MAX` for good.
+        until_ms: Option<u64>,
+    },
+    /// It stands above the others, or not any more.
+    Pinned(bool),
+    /// It is put away until somebody writes there, or not any more.
+    Archived(bool),
 }
 
 /// What both ways into an account need.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! CBOR in its deterministic form (RFC 8949 §4.2.1), and nothing else: see `deterministic`. What this version does not
-//! know (topics, languages, expiry, other extensions) is checked for its form and passed over; parts of other kinds are
+//! know (topics, languages, other extensions) is checked for its form and passed over; parts of other kinds are
 //! kept.
 //!
 //! Where it differs from the draft: the id of a message hashes group, account and device instead of the URIs of room and
@@ -38,7 +38,7 @@ pub const MAX_DEPTH: usize = 8;
 /// they answer, replace or follow a message or not.
 pub const BUCKETS: [usize; 5] = [256 + AROUND, 1_024 + AROUND, 4_096 + AROUND, 16_384 + AROUND, MAX_TEXT + AROUND];
 
-/// Bytes for everything around a text: at most 167, of which 68 are two ids that most messages do not have.
+/// Bytes for everything around a text: at most 173, of which 68 are two ids that most messages do not have.
 const AROUND: usize = 192;
 
 /// Bytes of the length in front of a padded content.
@@ -55,6 +55,10 @@ const RENDER: u8 = 1;
 const REACTION: u8 = 2;
 /// Most bytes of a reaction: an emoji of several code points, or a short word.
 pub const MAX_REACTION: usize = 64;
+/// The longest time after which messages are gone, seconds: a year.
+pub const MAX_TIMER: u32 = 31_536_000;
+/// Content type of a timer.
+const TIMER_TYPE: &str = "application/vnd.trefoil.timer";
 /// The one content type that is a text here.
 const TEXT_TYPE: &str = "text/plain;charset=utf-8";
 
@@ -102,8 +106,19 @@ pub struct Content {
     pub in_reply_to: Option<MessageId>,
     /// This sender's message before this one in the same conversation, so that a gap shows.
     pub previous: Option<MessageId>,
+    /// When it is to be gone.
+    pub expires: Option<Expiry>,
     /// What it says.
     pub part: Part,
+}
+
+/// When a message is to be gone from all devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry {
+    /// True if the time begins when the message was read, false if it is a time since 1970.
+    pub relative: bool,
+    /// Seconds.
+    pub seconds: u32,
 }
 
 /// The body of a message.
@@ -115,6 +130,9 @@ pub enum Part {
     Reaction(String),
     /// Nothing: the message that this one replaces is taken back.
     Nothing,
+    /// From here on messages of this conversation are gone so many seconds after they were read; 0: they stay. At most
+    /// [`MAX_TIMER`].
+    Timer(u32),
     /// What one device tells another by itself, for nobody to see.
     Signal {
         /// Its media type, which begins with `application/vnd.trefoil.`.
@@ -186,13 +204,22 @@ impl Content {
         let mut e = Encoder::new(Vec::new());
         e.array(7)?.bytes(&self.salt)?;
         write_id(&mut e, self.replaces.as_ref())?;
-        e.bytes(&[])?.null()?;
+        e.bytes(&[])?;
+        match &self.expires {
+            Some(expiry) => e.array(2)?.bool(expiry.relative)?.u32(expiry.seconds)?,
+            None => e.null()?,
+        };
         write_id(&mut e, self.in_reply_to.as_ref())?;
         match &self.previous {
             Some(previous) => e.map(1)?.i64(PREVIOUS)?.bytes(&previous.0)?,
             None => e.map(0)?,
         };
+        let timer;
         let (disposition, content_type, content) = match &self.part {
+            Part::Timer(seconds) => {
+                timer = seconds.to_be_bytes();
+                (RENDER, TIMER_TYPE, &timer[..])
+            }
             Part::Nothing => {
                 e.array(3)?.u8(RENDER)?.str("")?.u8(NOTHING)?;
                 return Ok(e.into_writer());
@@ -225,11 +252,11 @@ impl Content {
         let salt = fixed(&mut d, "salt")?;
         let replaces = read_id(&mut d, "replaces")?;
         require(d.bytes().map_err(malformed("topic"))?.len() <= MAX_NAME, "topic")?;
-        pass_expiry(&mut d)?;
+        let expires = read_expiry(&mut d)?;
         let in_reply_to = read_id(&mut d, "in reply to")?;
         let previous = read_extensions(&mut d)?;
         let part = read_part(&mut d, bytes)?;
-        Ok(Self { salt, replaces, in_reply_to, previous, part })
+        Ok(Self { salt, replaces, in_reply_to, previous, expires, part })
     }
 }
 
@@ -285,15 +312,14 @@ fn read_id(d: &mut Decoder<'_>, field: &'static str) -> Result<Option<MessageId>
     Ok(Some(chain::id::Digest(fixed(d, field)?)))
 }
 
-fn pass_expiry(d: &mut Decoder<'_>) -> Result<(), ContentError> {
+fn read_expiry(d: &mut Decoder<'_>) -> Result<Option<Expiry>, ContentError> {
     let malformed = malformed("expiry");
     if is_null(d) {
-        return d.skip().map_err(malformed);
+        return d.skip().map(|()| None).map_err(malformed);
     }
     require(array(d, "expiry")? == 2, "expiry")?;
-    d.bool().map_err(&malformed)?;
-    d.u32().map_err(&malformed)?;
-    Ok(())
+    let relative = d.bool().map_err(&malformed)?;
+    Ok(Some(Expiry { relative, seconds: d.u32().map_err(&malformed)? }))
 }
 
 /// Passes over extensions except our own.
@@ -343,6 +369,13 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
         }
         if disposition == REACTION && content_type == TEXT_TYPE {
             return Part::reaction(utf8(content)?);
+        }
+        if disposition == RENDER && content_type == TIMER_TYPE {
+            let seconds = content.try_into().map(u32::from_be_bytes);
+            return match seconds {
+                Ok(seconds @ 0..=MAX_TIMER) => Ok(Part::Timer(seconds)),
+                _ => Err(ContentError::Malformed { field: "timer" }),
+            };
         }
         if !content_type.is_empty() {
             return Ok(Part::Unknown { disposition, content_type: content_type.to_owned(), bytes: content.to_vec() });

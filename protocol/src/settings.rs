@@ -77,6 +77,12 @@ pub enum SettingKey {
     ReadUpTo(GroupId),
     /// 12: this account, about which nothing was decided, has opened a conversation; the value is 1.
     Asked(AccountId),
+    /// 13: a conversation makes no sound until a time, milliseconds since 1970, u64.
+    Muted(GroupId),
+    /// 14: a conversation stands above the others; the value is 1.
+    Pinned(GroupId),
+    /// 15: a conversation was put away when it had come to this position, u64.
+    Archived(GroupId),
 }
 
 impl SettingKey {
@@ -95,6 +101,9 @@ impl SettingKey {
             Self::Invitation(account) => (10, &account.0),
             Self::ReadUpTo(group) => (11, &group.0),
             Self::Asked(account) => (12, &account.0),
+            Self::Muted(group) => (13, &group.0),
+            Self::Pinned(group) => (14, &group.0),
+            Self::Archived(group) => (15, &group.0),
         };
         [&[kind], about].concat()
     }
@@ -115,6 +124,9 @@ impl SettingKey {
             10 => Self::Invitation(AccountId(about.try_into().ok()?)),
             11 => Self::ReadUpTo(GroupId(about.try_into().ok()?)),
             12 => Self::Asked(AccountId(about.try_into().ok()?)),
+            13 => Self::Muted(GroupId(about.try_into().ok()?)),
+            14 => Self::Pinned(GroupId(about.try_into().ok()?)),
+            15 => Self::Archived(GroupId(about.try_into().ok()?)),
             _ => return None,
         })
     }

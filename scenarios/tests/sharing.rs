@@ -3,7 +3,7 @@
 
 use chain::id::{AccountId, DeviceId};
 use client::query::{self, Phase};
-use client::step::{Command, Event, Failure, Joining, Secret};
+use client::step::{Arrangement, Command, Event, Failure, Joining, Secret};
 use scenarios::town::{Town, Weather, Who};
 
 fn names(town: &Town, who: Who) -> Vec<(DeviceId, Option<String>)> {
@@ -275,4 +275,45 @@ fn a_compared_code_is_marked_on_all_devices() {
         assert_eq!([laptop, desktop].map(|who| verified(&town, who)), [marked; 2]);
         assert!(!verified(&town, alice));
     }
+}
+
+/// How conversations are kept is one for all devices; what was put away comes back when somebody writes there, unless it is silent.
+#[test]
+fn a_conversation_is_kept_alike_on_all_devices() {
+    let mut town = Town::new();
+    let (alice, laptop) = (town.sign_up("alice"), town.sign_up("bob"));
+    let carol = town.sign_up("carol");
+    let desktop = town.add_device("bob", laptop, false);
+    town.send(alice, "bob", "one");
+    town.send(carol, "bob", "two");
+    let arrange = |chat: &str, arrangement: Arrangement| Command::Arrange { chat: chat.to_owned(), arrangement };
+    let kept = |town: &Town, who: Who, title: &str| {
+        let row = town.read(who, query::conversations).into_iter().find(|row| row.title == title).unwrap();
+        (row.muted_until_ms, row.pinned, row.archived)
+    };
+    let first = |town: &Town, who: Who| town.read(who, query::conversations)[0].title.clone();
+    town.wish(laptop, arrange("alice", Arrangement::Pinned(true)));
+    town.wish(desktop, arrange("alice", Arrangement::Archived(true)));
+    town.wish(desktop, arrange("carol", Arrangement::Muted { until_ms: Some(u64::MAX) }));
+    town.wish(laptop, arrange("carol", Arrangement::Archived(true)));
+    for who in [laptop, desktop] {
+        assert_eq!(kept(&town, who, "alice"), (None, true, true));
+        assert_eq!(kept(&town, who, "carol"), (Some(u64::MAX), false, true));
+        assert_eq!(first(&town, who), "alice");
+    }
+    town.send(alice, "bob", "three");
+    town.pass_ms(1_000);
+    town.send(carol, "bob", "four");
+    town.wish(laptop, arrange("alice", Arrangement::Pinned(false)));
+    for who in [laptop, desktop] {
+        assert_eq!(kept(&town, who, "alice"), (None, false, false));
+        assert_eq!(kept(&town, who, "carol"), (Some(u64::MAX), false, true));
+        assert_eq!(first(&town, who), "carol");
+    }
+    town.wish(desktop, arrange("carol", Arrangement::Muted { until_ms: None }));
+    assert_eq!(kept(&town, laptop, "carol"), (None, false, false));
+    let events = town.wish(laptop, arrange("nobody", Arrangement::Pinned(true)));
+    assert!(
+        events.iter().any(|event| matches!(event, Event::Failed { failure, .. } if failure.code == "chat.unknown"))
+    );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
 use client::query::{self, ContactRow, Found, Phase, Unknown, Wanted};
-use client::step::{Command, Input, Joining, Secret};
+use client::step::{Arrangement, Command, Input, Joining, Secret};
 use protocol::people::Decision;
 use serde_json::json;
 use tokio::time::Instant;
@@ -68,6 +68,7 @@ impl Core {
             What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
             What::OpenRequest { device, wait_s } => self.open_request(&device, wait_s, reply),
             What::Send { to, text, wait_s } => self.say(Command::Send { to, text }, wait_s, reply),
+            What::SetTimer { chat, seconds, wait_s } => self.say(Command::SetTimer { chat, seconds }, wait_s, reply),
             What::Reply { message, text, wait_s } => self.say(Command::Reply { message, text }, wait_s, reply),
             What::Edit { message, text, wait_s } => self.say(Command::Edit { message, text }, wait_s, reply),
             What::Delete { message, wait_s } => self.say(Command::Delete { message }, wait_s, reply),
@@ -140,6 +141,17 @@ impl Core {
             What::NewChat { title, with } => Command::NewChat { title, with },
             What::AddMembers { chat, with } => Command::AddMembers { chat, with },
             What::RemoveMembers { chat, with } => Command::RemoveMembers { chat, with },
+            What::Mute { chat, seconds } => {
+                let after = |seconds: u64| crate::clock::now_ms().saturating_add(seconds.saturating_mul(1_000));
+                let until_ms = match seconds {
+                    Some(0) => None,
+                    Some(seconds) => Some(after(seconds)),
+                    None => Some(u64::MAX),
+                };
+                Command::Arrange { chat, arrangement: Arrangement::Muted { until_ms } }
+            }
+            What::Pin { chat, on } => Command::Arrange { chat, arrangement: Arrangement::Pinned(on) },
+            What::Archive { chat, on } => Command::Arrange { chat, arrangement: Arrangement::Archived(on) },
             What::SendUnchecked { to } => Command::SendUnchecked { to },
             _ => return Err(Failure::misuse("request.malformed", "this cannot be asked of the core")),
         })

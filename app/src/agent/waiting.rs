@@ -434,6 +434,8 @@ mod tests {
             edited: false,
             deleted: false,
             reactions: Vec::new(),
+            timer_s: None,
+            lasts_s: None,
         };
         let mut above = 0;
         let mut see = |rows: &[(i64, MessageState)]| {

@@ -128,6 +128,15 @@ pub(crate) enum What {
     NewChat { title: String, with: Vec<String> },
     /// Lets people in.
     AddMembers { chat: String, with: Vec<String> },
+    /// From now on messages of a conversation are gone so many seconds after they were read, 0: they stay; done as with
+    /// [`What::Send`].
+    SetTimer { chat: String, seconds: u32, wait_s: u64 },
+    /// Makes a conversation silent for some time, `null` for good; 0: it makes sounds again.
+    Mute { chat: String, seconds: Option<u64> },
+    /// Puts a conversation above the others, or back among them.
+    Pin { chat: String, on: bool },
+    /// Puts a conversation away until somebody writes there, or takes it out again.
+    Archive { chat: String, on: bool },
     /// Takes people out.
     RemoveMembers { chat: String, with: Vec<String> },
     /// Writes; done with [`rows::Sent`] once the service has it, or after `wait_s`.

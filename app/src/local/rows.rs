@@ -368,7 +368,22 @@ pub(crate) struct Conversation {
     /// True if old messages from another device do not fit what their writers sent after them.
     #[serde(default)]
     pub(crate) unverified: bool,
+    /// How many seconds after they were read messages are gone; 0: they stay.
+    #[serde(default)]
+    pub(crate) timer_s: u32,
+    /// Until when it makes no sound; `always` for good.
+    #[serde(default)]
+    pub(crate) muted_until: Option<String>,
+    /// True if it stands above the others.
+    #[serde(default)]
+    pub(crate) pinned: bool,
+    /// True if it is put away until somebody writes there.
+    #[serde(default)]
+    pub(crate) archived: bool,
 }
+
+/// Stands for a time without an end.
+pub(crate) const ALWAYS: &str = "always";
 
 /// Somebody in a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -390,6 +405,12 @@ impl From<ConversationRow> for Conversation {
             messages: row.messages,
             newest_at: row.newest_ms.map(rfc3339),
             unread: row.unread,
+            muted_until: row
+                .muted_until_ms
+                .map(|until| if until == u64::MAX { ALWAYS.to_owned() } else { rfc3339(until) }),
+            timer_s: row.timer_s,
+            pinned: row.pinned,
+            archived: row.archived,
             standing: match row.standing {
                 Standing::Open => OPEN,
                 Standing::Request => REQUEST,
@@ -424,6 +445,10 @@ pub(crate) struct Message {
     pub(crate) deleted: bool,
     /// What people think of it, in the order in which they said so.
     pub(crate) reactions: Vec<Reaction>,
+    /// It says no text but that messages are gone from here on so many seconds after they were read; 0: that they stay.
+    pub(crate) timer_s: Option<u32>,
+    /// How many seconds after it was read it is gone.
+    pub(crate) lasts_s: Option<u32>,
 }
 
 /// A message that another one answers; without a text it is not here, or was taken back.
@@ -463,6 +488,8 @@ impl From<MessageRow> for Message {
             edited: row.edited,
             deleted: row.deleted,
             reactions: row.reactions.into_iter().map(Reaction::from).collect(),
+            timer_s: row.timer_s,
+            lasts_s: row.lasts_s,
         }
     }
 }

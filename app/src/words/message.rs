@@ -15,6 +15,13 @@ pub(crate) const EDITED: &str = "Changed, on everybody's devices; the others see
 pub(crate) const TAKEN_BACK: &str = "Taken back; whoever has read it or copied it still knows it.";
 /// After a reaction.
 pub(crate) const REACTED: &str = "Done.";
+/// After a change of how a conversation is kept.
+pub(crate) const MUTED: &str = "Silent, on all your devices.";
+pub(crate) const UNMUTED: &str = "It makes sounds again.";
+pub(crate) const PINNED: &str = "It stands above the others.";
+pub(crate) const UNPINNED: &str = "It stands among the others.";
+pub(crate) const ARCHIVED: &str = "Put away; it comes back when somebody writes there.";
+pub(crate) const UNARCHIVED: &str = "It is back.";
 /// Letters of a message that stand before an answer to it.
 const QUOTED: usize = 40;
 
@@ -33,12 +40,31 @@ pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>
             format!("(This message couldn't be read here; {from}'s device was asked to send it again.)")
         }
         _ if row.deleted => "(taken back)".to_owned(),
+        _ if row.timer_s.is_some() => format!("({})", timer(row.timer_s.unwrap_or_default())),
         _ => tame::display(&row.text).lines().collect::<Vec<_>>().join("\n      "),
     };
     let edited = if row.edited { "  (edited)" } else { "" };
     let answers = row.answers.as_ref().map(answered).unwrap_or_default();
     let reactions = reactions(row);
     format!("{}  {from}{place}: {answers}{text}{edited}{state}{reactions}", time(&row.sent_at))
+}
+
+/// After what time messages are gone.
+pub(crate) fn timer(seconds: u32) -> String {
+    match seconds {
+        0 => "from here on messages stay".to_owned(),
+        seconds => format!("from here on messages are gone {} after they were read", duration(seconds)),
+    }
+}
+
+/// A time in words, in the largest unit that it is a whole number of.
+fn duration(seconds: u32) -> String {
+    let units = [(604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let (unit, name) = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit)).unwrap_or((1, "second"));
+    match seconds / unit {
+        1 => format!("1 {name}"),
+        number => format!("{number} {name}s"),
+    }
 }
 
 /// The message that another one answers, in a few words.
@@ -119,11 +145,13 @@ pub(crate) fn conversation(row: &Conversation) -> String {
             format!(" with {}", row.members.iter().map(name).collect::<Vec<_>>().join(", "))
         }
     };
+    let marks = [(row.pinned, "pinned"), (row.muted_until.is_some(), "silent"), (row.archived, "put away")];
+    let marks: String = marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| format!(", {mark}")).collect();
     let unread = if row.unread > 0 { format!(", {} unread", row.unread) } else { String::new() };
     let title = if row.own { NOTES.to_owned() } else { one_line(&row.title) };
     let messages = if row.messages == 1 { "1 message".to_owned() } else { format!("{} messages", row.messages) };
     let devices = if row.devices == 1 { "1 device".to_owned() } else { format!("{} devices", row.devices) };
-    format!("{id}  {title}{people}: {messages}{unread}, {devices}{newest}{ready}")
+    format!("{id}  {title}{people}: {messages}{unread}, {devices}{newest}{marks}{ready}")
 }
 
 #[cfg(test)]
@@ -145,6 +173,8 @@ mod tests {
             edited: false,
             deleted: false,
             reactions: Vec::new(),
+            timer_s: None,
+            lasts_s: None,
         }
     }
 

@@ -146,6 +146,7 @@ impl Bare {
             replaces: None,
             in_reply_to: None,
             previous: None,
+            expires: None,
             part: Part::text(TEXT).unwrap(),
         };
         let content = pad(&content.encode()).unwrap();

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chain::handle::Handle;
 use chain::id::AccountId;
 use chain::sigchain::body::Confirmer;
-use protocol::content::Content;
+use protocol::content::{Content, Part};
 use protocol::id::{GroupId, MessageId};
 use protocol::people::Standing;
 use protocol::settings::is_self_group_id;
 
 use super::{AnsweredRow, ContactRow, ConversationRow, MessageRow, ReactionRow};
+use crate::arranging;
 use crate::contacts::{self, CONTACT, Contact};
 use crate::conversation::{self, Conversation, Stage};
 use crate::device::Device;
@@ -99,7 +100,7 @@ pub fn message(store: &Store<'_>, row: i64) -> Result<Option<MessageRow>, Error>
     message_row(store, &mut Names::default(), stored).map(Some)
 }
 
-/// All conversations, the one with the newest message first.
+/// All conversations: those that are pinned, and then the others, the one with the newest message first.
 ///
 /// # Errors
 /// [`Error`].
@@ -116,7 +117,7 @@ pub(crate) fn conversations_of(store: &Store<'_>, loaded: Option<&Loaded>) -> Re
     }
     // among themselves the devices of an account share more than notes, and nobody needs to see where
     rows.retain(|row| !row.own || row.messages > 0);
-    rows.sort_by_key(|row| std::cmp::Reverse(row.newest_ms));
+    rows.sort_by_key(|row| std::cmp::Reverse((row.pinned, row.newest_ms)));
     Ok(rows)
 }
 
@@ -207,6 +208,11 @@ fn handle_of(store: &Store<'_>, account: &AccountId) -> Result<Option<String>, E
 fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<MessageRow, Error> {
     let kept = stored.kept;
     let content = Content::decode(&kept.content).ok();
+    let timer_s = content.as_ref().and_then(|content| match content.part {
+        Part::Timer(seconds) => Some(seconds),
+        _ => None,
+    });
+    let lasts = content.as_ref().and_then(|content| content.expires).filter(|expires| expires.relative);
     let answers = match content.and_then(|content| content.in_reply_to) {
         Some(message) => Some(answered_row(store, names, &stored.group, message)?),
         None => None,
@@ -232,6 +238,8 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         edited: kept.edited,
         deleted: kept.deleted,
         reactions,
+        timer_s,
+        lasts_s: lasts.map(|lasts| lasts.seconds),
     })
 }
 
@@ -271,6 +279,7 @@ fn conversation_row(
     let names = names.map(|(account, handle)| handle.clone().unwrap_or_else(|| short(account)));
     let title = conversation.title.clone().unwrap_or_else(|| names.collect::<Vec<_>>().join(", "));
     let newest = store.newest_messages(Some(&[group]), 1)?;
+    let arranged = arranging::arranged(store, &group)?;
     Ok(ConversationRow {
         group,
         title,
@@ -284,6 +293,10 @@ fn conversation_row(
         unread: store.count_messages_above(&group, read_up_to(store, &group)?)?,
         standing: people::standing(store, conversation)?,
         ready: conversation.stage == Stage::Active,
+        timer_s: conversation.timer.map_or(0, |timer| timer.seconds),
+        muted_until_ms: arranged.muted_until_ms,
+        pinned: arranged.pinned,
+        archived: arranged.archived,
     })
 }
 

@@ -17,7 +17,7 @@ fn id(byte: u8) -> MessageId {
 
 fn content(text: &str) -> Content {
     let part = Part::text(text).unwrap();
-    Content { salt: [1; 16], replaces: None, in_reply_to: None, previous: Some(id(2)), part }
+    Content { salt: [1; 16], replaces: None, in_reply_to: None, previous: Some(id(2)), expires: None, part }
 }
 
 /// CBOR by hand: the items of a content, each of which a test can replace.
@@ -82,7 +82,7 @@ proptest! {
         text in "\\PC{0,300}",
     ) {
         let [replaces, in_reply_to, previous] = ids.map(|id| id.map(chain::id::Digest));
-        let content = Content { salt, replaces, in_reply_to, previous, part: Part::text(text).unwrap() };
+        let content = Content { salt, replaces, in_reply_to, previous, expires: None, part: Part::text(text).unwrap() };
         let bytes = content.encode();
         prop_assert_eq!(Content::decode(&bytes), Ok(content.clone()));
         let padded = pad(&bytes).unwrap();
@@ -120,7 +120,8 @@ fn topic_expiry_and_foreign_extensions_are_passed_over() {
     let uris = extensions(&[(&[1], b"\x63a:b"), (&previous_key(), &bytes_item(32)), (b"\x61x", &[0x82, 0xf5, 0x80])]);
     let expiry = [0x82, 0xf5, 0x19, 0x0e, 0x10];
     let read = Items::new().with(2, *b"\x45topic").with(3, expiry).with(5, uris).read().unwrap();
-    assert_eq!(read, Content { previous: Some(id(3)), ..content("hi") });
+    let expires = Some(Expiry { relative: true, seconds: 3_600 });
+    assert_eq!(read, Content { previous: Some(id(3)), expires, ..content("hi") });
 }
 
 /// A single part.
@@ -258,7 +259,9 @@ fn an_announced_length_reserves_nothing() {
 
 #[test]
 fn the_longest_text_fits_with_everything_else() {
-    let longest = Content { replaces: Some(id(1)), in_reply_to: Some(id(1)), ..content(&"x".repeat(MAX_TEXT)) };
+    let expires = Some(Expiry { relative: true, seconds: u32::MAX });
+    let longest =
+        Content { replaces: Some(id(1)), in_reply_to: Some(id(1)), expires, ..content(&"x".repeat(MAX_TEXT)) };
     let bytes = longest.encode();
     assert_eq!(Content::decode(unpad(&pad(&bytes).unwrap()).unwrap()), Ok(longest));
     assert_eq!(Part::text("x".repeat(MAX_TEXT + 1)), Err(ContentError::TooLarge { max: MAX_TEXT }));

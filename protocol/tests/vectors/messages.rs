@@ -12,7 +12,7 @@ const RULE: &str = "§18";
 
 fn content(text: &str) -> Content {
     let part = Part::text(text).unwrap();
-    Content { salt: [0x5a; 16], replaces: None, in_reply_to: None, previous: None, part }
+    Content { salt: [0x5a; 16], replaces: None, in_reply_to: None, previous: None, expires: None, part }
 }
 
 /// A content with this salt length, extensions and part, and everything else absent.

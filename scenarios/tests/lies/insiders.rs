@@ -20,7 +20,8 @@ use crate::{is_done, lies, newest};
 
 fn words(text: &str) -> Vec<u8> {
     let part = Part::Text(text.to_owned());
-    pad(&Content { salt: [3; 16], replaces: None, in_reply_to: None, previous: None, part }.encode()).unwrap()
+    pad(&Content { salt: [3; 16], replaces: None, in_reply_to: None, previous: None, expires: None, part }.encode())
+        .unwrap()
 }
 
 /// MSG-2 to MSG-4: a member neither changes the words of another nor takes them back, and buries nothing under reactions.
@@ -39,7 +40,14 @@ fn a_member_cannot_change_or_take_back_the_words_of_another() {
     let mut said = vec![(target, None, text()), (target, None, Part::Nothing), (nobody, target, text())];
     said.extend((0..50).map(|number| (None, target, Part::reaction(number.to_string()).unwrap())));
     for (replaces, in_reply_to, part) in said {
-        let content = Content { salt: *random().first_chunk().unwrap(), replaces, in_reply_to, previous: None, part };
+        let content = Content {
+            salt: *random().first_chunk().unwrap(),
+            replaces,
+            in_reply_to,
+            previous: None,
+            expires: None,
+            part,
+        };
         mallory.say(&town, &group, b"", &pad(&content.encode()).unwrap());
     }
     town.settle();
@@ -210,7 +218,8 @@ fn settings_of_somebody_else_are_none() {
     let settings = [SettingKey::DeviceName(device), SettingKey::Title(conversation), SettingKey::Password].map(of);
     for (content_type, bytes) in [(SETTINGS, encode_settings(&settings)), (SETTINGS_WANTED, Vec::new())] {
         let part = Part::Signal { content_type: content_type.to_owned(), bytes };
-        let content = Content { salt: [4; 16], replaces: None, in_reply_to: None, previous: None, part }.encode();
+        let content =
+            Content { salt: [4; 16], replaces: None, in_reply_to: None, previous: None, expires: None, part }.encode();
         let log = SeenCheckpoint { size: 1, root: Digest::sha256(b"made up") };
         let aad = Gossip { log, note: Vec::new() }.encode();
         mallory.say(&town, &group, &aad, &pad(&content).unwrap());

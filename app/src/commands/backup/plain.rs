@@ -101,7 +101,9 @@ fn message_line(message: &HistoryMessage, names: &BTreeMap<AccountId, String>) -
     let text = match Content::decode(&message.content).ok()?.part {
         Part::Text(text) => text,
         // a change says again what it was about
-        Part::Signal { .. } | Part::Unknown { .. } | Part::Reaction(_) | Part::Nothing => return None,
+        Part::Signal { .. } | Part::Unknown { .. } | Part::Reaction(_) | Part::Nothing | Part::Timer(_) => {
+            return None;
+        }
     };
     let id = message_id(&message.group, &message.from, &message.device, &message.content);
     let from = names.get(&message.from).cloned().unwrap_or_else(|| message.from.to_string());

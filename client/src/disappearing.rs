@@ -1,0 +1,101 @@
+//! Messages that are gone some time after they were read (MSG-6, MSG-7).
+//!
+//! Each message says itself how long it lasts, so nobody is told anything else; who writes takes the time that was said last in
+//! the conversation, or, before anything was said here, that of the newest text. The time begins when the message was read on
+//! any device of the account, and for its writer when the service has it. It binds honest programs only.
+
+use protocol::content::{Content, MAX_TIMER, Part};
+use protocol::id::{GroupId, MessageId};
+
+use crate::conversation::Timer;
+use crate::error::Error;
+use crate::intent::Want;
+use crate::message::Stored;
+use crate::reading::read_up_to;
+use crate::step::{Event, Failure};
+use crate::turn::Turn;
+
+/// The place of what was said here and has none yet: behind everything.
+pub(crate) const NOT_YET_PLACED: u64 = u64::MAX;
+/// What a message that is gone has an effect on: nothing. So it counts as said, and is not shown.
+const NOTHING: MessageId = chain::id::Digest::ZERO;
+
+impl Turn<'_> {
+    /// A person wants messages of a conversation to be gone some time after they were read, or to stay.
+    pub(crate) fn set_timer(&mut self, chat: &str, seconds: u32) -> Result<(), Error> {
+        let conversations = self.conversations_meant(chat)?;
+        let failure = match conversations.as_slice() {
+            _ if seconds > MAX_TIMER => {
+                Some(Failure::misuse("chat.timer", "messages last a year at most, or for good"))
+            }
+            [conversation] => self.why_not_write(conversation)?,
+            _ => Some(Failure::misuse("chat.unknown", "there is no one conversation that is called that")),
+        };
+        match (failure, conversations.first()) {
+            (Some(failure), _) => self.refuse_command(&Want::Sending, failure),
+            (None, Some(conversation)) => {
+                let (intent, group) = (self.add_intent(&Want::Sending)?, conversation.group);
+                let (row, message) = self.write(&group, Part::Timer(seconds), Some(intent))?;
+                self.event(Event::Written { intent, row, message, group });
+                Ok(())
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// MSG-6: what a message says, or shows, of the time that messages last.
+    pub(crate) fn note_timer(&mut self, group: &GroupId, content: &Content, place: u64) -> Result<(), Error> {
+        let (seconds, is_said) = match (&content.part, content.expires) {
+            (Part::Timer(seconds), _) => (*seconds, true),
+            (Part::Text(_), Some(expiry)) if expiry.relative && content.replaces.is_none() => (expiry.seconds, false),
+            _ => return Ok(()),
+        };
+        let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
+        let is_newer = |before: &Timer| match (before.is_said, is_said) {
+            (true, false) => false,
+            (false, true) => true,
+            // what was said here has its place now, or another one says so again
+            _ => place >= before.place || before.place == NOT_YET_PLACED,
+        };
+        if conversation.timer.as_ref().is_none_or(is_newer) {
+            conversation.timer = Some(Timer { seconds, place, is_said });
+            self.keep_conversation(&conversation)?;
+            self.conversation_changed(group);
+        }
+        Ok(())
+    }
+
+    /// What was read of a conversation has an end now, if it is to have one.
+    pub(crate) fn begin_ends(&mut self, group: &GroupId) -> Result<(), Error> {
+        self.store.begin_ends(group, read_up_to(&self.store, group)?, self.now_ms)
+    }
+
+    /// MSG-7: erases what is to be gone, and comes back for the next.
+    pub(crate) fn go_on_disappearing(&mut self) -> Result<(), Error> {
+        let Some(next_ms) = self.store.next_end_ms()? else { return Ok(()) };
+        if next_ms <= self.now_ms {
+            for stored in self.store.ended(self.now_ms)? {
+                self.is_gone(stored)?;
+            }
+        }
+        if let Some(next_ms) = self.store.next_end_ms()? {
+            self.wake(next_ms.max(self.now_ms));
+        }
+        Ok(())
+    }
+
+    fn is_gone(&mut self, mut stored: Stored) -> Result<(), Error> {
+        let group = stored.group;
+        for mut effect in self.store.effects_on(&group, &stored.message)? {
+            effect.erase();
+            self.store.update_message(&effect)?;
+        }
+        stored.erase();
+        stored.kept.about = Some(NOTHING);
+        self.store.update_gone(&stored)?;
+        self.index_again(stored.row)?;
+        self.event(Event::Changed { row: stored.row, message: stored.message, group });
+        self.conversation_changed(&group);
+        Ok(())
+    }
+}
