@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod joining;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod permit;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod recovery;
