@@ -46,7 +46,8 @@ impl Contact {
             return Err(Failure::misuse("link.wrong_kind", message));
         }
         if ResetPermit::is_meant_by(text) {
-            let message = "this is an operator's permit for a reset, which is only typed in `account reset`; show it to nobody";
+            let message =
+                "this is an operator's permit for a reset, which is only typed in `account reset`; show it to nobody";
             return Err(Failure::misuse("link.wrong_kind", message));
         }
         if let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) {

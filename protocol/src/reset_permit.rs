@@ -184,8 +184,11 @@ mod tests {
     fn a_permit_is_written_as_documented() {
         let random = std::array::from_fn(|at| u8::try_from(at).unwrap());
         let permit = ResetPermit::new(Zeroizing::new(random));
-        assert_eq!(permit.to_string(), "EXAMPLE-TEXT");
-        assert_eq!(Digest(*permit.bearer()).to_string(), "EXAMPLE-BEARER");
+        assert_eq!(permit.to_string(), "reset-000G-40R4-0M30-E209-185G-R38E-1XFA-F8AD");
+        assert_eq!(
+            Digest(*permit.bearer()).to_string(),
+            "a19d4b1492a88e7868124cf41a06c2f60c90c8bc94eb3d833000b28d4156f5a7"
+        );
     }
 
     #[test]
@@ -227,7 +230,16 @@ mod tests {
 
     #[test]
     fn nothing_else_is_a_permit() {
-        for text in ["", "reset", "418093", "bob", "trefoil:bob@host#00", "https://host/i/AAAA#bob.00", "réset-0000", "ab\u{301}"] {
+        for text in [
+            "",
+            "reset",
+            "418093",
+            "bob",
+            "trefoil:bob@host#00",
+            "https://host/i/AAAA#bob.00",
+            "réset-0000",
+            "ab\u{301}",
+        ] {
             assert!(text.parse::<ResetPermit>().is_err(), "{text}");
             assert!(!ResetPermit::is_meant_by(text), "{text}");
         }

@@ -25,8 +25,7 @@ pub(crate) fn reset_announced(row: &ResetAnnounced) -> Vec<String> {
 }
 
 /// Asked before the password.
-pub(crate) const ASK_PERMIT: &str =
-    "If you don't have the password either, type the permit that your service's operator gave you; else only press Enter: ";
+pub(crate) const ASK_PERMIT: &str = "If you don't have the password either, type the permit that your service's operator gave you; else only press Enter: ";
 
 /// What an operator reads who has made one: the permit alone on its line, to be copied.
 pub(crate) fn permit(handle: &str, permit: &str, ends: &str, wait_hours: u64) -> Vec<String> {

@@ -23,7 +23,10 @@ fn an_operator_lets_somebody_announce_a_reset_and_nothing_more() {
     let olga = |handle: &str, data: &str| world.run(&["permit", handle, "--data", data, "--json"]);
     assert_eq!(olga("bobby", &data).verdict(), (Some(5), "handle.unknown".to_owned()));
     assert_eq!(olga("b!", &data).verdict(), (Some(2), "handle.charset".to_owned()));
-    assert_eq!(olga("bob", &world.path("elsewhere").display().to_string()).verdict(), (Some(2), "service.none".to_owned()));
+    assert_eq!(
+        olga("bob", &world.path("elsewhere").display().to_string()).verdict(),
+        (Some(2), "service.none".to_owned())
+    );
     assert!(!world.path("elsewhere").exists());
 
     let issued = olga("bob", &data).last();
@@ -38,7 +41,11 @@ fn an_operator_lets_somebody_announce_a_reset_and_nothing_more() {
     let mut mistyped = permit.clone();
     let last = if mistyped.pop() == Some('0') { '1' } else { '0' };
     mistyped.push(last);
-    for (text, code) in [(mistyped.as_str(), "permit.mistyped"), ("trefoil:bob@host#00", "link.wrong_kind"), ("418 093", "link.wrong_kind")] {
+    for (text, code) in [
+        (mistyped.as_str(), "permit.mistyped"),
+        ("trefoil:bob@host#00", "link.wrong_kind"),
+        ("418 093", "link.wrong_kind"),
+    ] {
         let file = written("wrong", text);
         assert_eq!(desktop.run(&reset(&desktop, &file)).verdict(), (Some(2), code.to_owned()));
     }

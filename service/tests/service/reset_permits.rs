@@ -10,7 +10,9 @@ use chain::id::AccountId;
 use chain::sigchain::body::{Answer, Body, Confirmer, Predecessor, ResetChoice};
 use chain::sigchain::entry::{Proposal, account_id};
 use protocol::api::EntryAccepted;
-use protocol::api::accounts::{PASSWORD_START, PasswordKept, RESET_PERMIT_AGAIN_S, RESET_PERMIT_S, TOKENS, TokenHolder};
+use protocol::api::accounts::{
+    PASSWORD_START, PasswordKept, RESET_PERMIT_AGAIN_S, RESET_PERMIT_S, TOKENS, TokenHolder,
+};
 use protocol::bytes::Base64Url;
 use service::{Issued, PermitError, Service, issue_reset_permit};
 
@@ -75,7 +77,10 @@ fn a_permit_announces_a_reset_beside_a_running_service() {
     world.pass(71 * HOUR_S);
     let path = format!("/v1/accounts/{bob}/reset");
     let opening = next.opening(None).1.encode();
-    assert_eq!(answer::<EntryAccepted>(&service, Request::post(path), opening, LOOPBACK).unwrap_err(), "reset.too_early");
+    assert_eq!(
+        answer::<EntryAccepted>(&service, Request::post(path), opening, LOOPBACK).unwrap_err(),
+        "reset.too_early"
+    );
 }
 
 /// It lies in the folder, so it may be made while the service is down.
