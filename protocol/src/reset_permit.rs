@@ -175,8 +175,8 @@ mod tests {
     use super::*;
 
     fn permit(seed: u8) -> ResetPermit {
-        let random = std::array::from_fn(|at| seed.wrapping_mul(31).wrapping_add(u8::try_from(at).unwrap() * 73 % 251));
-        ResetPermit::new(Zeroizing::new(random))
+        let byte = |at: usize| u8::try_from(at).unwrap().wrapping_mul(73).wrapping_add(seed);
+        ResetPermit::new(Zeroizing::new(std::array::from_fn(byte)))
     }
 
     /// PMT-1, and the example in docs/protocol.md.
