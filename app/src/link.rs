@@ -3,11 +3,12 @@
 //!
 //! A link names somebody, and with the account id says who that has to be. What stands behind the `#` is sent to no service.
 //! The token says that whoever has the link needs not to be asked in (PPL-4). A link is no code and confirms nothing; the
-//! parser of either refuses the other (`link.wrong_kind`).
+//! parser of either refuses the other, and both an operator's permit for a reset (`link.wrong_kind`).
 
 use chain::handle::Handle;
 use chain::id::AccountId;
 use protocol::people::LinkToken;
+use protocol::reset_permit::{Mistyped, ResetPermit};
 
 use crate::failure::Failure;
 
@@ -42,6 +43,11 @@ impl Contact {
         if packed.len() == 6 && packed.chars().all(|letter| letter.is_ascii_digit()) {
             // who is called so can be written with his host
             let message = "these look like the digits of a device, which are only typed in `device confirm`";
+            return Err(Failure::misuse("link.wrong_kind", message));
+        }
+        if ResetPermit::is_meant_by(text) {
+            let message =
+                "this is an operator's permit for a reset, which is only typed in `account reset`; show it to nobody";
             return Err(Failure::misuse("link.wrong_kind", message));
         }
         if let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) {
@@ -87,11 +93,33 @@ fn malformed() -> Failure {
 /// # Errors
 /// `link.wrong_kind`.
 pub(crate) fn refuse_as_code(text: &str) -> Result<(), Failure> {
+    if ResetPermit::is_meant_by(text) {
+        let message = "this is an operator's permit for a reset, which lets no device in; type the 6 digits that the new \
+                       device shows";
+        return Err(Failure::misuse("link.wrong_kind", message));
+    }
     if text.contains(':') || text.contains('@') || text.contains('#') {
         let message = "this is a link, and a link never lets a device in; type the 6 digits that the new device shows";
         return Err(Failure::misuse("link.wrong_kind", message));
     }
     Ok(())
+}
+
+/// Reads an operator's permit for a reset.
+///
+/// # Errors
+/// `link.wrong_kind` for a link or the digits of a device, `permit.mistyped`.
+pub(crate) fn permit(text: &str) -> Result<ResetPermit, Failure> {
+    let text = text.trim();
+    if text.contains([':', '@', '#']) {
+        let message = "this is a contact link or an address, and no permit of your service's operator";
+        return Err(Failure::misuse("link.wrong_kind", message));
+    }
+    if !text.is_empty() && text.chars().all(|letter| letter.is_ascii_digit() || letter.is_whitespace()) {
+        let message = "these look like the digits of a device, and are no permit of your service's operator";
+        return Err(Failure::misuse("link.wrong_kind", message));
+    }
+    text.parse().map_err(|error: Mistyped| Failure::misuse(error.code(), error))
 }
 
 #[cfg(test)]
@@ -126,6 +154,23 @@ mod tests {
         for link in ["trefoil:bob@host#00", "https://host/i/AAAA#bob.00"] {
             assert_eq!(refuse_as_code(link).unwrap_err().code, "link.wrong_kind");
         }
+    }
+
+    /// PMT-1: what resets an account is taken for nothing else, also mistyped.
+    #[test]
+    fn a_permit_is_neither_a_link_nor_a_code() {
+        let text = ResetPermit::new([7; 16].into()).to_string();
+        assert_eq!(permit(&text).unwrap().to_string(), text);
+        let mistyped = text.get(..text.len() - 2).unwrap();
+        for text in [&text, mistyped] {
+            assert_eq!(Contact::parse(text).unwrap_err().code, "link.wrong_kind");
+            assert_eq!(refuse_as_code(text).unwrap_err().code, "link.wrong_kind");
+        }
+        assert_eq!(permit(mistyped).unwrap_err().code, "permit.mistyped");
+        for wrong in ["418 093", "trefoil:bob@host#00", "https://host/i/AAAA#bob.00", "bob@host"] {
+            assert_eq!(permit(wrong).unwrap_err().code, "link.wrong_kind", "{wrong}");
+        }
+        assert_eq!(Contact::parse("reset-me@host").unwrap().handle, "reset-me");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
     account, agent as agent_command, audit, backup, chat, contact, device, doctor, history, joining, login, logout,
-    message, read, record, recovery, search, send, serve, signup, status, try_out, witness,
+    message, permit, read, record, recovery, search, send, serve, signup, status, try_out, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -91,6 +91,8 @@ enum Verb {
     Agent(agent_command::Arguments),
     /// Run a service
     Serve(serve::Arguments),
+    /// For whoever runs a service: let somebody you know announce a reset without the password
+    Permit(permit::Arguments),
     /// Run a witness: cosign logs that only ever grow
     Witness(witness::Arguments),
     /// Replay every block of a log and check every rule
@@ -120,6 +122,7 @@ fn run(arguments: Arguments) -> (bool, Result<(), Failure>) {
     match arguments.verb {
         Verb::Try(arguments) => (false, try_out::run(&arguments)),
         Verb::Serve(arguments) => (arguments.json, serve::run(arguments)),
+        Verb::Permit(arguments) => (arguments.json, permit::run(&arguments)),
         Verb::Witness(arguments) => (arguments.is_json(), witness::run(arguments)),
         Verb::Audit(arguments) => (arguments.json, audit::run(&arguments, flags.ca_file.as_deref())),
         verb => (flags.json, Settings::new(&flags).and_then(|settings| run_for_person(&verb, &settings))),
@@ -146,7 +149,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Doctor => doctor::run(settings),
         Verb::Record(arguments) => record::run(arguments, settings),
         Verb::Agent(arguments) => agent_command::run(arguments, settings),
-        Verb::Try(_) | Verb::Serve(_) | Verb::Witness(_) | Verb::Audit(_) => Ok(()),
+        Verb::Try(_) | Verb::Serve(_) | Verb::Permit(_) | Verb::Witness(_) | Verb::Audit(_) => Ok(()),
     }
 }
 

@@ -21,6 +21,7 @@ use protocol::confirm::commitment;
 use protocol::opaque::OpaqueError;
 use protocol::opaque::client::start_login;
 use protocol::refusal::{CONFLICT, Problem};
+use protocol::reset_permit::ResetPermit;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -52,6 +53,9 @@ pub(crate) struct LogIn {
     /// Whose password it was, as the service said; believed only as the holder of the handle.
     pub(crate) account: Option<[u8; 32]>,
     pub(crate) permit: Option<String>,
+    /// True if the permit is the operator's, and the password a new one (PMT-4).
+    #[serde(default)]
+    by_operator: bool,
     /// Behind the commitments of the entry (CNF-1).
     pub(crate) nonces: Zeroizing<[[u8; 32]; CODE_COMMITMENTS]>,
     /// The newest entry of the account when the proposal was made.
@@ -72,12 +76,18 @@ pub(crate) struct LogIn {
 }
 
 impl LogIn {
-    fn new(intent: IntentId, policy: Option<String>, fresh: Option<Fresh>) -> Result<Self, Error> {
+    fn new(
+        intent: IntentId,
+        policy: Option<String>,
+        fresh: Option<Fresh>,
+        permit: Option<&ResetPermit>,
+    ) -> Result<Self, Error> {
         Ok(Self {
             intent,
             policy,
             account: None,
-            permit: None,
+            permit: permit.and_then(|permit| bearer(&permit.bearer_text())),
+            by_operator: permit.is_some(),
             nonces: Zeroizing::new([random()?, random()?, random()?]),
             built_on: None,
             entry: None,
@@ -93,6 +103,12 @@ impl LogIn {
     fn commitments(&self) -> [Digest; CODE_COMMITMENTS] {
         self.nonces.each_ref().map(commitment)
     }
+}
+
+/// As the header wants it, which is as in JSON.
+fn bearer(permit: &Base64Url) -> Option<String> {
+    let value = serde_json::to_value(permit).ok()?;
+    value.as_str().map(str::to_owned)
 }
 
 /// What the record says of an entry that was sent.
@@ -118,11 +134,16 @@ fn listed(set: &DeviceSet, id: &DeviceId, commitments: &[Digest; CODE_COMMITMENT
 impl Turn<'_> {
     /// A person wants this to be another device of an account.
     pub(crate) fn log_in(&mut self, joining: Joining) -> Result<(), Error> {
-        self.begin_log_in(joining, None)
+        self.begin_log_in(joining, None, None)
     }
 
-    /// Begins to log in; with a fresh identity, to reset the account.
-    pub(crate) fn begin_log_in(&mut self, joining: Joining, fresh: Option<Fresh>) -> Result<(), Error> {
+    /// Begins to log in; with a fresh identity, to reset the account, for which the operator may have given a permit.
+    pub(crate) fn begin_log_in(
+        &mut self,
+        joining: Joining,
+        fresh: Option<Fresh>,
+        permit: Option<&ResetPermit>,
+    ) -> Result<(), Error> {
         let typed = match Typed::check(&joining) {
             Ok(typed) => typed,
             Err(failure) => return self.refuse_command(&Want::Join, failure),
@@ -140,7 +161,7 @@ impl Turn<'_> {
             return self.refuse_command(&Want::Join, failure);
         }
         let intent = self.add_intent(&Want::Join)?;
-        let phase = Phase::LoggingIn(Box::new(LogIn::new(intent, joining.policy, fresh)?));
+        let phase = Phase::LoggingIn(Box::new(LogIn::new(intent, joining.policy, fresh, permit)?));
         self.keep_own(&Own::new(joining.service, handle, joining.device_name, phase)?)?;
         self.memory.password = Some(joining.password.0);
         Ok(())
@@ -171,7 +192,7 @@ impl Turn<'_> {
         self.keep_own(&own)
     }
 
-    pub(crate) fn go_on_logging_in(&mut self, own: Own, log_in: LogIn) -> Result<(), Error> {
+    pub(crate) fn go_on_logging_in(&mut self, own: Own, mut log_in: LogIn) -> Result<(), Error> {
         if let Some(trouble) = self.trouble_failure()? {
             if log_in.entry.is_none() {
                 return self.attempt_failed(trouble);
@@ -183,9 +204,19 @@ impl Turn<'_> {
         if self.view()?.is_none() {
             return Ok(());
         }
-        let Some(account) = log_in.account.map(AccountId) else { return self.start_login(&own) };
+        if log_in.account.is_none() && !log_in.by_operator {
+            return self.start_login(&own);
+        }
         let handle = Handle::parse(&own.handle).map_err(|_| Error::Damaged)?;
         let Some(holder) = self.holder(&handle)? else { return Ok(()) };
+        if log_in.by_operator && log_in.entry.is_none() {
+            // PMT-4: the permit does not say whose it is, the record does
+            log_in.account = holder.account;
+        }
+        let Some(account) = log_in.account.map(AccountId) else {
+            let message = format!("nobody here is called {handle}");
+            return self.attempt_failed(Failure::refused("handle.unknown", message));
+        };
         if holder.account != Some(account.0) && log_in.entry.is_none() {
             let message = "the service logged in another account than the one that has the handle";
             return self.attempt_failed(Failure::lie("chain.handle_mismatch", message));
@@ -255,10 +286,8 @@ impl Turn<'_> {
         let Ok(LoggedIn { account, permit }) = serde_json::from_slice(body) else {
             return self.attempt_failed(Failure::malformed());
         };
-        // base64url in the header as in JSON
-        let Ok(serde_json::Value::String(permit)) = serde_json::to_value(&permit) else { return Ok(()) };
         log_in.account = Some(account.0);
-        log_in.permit = Some(permit);
+        log_in.permit = bearer(&permit);
         self.keep_log_in(own, log_in)
     }
 
@@ -333,6 +362,10 @@ impl Turn<'_> {
         let again = log_in.conflicts <= MAX_CONFLICTS;
         if again && refused.code == CONFLICT {
             log_in.entry = None;
+        } else if log_in.by_operator && refused.code == PERMIT_INVALID {
+            let message = "the service does not take this permit: it was made for another account, it was used before, or its \
+                           time is over; ask the operator for another";
+            return self.attempt_failed(Failure::refused("permit.refused", message));
         } else if again && refused.code == PERMIT_INVALID && self.memory.password.is_some() {
             (log_in.entry, log_in.account, log_in.permit) = (None, None, None);
         } else {

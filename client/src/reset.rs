@@ -2,7 +2,7 @@
 //! demands, and then is its first device (RST-1 to RST-7). And from the other side: a living device stops that.
 //!
 //! ```text
-//! log-in → registration for the identity to be → entry KEPT → sent until answered → announced
+//! log-in, or the operator's permit → registration for the identity to be → entry KEPT → sent until answered → announced
 //!   → (stopped, or) due → asked for until the record has it → first device of the fresh identity
 //! ```
 
@@ -13,11 +13,13 @@ use chain::sigchain::entry::{Proposal, Statement, account_id};
 use protocol::api::ACCOUNTS;
 use protocol::api::accounts::OpaqueAnswer;
 use protocol::bytes::Base64Url;
+use protocol::reset_permit::ResetPermit;
 use serde::{Deserialize, Serialize};
 
 use crate::changes::{Change, Subject};
 use crate::error::Error;
 use crate::intent::Want;
+use crate::joining::check_new_password;
 use crate::log_in::LogIn;
 use crate::own::{Own, Phase, fill, random};
 use crate::step::{Event, Failure, Joining};
@@ -102,8 +104,13 @@ impl Resetting {
 }
 
 impl Turn<'_> {
-    /// A person has lost all devices.
-    pub(crate) fn want_reset(&mut self, joining: Joining) -> Result<(), Error> {
+    /// A person has lost all devices; with an operator's permit, the password as well.
+    pub(crate) fn want_reset(&mut self, joining: Joining, permit: Option<&ResetPermit>) -> Result<(), Error> {
+        if permit.is_some()
+            && let Err(failure) = check_new_password(&joining.password.0)
+        {
+            return self.refuse_command(&Want::Join, failure);
+        }
         if let Some((own, resetting)) = self.resetting()?
             && own.service == joining.service
         {
@@ -112,7 +119,7 @@ impl Turn<'_> {
             return self.intent_done(intent);
         }
         let fresh = Fresh::new()?;
-        self.begin_log_in(joining, Some(fresh))
+        self.begin_log_in(joining, Some(fresh), permit)
     }
 
     fn resetting(&self) -> Result<Option<(Own, Resetting)>, Error> {

@@ -13,6 +13,7 @@ use protocol::backup::{Owner, Part};
 use protocol::id::{GroupId, MessageId};
 use protocol::people::{Decision, LinkToken};
 use protocol::refusal::Problem;
+use protocol::reset_permit::ResetPermit;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -79,6 +80,13 @@ pub enum Command {
     },
     /// All devices of an account are lost: announces a fresh identity in its place, with this as its first device.
     Reset(Joining),
+    /// The same for whoever does not have the password either, with a permit of the service's operator (PMT-4).
+    ResetWithPermit {
+        /// What it needs. The password is a new one, and will be the fresh identity's.
+        joining: Joining,
+        /// The permit.
+        permit: ResetPermit,
+    },
     /// Resets of the account have to wait so long from now on (RST-1).
     SetResetChoice {
         /// How long, or never.

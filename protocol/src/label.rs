@@ -38,6 +38,10 @@ labels! {
     SELF_GROUP = "trefoil/self-group/v1";
     /// Hash: the words of a recovery key → the seed of its signing key.
     RECOVERY_KEY = "trefoil/recovery-key/v1";
+    /// Hash: an operator's permit for a reset → what the service is shown.
+    RESET_PERMIT = "trefoil/reset-permit/v1";
+    /// Hash: the same → the bytes that check it.
+    RESET_PERMIT_CHECK = "trefoil/reset-permit-check/v1";
     /// Hash: the header of a backup file → its check, and what parts belong to.
     BACKUP_HEADER = "trefoil/backup-header/v1";
     /// Additional data of what says whose a backup file is.

@@ -5,10 +5,10 @@
 //! the service keeps it (crate `service`), encryption (crate `client`).
 //!
 //! Reading order: [`api`] and its parts, [`members`] (whom a group may have, the one rule), [`confirm`] (how a device is
-//! let in), [`opaque`] (passwords), [`content`] (what a message says), [`effect`] (what it does to
-//! an earlier one), [`gossip`], [`relay`], [`history`],
-//! [`backup`] (a file of them), [`recovery`] (words on paper), [`settings`] (what an account's devices share), [`people`] (who
-//! may write), [`verification_code`], [`tame`]; [`refusal`], [`limits`], [`label`], [`id`], [`bytes`].
+//! let in), [`opaque`] (passwords), [`content`] (what a message says), [`effect`] (what it does to an earlier one), [`gossip`],
+//! [`relay`], [`history`], [`backup`] (a file of them), [`recovery`] (words on paper), [`reset_permit`] (the operator's),
+//! [`settings`] (what an account's devices share), [`people`] (who may write), [`verification_code`], [`tame`]; [`refusal`],
+//! [`limits`], [`label`], [`id`], [`bytes`].
 
 pub mod api;
 pub mod backup;
@@ -27,6 +27,7 @@ pub mod people;
 pub mod recovery;
 pub mod refusal;
 pub mod relay;
+pub mod reset_permit;
 pub mod settings;
 pub mod tame;
 pub mod verification_code;

@@ -1,10 +1,13 @@
 //! What the people of a [`crate::town`] do that takes several steps, and what they look up.
 
+use chain::handle::Handle;
 use chain::id::AccountId;
 use client::query::{self, MessageRow};
 use client::step::{Call, Command, Event, Joining};
 use protocol::api::{ACCOUNTS, AccountAnswer};
 use protocol::people::Decision;
+use protocol::reset_permit::ResetPermit;
+use service::issue_reset_permit;
 
 use crate::town::{Town, Who};
 
@@ -14,6 +17,12 @@ impl Town {
         let statuses = self.everybody().map(|who| self.read(who, |store| query::status(store, 0)));
         let account = statuses.filter(|it| it.handle.as_deref() == Some(handle)).find_map(|it| it.account).unwrap();
         self.entries_of(&account)
+    }
+
+    /// The operator's permit to reset whoever has a handle.
+    pub fn permit(&self, handle: &str) -> ResetPermit {
+        let handle = Handle::parse(handle).unwrap();
+        issue_reset_permit(&self.path("service"), &handle, self.now_ms() / 1_000).unwrap().permit
     }
 
     /// All messages of a device in their order, also those of conversations that somebody unknown has opened.

@@ -1,10 +1,11 @@
 //! All devices lost and nothing kept (stories 12, 13): announced, stopped or carried out, and what contacts do. Rules RST-1
-//! to RST-7; attacks 11, 29.
+//! to RST-7, PMT-2 to PMT-4; attacks 11, 29.
 
 use chain::sigchain::body::ResetChoice;
 use client::query::{self, MessageState, Phase};
 use client::step::{Blame, Call, Command, Event, Failure, Joining, Secret};
 use protocol::api::ENTRIES;
+use protocol::reset_permit::ResetPermit;
 use scenarios::people::Device;
 use scenarios::town::{Town, Weather, Who};
 
@@ -43,6 +44,20 @@ fn accept(town: &mut Town, who: Who, handle: &str) -> Vec<Event> {
 fn resetting(town: &mut Town, handle: &str) -> (Who, Vec<Event>) {
     let who = town.device();
     let events = town.wish(who, Command::Reset(Town::joining(handle)));
+    (who, events)
+}
+
+/// A password that nobody has chosen before.
+const NEW_PASSWORD: &str = "four quite other words";
+
+fn joining(handle: &str, password: &str) -> Joining {
+    Joining { password: Secret(password.to_owned().into()), ..Town::joining(handle) }
+}
+
+/// The same with a permit of the operator, by somebody who does not have the password.
+fn resetting_with(town: &mut Town, handle: &str, permit: &ResetPermit) -> (Who, Vec<Event>) {
+    let (who, joining) = (town.device(), joining(handle, NEW_PASSWORD));
+    let events = town.wish(who, Command::ResetWithPermit { joining, permit: permit.clone() });
     (who, events)
 }
 
@@ -341,4 +356,102 @@ fn an_account_chooses_how_long_a_reset_waits() {
     assert!(is_done(&town.wish(bob, Command::Veto)));
     assert!(is_done(&town.wish(bob, Command::SetResetChoice { choice: ResetChoice::Never })));
     assert_eq!(code(&resetting(&mut town, "bob").1), "reset.never");
+}
+
+/// PMT-2, PMT-4: Bob has lost his phone and forgotten his password. Olga, who runs the service, knows him. He waits like
+/// everybody, has the password that he chose, and Alice is asked before she writes to him.
+#[test]
+fn whoever_has_lost_the_password_too_is_let_in_by_the_operator() {
+    let mut town = Town::new();
+    let (alice, phone) = (town.sign_up("alice"), town.sign_up("bob"));
+    town.send(alice, "bob", "before");
+    town.set_online(phone, false);
+    let permit = town.permit("bob");
+    let (fresh, events) = resetting_with(&mut town, "bob", &permit);
+    assert!(is_done(&events), "{events:?}");
+    assert!(!town.asked.iter().any(|(who, path)| *who == fresh && path.starts_with("/v1/login")), "{:?}", town.asked);
+    let due_s = town.read(fresh, query::reset_due_s).unwrap();
+    assert!(due_s * 1_000 >= town.now_ms() + WAIT_MS - HOUR_MS);
+    town.restart(fresh);
+    wait(&mut town, WAIT_MS - 2 * HOUR_MS);
+    assert_eq!(phase(&town, fresh), Phase::Resetting, "not a moment too early");
+    wait(&mut town, 4 * HOUR_MS);
+    assert_eq!(phase(&town, fresh), Phase::Confirmed);
+    assert_eq!(code(&town.send(alice, "bob", "for whom?")), "account.reset");
+    assert!(is_done(&accept(&mut town, alice, "bob")));
+    town.pass_ms(61_000);
+    assert_eq!(town.texts(fresh, None), ["for whom?"]);
+    let desktop = town.add_device_as(joining("bob", NEW_PASSWORD), fresh, false);
+    assert_eq!(phase(&town, desktop), Phase::Confirmed);
+    let tablet = town.device();
+    assert_eq!(code(&town.wish(tablet, Command::LogIn(Town::joining("bob")))), "login.refused");
+}
+
+/// RST-3, attack 11: Olga was talked into it. Bob's phone shows what was asked for, and stops it; and the permit is worth nothing.
+#[test]
+fn a_living_device_stops_whoever_talked_the_operator_into_a_permit() {
+    let mut town = Town::new();
+    let phone = town.sign_up("bob");
+    let permit = town.permit("bob");
+    let (thief, events) = resetting_with(&mut town, "bob", &permit);
+    assert!(is_done(&events), "{events:?}");
+    assert!(notices(&town, phone).contains(&"reset.requested".to_owned()));
+    assert!(is_done(&town.wish(phone, Command::Veto)));
+    wait(&mut town, HOUR_MS);
+    assert_eq!(phase(&town, thief), Phase::Ended);
+    wait(&mut town, WAIT_MS);
+    assert_eq!(code(&resetting_with(&mut town, "bob", &permit).1), "permit.refused");
+    town.send(phone, "bob", "still mine");
+    assert_eq!(town.texts(phone, Some("bob")), ["still mine"]);
+}
+
+/// PMT-2, PMT-3: for one account, for one person, for so long; whoever is refused has left nothing behind.
+#[test]
+fn a_permit_is_good_once_for_one_account_and_for_a_while() {
+    let mut town = Town::new();
+    let (_, phone) = (town.sign_up("alice"), town.sign_up("bob"));
+    let permit = town.permit("bob");
+    let weak = Command::ResetWithPermit { joining: joining("bob", "short"), permit: permit.clone() };
+    let machine = town.device();
+    assert_eq!(code(&town.wish(machine, weak)), "password.weak");
+    assert_eq!(code(&resetting_with(&mut town, "alice", &permit).1), "permit.refused");
+    assert_eq!(code(&resetting_with(&mut town, "nobody", &permit).1), "handle.unknown");
+    // another permit ends the first one, and another password the second
+    let second = town.permit("bob");
+    assert_eq!(code(&resetting_with(&mut town, "bob", &permit).1), "permit.refused");
+    assert!(is_done(&town.wish(phone, Command::SetPassword { password: joining("bob", NEW_PASSWORD).password })));
+    assert_eq!(code(&resetting_with(&mut town, "bob", &second).1), "permit.refused");
+    let third = town.permit("bob");
+    wait(&mut town, 72 * HOUR_MS);
+    let (thief, events) = resetting_with(&mut town, "bob", &third);
+    assert_eq!((code(&events).as_str(), phase(&town, thief)), ("permit.refused", Phase::New));
+    let fourth = town.permit("bob");
+    assert!(is_done(&resetting_with(&mut town, "bob", &fourth).1));
+    assert_eq!(code(&resetting_with(&mut town, "bob", &fourth).1), "permit.refused");
+}
+
+/// PMT-3: a lost answer spends nothing twice; the same device goes on with the same permit.
+#[test]
+fn a_reset_with_a_permit_ends_well_whatever_is_lost() {
+    let mut town = Town::new();
+    let phone = town.sign_up("bob");
+    town.set_online(phone, false);
+    let (fresh, permit) = (town.device(), town.permit("bob"));
+    town.command(fresh, Command::ResetWithPermit { joining: joining("bob", NEW_PASSWORD), permit });
+    while !town.asked.last().is_some_and(|(_, path)| path.starts_with("/v1/signup/start")) {
+        assert!(town.exchange());
+    }
+    town.weather = Weather::AnswersLost;
+    town.exchange();
+    town.exchange();
+    town.restart(fresh);
+    town.weather = Weather::Fine;
+    town.pass_ms(61_000);
+    town.settle();
+    assert_eq!(phase(&town, fresh), Phase::Resetting, "{:?}", town.events(fresh));
+    town.restart_service();
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert_eq!(phase(&town, fresh), Phase::Confirmed, "{:?}", town.events(fresh));
+    let desktop = town.add_device_as(joining("bob", NEW_PASSWORD), fresh, false);
+    assert_eq!(phase(&town, desktop), Phase::Confirmed);
 }

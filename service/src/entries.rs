@@ -101,7 +101,7 @@ impl Shared {
         if opens_account {
             self.rates().check_new_account(&self.limits, address, now_s)?;
         }
-        self.check_permit(&proposal, permit, now_s)?;
+        let unspent = self.check_permit(&proposal, permit, now_s)?;
         let (entries, checked) = self.readers.with(|store| {
             let reads = Reads::new(store, None);
             self.check_limits(store, &reads, &proposal, now_s)?;
@@ -110,6 +110,9 @@ impl Shared {
             let checked = self.check(record, &reads, &entries, now_s)?;
             Ok::<_, Refusal>((entries, checked))
         })?;
+        if let Some(unspent) = &unspent {
+            self.spend(unspent, now_s)?;
+        }
         if opens_account {
             self.rates().add_new_account(&self.limits, address, now_s);
         }

@@ -29,6 +29,7 @@ mod start;
 mod touched;
 mod witnesses;
 
+pub use accounts::reset_permits::{Issued, PermitError, issue_reset_permit};
 pub use disk::folder::free_percent;
 pub use error::{Corrupt, SecondLook, StartError, Stopped};
 pub use http::connections::Patience;

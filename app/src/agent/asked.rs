@@ -16,6 +16,7 @@ use super::face::Reply;
 use super::waiting::{Goal, Waiting, code_event, has_recovery_key, seen_up_to, signed_up_row};
 use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
+use crate::link;
 use crate::local::rows::{
     Contact, Conversation, Device, History, Link, LogInEvent, Message, Notice, Searched, SignedUp, State, Verification,
 };
@@ -59,6 +60,11 @@ impl Core {
             What::LogIn(join) => {
                 let goal = |wait_until| Goal::LoggedIn { is_pending: false, wait_until };
                 self.join(join, reply, Command::LogIn, goal)
+            }
+            What::ResetWithPermit { join, permit } => {
+                let permit = link::permit(&permit)?;
+                let command = |joining| Command::ResetWithPermit { joining, permit };
+                self.join(join, reply, command, |_| Goal::ResetAnnounced)
             }
             What::Reset(join) => self.join(join, reply, Command::Reset, |_| Goal::ResetAnnounced),
             What::History => self.history(reply),

@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
+use protocol::reset_permit::ResetPermit;
 use serde_json::{Value, json};
 
-use super::joining::{JoinArguments, agent_and_state, ask_password, clear, make_key};
+use super::joining::{JoinArguments, PASSWORD_VARIABLE, agent_and_state, ask_password, clear, make_key};
 use super::{ask_line, say, say_all, say_row};
 use crate::failure::{Failure, Kind};
+use crate::link;
 use crate::local::What;
 use crate::local::connection::{Agent, say_aside};
 use crate::local::rows::ResetAnnounced;
-use crate::secret;
+use crate::secret::{self, Origin, Secret};
 use crate::settings::Settings;
 use crate::words;
 
@@ -27,6 +29,10 @@ pub(crate) enum Verb {
     Reset {
         #[command(flatten)]
         joining: JoinArguments,
+        /// You don't have the password either: file whose first line is a permit of your service's operator; or
+        /// TREFOIL_PERMIT_FD, a file descriptor. Otherwise it is asked for. The password is then a new one
+        #[arg(long, value_name = "FILE")]
+        permit_file: Option<PathBuf>,
         /// Don't ask whether this is meant
         #[arg(long)]
         yes: bool,
@@ -67,7 +73,7 @@ impl Wait {
 pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
     match verb {
         Verb::Password { password_file } => set_password(password_file.as_ref(), settings),
-        Verb::Reset { joining, yes } => reset(joining, *yes, settings),
+        Verb::Reset { joining, permit_file, yes } => reset(joining, permit_file.as_ref(), *yes, settings),
         Verb::ResetWait { wait } => {
             Agent::opened(settings)?.ask::<Value>(What::SetResetWait { hours: wait.hours() })?;
             match settings.json {
@@ -87,7 +93,12 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-fn reset(joining: &JoinArguments, is_meant: bool, settings: &Settings) -> Result<(), Failure> {
+fn reset(
+    joining: &JoinArguments,
+    permit_file: Option<&PathBuf>,
+    is_meant: bool,
+    settings: &Settings,
+) -> Result<(), Failure> {
     let (mut agent, state) = agent_and_state(settings)?;
     let handle = joining.handle()?;
     if !is_meant {
@@ -100,15 +111,35 @@ fn reset(joining: &JoinArguments, is_meant: bool, settings: &Settings) -> Result
             ));
         }
     }
+    // a typo is noticed before anything else is asked for
+    let permit = ask_permit(permit_file, joining.password_file.is_some())?;
     clear(&mut agent, &state)?;
-    let join = joining.join(settings, false, None)?;
+    let join = joining.join(settings, permit.is_some(), None)?;
     make_key(&mut agent, settings)?;
-    let row: ResetAnnounced = agent.ask(What::Reset(join))?;
+    let what = match permit {
+        Some(permit) => What::ResetWithPermit { join, permit: permit.to_string() },
+        None => What::Reset(join),
+    };
+    let row: ResetAnnounced = agent.ask(what)?;
     if settings.json {
         return say_row(&row);
     }
     say_all(words::account::reset_announced(&row));
     Ok(())
+}
+
+/// A permit of the operator: of a file, of a file descriptor, or typed where the password is to be typed too. `None`:
+/// whoever asks has the password.
+fn ask_permit(file: Option<&PathBuf>, has_password: bool) -> Result<Option<ResetPermit>, Failure> {
+    let origin = Origin { file: file.cloned(), variable: "TREFOIL_PERMIT_FD" };
+    if let Some(text) = origin.read()? {
+        return link::permit(&text).map(Some);
+    }
+    if has_password || !secret::is_terminal() || std::env::var_os(PASSWORD_VARIABLE).is_some() {
+        return Ok(None);
+    }
+    let text = Secret::new(ask_line(words::account::ASK_PERMIT)?);
+    if text.is_empty() { Ok(None) } else { link::permit(&text).map(Some) }
 }
 
 fn set_password(password_file: Option<&PathBuf>, settings: &Settings) -> Result<(), Failure> {

@@ -16,6 +16,8 @@ use crate::secret::{self, Origin, Secret};
 use crate::settings::Settings;
 use crate::words;
 
+/// A file descriptor with the password.
+pub(crate) const PASSWORD_VARIABLE: &str = "TREFOIL_PASSWORD_FD";
 /// Longest name of a device, in letters.
 const MAX_NAME: usize = 64;
 
@@ -58,7 +60,7 @@ impl JoinArguments {
 
 /// The password: of a file, of a file descriptor, or asked for; twice if it is new.
 pub(crate) fn ask_password(file: Option<&PathBuf>, is_new: bool) -> Result<Secret, Failure> {
-    let origin = Origin { file: file.cloned(), variable: "TREFOIL_PASSWORD_FD" };
+    let origin = Origin { file: file.cloned(), variable: PASSWORD_VARIABLE };
     match origin.read()? {
         Some(password) => Ok(password),
         None if !secret::is_terminal() => {

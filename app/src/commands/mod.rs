@@ -13,6 +13,7 @@ pub(crate) mod joining;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod message;
+pub(crate) mod permit;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod recovery;

@@ -207,7 +207,9 @@ fn start(settings: &Settings) -> Result<(), Failure> {
         command.arg("--ca-file").arg(std::path::absolute(file).map_err(Failure::broken)?);
     }
     // these are for this process to read, once
-    for variable in ["TREFOIL_PASSPHRASE_FD", "TREFOIL_PASSWORD_FD", "TREFOIL_BACKUP_PASSPHRASE_FD"] {
+    for variable in
+        ["TREFOIL_PASSPHRASE_FD", "TREFOIL_PASSWORD_FD", "TREFOIL_PERMIT_FD", "TREFOIL_BACKUP_PASSPHRASE_FD"]
+    {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

@@ -63,6 +63,12 @@ pub(crate) enum What {
     SignUp(Join),
     /// Announces a reset of an account whose devices are all lost; done with [`rows::ResetAnnounced`].
     Reset(Join),
+    /// The same with a permit of the service's operator; the password is a new one.
+    ResetWithPermit {
+        #[serde(flatten)]
+        join: Join,
+        permit: String,
+    },
     /// Resets of the account wait for so many hours from now on, or there is none.
     SetResetWait { hours: Option<u64> },
     /// Stops a reset of the own account.
@@ -255,6 +261,10 @@ mod tests {
         assert_eq!(line, r#"{"id":7,"do":"send","to":"bob","text":"a\nb","wait_s":10}"#);
         assert!(reads(&line) && reads(r#"{"id":1,"do":"hello"}"#));
         assert!(reads(r#"{"id":1,"do":"read","with":null,"limit":3,"follow":true}"#));
+        let join = r#""service":"http://a","handle":"bob","password":"p","device_name":"laptop""#;
+        assert!(reads(&format!(r#"{{"id":1,"do":"reset",{join}}}"#)));
+        assert!(reads(&format!(r#"{{"id":1,"do":"reset_with_permit",{join},"permit":"reset-0"}}"#)));
+        assert!(!reads(&format!(r#"{{"id":1,"do":"reset_with_permit",{join}}}"#)));
         assert!(reads(r#"{"id":1,"do":"search","text":"tea","with":null,"from":"bob","limit":3}"#));
     }
 

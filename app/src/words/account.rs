@@ -24,6 +24,26 @@ pub(crate) fn reset_announced(row: &ResetAnnounced) -> Vec<String> {
     ]
 }
 
+/// Asked before the password.
+pub(crate) const ASK_PERMIT: &str = "If you don't have the password either, type the permit that your service's operator gave you; else only press Enter: ";
+
+/// What an operator reads who has made one: the permit alone on its line, to be copied.
+pub(crate) fn permit(handle: &str, permit: &str, ends: &str, wait_hours: u64) -> Vec<String> {
+    let handle = one_line(handle);
+    vec![
+        format!("With this permit somebody can announce a reset of {handle}, once, until {}:", time(ends)),
+        format!("\n  {permit}\n"),
+        format!(
+            "Give it only to the person whom you know as {handle}, when you see or hear each other. On a new machine, \
+             `trefoil account reset {handle}` asks for it."
+        ),
+        format!(
+            "It opens nothing else. The announcement is public and waits {wait_hours} hours, in which any device of {handle} can \
+             stop it; contacts are asked before they write to the new identity. Another permit for {handle} ends this one."
+        ),
+    ]
+}
+
 /// On the device that waits for it.
 pub(crate) fn reset_waits(due: &str) -> String {
     format!("  due from     {}; until then any of your old devices can stop it", time(due))
@@ -80,6 +100,12 @@ pub(crate) fn accepted(handle: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_permit_stands_alone_on_its_line() {
+        let lines = permit("bob", "reset-0000", "2026-08-02T14:02:11Z", 72);
+        assert!(lines.iter().any(|line| line.trim() == "reset-0000"));
+    }
 
     #[test]
     fn a_reset_is_told_with_what_to_do_about_it() {

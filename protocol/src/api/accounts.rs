@@ -64,6 +64,11 @@ pub const CHALLENGE_S: u64 = 60;
 pub const LOGIN_S: u64 = 120;
 /// How long a permit is good for, seconds.
 pub const PERMIT_S: u64 = 600;
+/// PMT-3: how long an operator's permit for a reset is good for, seconds.
+pub const RESET_PERMIT_S: u64 = 72 * 3_600;
+/// PMT-3: how long it is good again for the device that showed it first, seconds. Shorter than any reset has to wait, so that
+/// it announces one.
+pub const RESET_PERMIT_AGAIN_S: u64 = 12 * 3_600;
 /// How long a token is good for, seconds.
 pub const TOKEN_S: u64 = 86_400;
 

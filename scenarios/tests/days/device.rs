@@ -43,7 +43,7 @@ impl Device {
     /// `program` in this home.
     pub(crate) fn at_home(&self, mut program: Command) -> Command {
         program.env("TREFOIL_HOME", &self.home);
-        for name in ["PROFILE", "CA_FILE", "PASSWORD_FD", "PASSPHRASE_FD", "BACKUP_PASSPHRASE_FD"] {
+        for name in ["PROFILE", "CA_FILE", "PASSWORD_FD", "PERMIT_FD", "PASSPHRASE_FD", "BACKUP_PASSPHRASE_FD"] {
             program.env_remove(format!("TREFOIL_{name}"));
         }
         program

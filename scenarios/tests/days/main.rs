@@ -6,6 +6,7 @@ mod device;
 mod disk_full;
 mod hostile;
 mod lost_answers;
+mod permits;
 mod secrets;
 mod service_killed;
 mod stubborn;

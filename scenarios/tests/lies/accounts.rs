@@ -98,6 +98,31 @@ fn a_veto_of_an_earlier_reset_stops_no_other_one() {
     assert_eq!(phase(&town, fresh), Phase::Confirmed);
 }
 
+/// PMT-2, RST-3, RST-4, attack 11: the service hands a permit to a thief, and would like him to be Bob at once and in silence. He is
+/// announced to Bob's device, gets nothing before its time, and nothing once Bob has said no.
+#[test]
+fn a_permit_that_the_service_hands_out_shortens_nothing_and_hides_nothing() {
+    let (mut town, alice, bob) = two();
+    let (thief, permit) = (town.device(), town.permit("bob"));
+    assert!(is_done(&town.wish(thief, Command::ResetWithPermit { joining: Town::joining("bob"), permit })));
+    assert!(notices(&town, bob).contains(&"reset.requested".to_owned()));
+    // a thief whose clock is days ahead asks at once
+    town.set_skew_ms(thief, i64::try_from(WAIT_MS + HOUR_MS).unwrap());
+    town.restart(thief);
+    for _ in 0..5 {
+        town.pass_ms(60_000);
+    }
+    let asked = |(who, call, _): &&(Who, Call, Answer)| *who == thief && call.path.contains("/reset");
+    let asked: Vec<_> = town.liar.answered.iter().filter(asked).cloned().collect();
+    let is_refused = |answer: &Answer| matches!(answer, Answer::Refused(problem) if problem.code == "reset.too_early");
+    assert!(!asked.is_empty() && asked.iter().all(|(.., answer)| is_refused(answer)), "{asked:?}");
+    assert!(is_done(&town.wish(bob, Command::Veto)));
+    pass(&mut town, WAIT_MS + HOUR_MS, &[]);
+    assert_eq!(code_of(town.ask(&asked[0].1)), "reset.no_notice");
+    assert!(is_done(&town.wish(alice, send("bob", "to whom it always was"))));
+    assert_eq!(town.texts(bob, None).last().map(String::as_str), Some("to whom it always was"));
+}
+
 /// RST-4, attack 11: whoever has announced a reset, and whose clock is days ahead, does not get it before its time.
 #[test]
 fn a_reset_before_its_time_is_refused() {

@@ -16,7 +16,7 @@
 //! | 8 bad device confirmed by mistake | `devices::a_removed_device_that_is_kept_in_the_dark`; `joining.rs` |
 //! | 9 removed device keeps reading | `devices::a_removed_device_that_is_kept_in_the_dark`, `devices::a_copy_of_a_device` |
 //! | 10 lock-out | `accounts::a_recovery_key_that_is_none`, `accounts::a_recovery_that_the_service_seals`; `devices.rs`, `recovery.rs` |
-//! | 11 reset abused | `accounts::a_reset_that_is_hidden`, `accounts::a_veto_of_an_earlier_reset`, `accounts::a_reset_before_its_time`, `accounts::a_reset_that_the_service_seals`; `resets.rs`, `races.rs` |
+//! | 11 reset abused | `accounts::a_reset_that_is_hidden`, `accounts::a_veto_of_an_earlier_reset`, `accounts::a_reset_before_its_time`, `accounts::a_reset_that_the_service_seals`, `accounts::a_permit_that_the_service_hands_out`; `resets.rs`, `races.rs` |
 //! | 13 popup flooding | `devices::an_offer_that_is_repeated`; `devices.rs` |
 //! | 14 restart while confirming | `joining.rs` |
 //! | 15 split view | `record::whoever_is_led_to_the_other_face`, `record::two_people_before_two_faces`, `insiders::a_made_up_root`; `forks.rs` |

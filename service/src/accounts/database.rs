@@ -100,6 +100,8 @@ impl Database {
         put.execute(params![account.as_bytes(), record])?;
         drop(put);
         tx.prepare_cached("DELETE FROM permits WHERE account = ?1")?.execute([account.as_bytes()])?;
+        // PMT-3: somebody has a device of the account, and wants nobody reset it
+        tx.prepare_cached("DELETE FROM reset_permits WHERE account = ?1")?.execute([account.as_bytes()])?;
         tx.commit()
     }
 
@@ -155,6 +157,62 @@ impl Database {
         let hash = permit.hash();
         let found = update.execute(params![device.as_bytes(), hash.as_bytes(), account.as_bytes(), column(now_s)])?;
         Ok(found == 1)
+    }
+
+    /// Keeps an operator's permit for a reset of an account, in the place of the one that there was (PMT-3).
+    pub(crate) fn put_reset_permit(
+        &self,
+        permit: &Secret,
+        account: &AccountId,
+        now_s: u64,
+        ends_s: u64,
+    ) -> Result<(), rusqlite::Error> {
+        let db = self.writer();
+        let tx = db.unchecked_transaction()?;
+        tx.prepare_cached("DELETE FROM reset_permits WHERE ends_s <= ?1")?.execute([column(now_s)])?;
+        let mut put = tx.prepare_cached("INSERT OR REPLACE INTO reset_permits VALUES (?1, ?2, ?3, NULL)")?;
+        put.execute(params![account.as_bytes(), permit.hash().as_bytes(), column(ends_s)])?;
+        drop(put);
+        tx.commit()
+    }
+
+    /// True if this is the operator's permit for a reset of the account, has not ended, and was spent on no other device.
+    pub(crate) fn has_reset_permit(
+        &self,
+        permit: &Secret,
+        account: &AccountId,
+        device: &DeviceId,
+        now_s: u64,
+    ) -> Result<bool, rusqlite::Error> {
+        let hash = permit.hash();
+        self.readers.with(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT EXISTS (SELECT * FROM reset_permits WHERE account = ?1 AND hash = ?2 AND ends_s > ?3 \
+                 AND (device IS NULL OR device = ?4))",
+            )?;
+            let values = params![account.as_bytes(), hash.as_bytes(), column(now_s), device.as_bytes()];
+            select.query_row(values, |row| row.get(0))
+        })
+    }
+
+    /// Spends it on a device, for which it is good again until `again_until_s` at most. False if it is not there any more, or
+    /// was spent on another.
+    pub(crate) fn spend_reset_permit(
+        &self,
+        permit: &Secret,
+        (account, device): (&AccountId, &DeviceId),
+        now_s: u64,
+        again_until_s: u64,
+    ) -> Result<bool, rusqlite::Error> {
+        let db = self.writer();
+        let mut update = db.prepare_cached(
+            "UPDATE reset_permits SET device = ?1, \
+             ends_s = CASE WHEN device IS NULL THEN MIN(ends_s, ?2) ELSE ends_s END \
+             WHERE account = ?3 AND hash = ?4 AND ends_s > ?5 AND (device IS NULL OR device = ?1)",
+        )?;
+        let (account, device, hash) = (account.as_bytes(), device.as_bytes(), permit.hash());
+        let values = params![device, column(again_until_s), account, hash.as_bytes(), column(now_s)];
+        Ok(update.execute(values)? == 1)
     }
 
     /// Keeps the token of a device, in the place of the one it had, if its number is greater than all before (TOK-1). If not,

@@ -1,12 +1,14 @@
 //! Who asks: passwords, permits and tokens.
 //!
-//! A password opens one thing, a `DeviceAdded` entry, by a permit ([`passwords`]); everything else is opened by a token,
-//! which a device gets for a signature of its chain key ([`tokens`]). An account without a password asks new devices for
+//! A password opens two things, a `DeviceAdded` and a `ResetRequested` entry, by a permit ([`passwords`]), and the operator
+//! can give one for the second ([`reset_permits`]); everything else is opened by a token, which a device gets for a
+//! signature of its chain key ([`tokens`]). An account without a password asks new devices for
 //! nothing: who confirms them is protection enough, and requests are limited. What is kept is in [`database`].
 
 pub(crate) mod database;
 mod once;
 pub(crate) mod passwords;
+pub(crate) mod reset_permits;
 pub(crate) mod secret;
 pub(crate) mod tokens;
 

@@ -9,12 +9,12 @@ use std::sync::{Arc, PoisonError};
 
 use axum::http::HeaderMap;
 use chain::handle::{Handle, HandleState};
-use chain::id::AccountId;
+use chain::id::{AccountId, DeviceId};
 use chain::sigchain::body::Body;
 use chain::sigchain::entry::Proposal;
 use protocol::api::accounts::{
     LOGIN_S, LoggedIn, LoginChallenge, LoginFinish, LoginStart, OpaqueAnswer, PERMIT_S, PasswordKept, PasswordSet,
-    PasswordStart, Signup, SignupStart,
+    PasswordStart, RESET_PERMIT_AGAIN_S, Signup, SignupStart,
 };
 use protocol::bytes::Base64Url;
 use protocol::opaque::server::{Record, StartedLogin};
@@ -215,19 +215,48 @@ impl Shared {
         Ok(LoggedIn { account, permit: permit.to_base64url() })
     }
 
-    /// A new device of an account with a password needs a permit, as does whoever wants to reset it.
-    pub(crate) fn check_permit(&self, proposal: &Proposal, permit: Option<&Secret>, now_s: u64) -> Result<(), Refusal> {
+    /// A new device of an account with a password needs a permit, as does whoever wants to reset it. For a reset, and for
+    /// nothing else, the operator's is as good (PMT-2): it is looked at here, and given back to be spent.
+    pub(crate) fn check_permit<'p>(
+        &self,
+        proposal: &Proposal,
+        permit: Option<&'p Secret>,
+        now_s: u64,
+    ) -> Result<Option<Unspent<'p>>, Refusal> {
         let (Body::DeviceAdded { device, .. } | Body::ResetRequested { device, .. }) = &proposal.statement.body else {
-            return Ok(());
+            return Ok(None);
         };
-        let account = &proposal.statement.position.account;
+        let (account, device) = (proposal.statement.position.account, device.id());
         let database = &self.accounts.database;
-        if database.password(&Credential::of(account))?.is_none() {
-            return Ok(());
+        if database.password(&Credential::of(&account))?.is_none() {
+            return Ok(None);
         }
         let permit = permit.ok_or(Refusal::NoPermit)?;
-        if database.spend_permit(permit, account, &device.id(), now_s)? { Ok(()) } else { Err(Refusal::NoPermit) }
+        if database.spend_permit(permit, &account, &device, now_s)? {
+            return Ok(None);
+        }
+        let is_reset = matches!(proposal.statement.body, Body::ResetRequested { .. });
+        if is_reset && database.has_reset_permit(permit, &account, &device, now_s)? {
+            return Ok(Some(Unspent { permit, account, device }));
+        }
+        Err(Refusal::NoPermit)
     }
+
+    /// PMT-3: spends it. Nobody can get another one by himself, so that is the last check that a proposal passes.
+    pub(crate) fn spend(&self, unspent: &Unspent<'_>, now_s: u64) -> Result<(), Refusal> {
+        let Unspent { permit, account, device } = unspent;
+        let until_s = now_s.saturating_add(RESET_PERMIT_AGAIN_S);
+        let spent = self.accounts.database.spend_reset_permit(permit, (account, device), now_s, until_s)?;
+        if spent { Ok(()) } else { Err(Refusal::NoPermit) }
+    }
+}
+
+/// An operator's permit that is good, and not spent yet.
+#[derive(Debug)]
+pub(crate) struct Unspent<'p> {
+    permit: &'p Secret,
+    account: AccountId,
+    device: DeviceId,
 }
 
 impl crate::accounts::Accounts {

@@ -7,6 +7,12 @@ CREATE TABLE IF NOT EXISTS permits (
     device BLOB
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS permits_by_end ON permits (ends_s);
+CREATE TABLE IF NOT EXISTS reset_permits (
+    account BLOB PRIMARY KEY,
+    hash BLOB NOT NULL,
+    ends_s INTEGER NOT NULL,
+    device BLOB
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tokens (
     hash BLOB PRIMARY KEY,
     account BLOB NOT NULL,

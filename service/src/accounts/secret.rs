@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use chain::id::Digest;
 use protocol::bytes::Base64Url;
+use protocol::reset_permit::ResetPermit;
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -36,6 +37,11 @@ impl Secret {
         let text: StrDeserializer<'_, ValueError> = text.into_deserializer();
         let bytes = Base64Url::deserialize(text).ok()?;
         bytes.0.try_into().ok().map(|bytes| Self(Zeroizing::new(bytes)))
+    }
+
+    /// An operator's permit, as whoever has it shows it.
+    pub(crate) fn of_permit(permit: &ResetPermit) -> Self {
+        Self(permit.bearer())
     }
 
     /// What is kept of it. 256 random bits need no salt and no stretching.

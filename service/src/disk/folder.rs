@@ -24,7 +24,8 @@ use crate::error::StartError;
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
-    _lock: File,
+    /// None beside a service that may be running.
+    _lock: Option<File>,
 }
 
 impl Folder {
@@ -35,10 +36,22 @@ impl Folder {
         }
         let lock = OpenOptions::new().create(true).append(true).open(root.join("lock"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { root: root.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { root: root.to_owned(), _lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(StartError::Locked),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
+    }
+
+    /// The folder of a log that is there, beside the service that may be running on it: nothing is made, nothing locked.
+    /// `None` if no log is there.
+    pub(crate) fn beside(root: &Path) -> io::Result<Option<Self>> {
+        let folder = Self { root: root.to_owned(), _lock: None };
+        for file in [folder.store(), folder.accounts(), folder.key("vrf")] {
+            if !file.try_exists()? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(folder))
     }
 
     /// The folder itself.

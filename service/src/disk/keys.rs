@@ -33,7 +33,7 @@ impl Keys {
     /// Reads the keys, or makes them if the log is new.
     pub(crate) fn open(folder: &Folder, new_log: bool) -> Result<Self, StartError> {
         let seed = |name: &str| open_seed(&folder.key(name), new_log);
-        let vrf = VrfSecretKey::from_seed(&*seed("vrf")?).map_err(|_| StartError::BadKey { name: "vrf" })?;
+        let vrf = vrf_of(&*seed("vrf")?)?;
         let (log, entry) = (SigningKey::from_bytes(&*seed("log")?), SigningKey::from_bytes(&*seed("entry")?));
         Ok(Self { log, entry, vrf })
     }
@@ -43,6 +43,15 @@ impl Keys {
         let name = origin.parse().map_err(|_| StartError::BadOrigin)?;
         Ok(NoteSigner::new(name, KeyKind::Ed25519, self.log.clone()))
     }
+}
+
+/// Reads the key that places handles, and makes none.
+pub(crate) fn read_vrf(folder: &Folder) -> Result<VrfSecretKey, StartError> {
+    vrf_of(&*open_seed(&folder.key("vrf"), false)?)
+}
+
+fn vrf_of(seed: &[u8; 32]) -> Result<VrfSecretKey, StartError> {
+    VrfSecretKey::from_seed(seed).map_err(|_| StartError::BadKey { name: "vrf" })
 }
 
 /// Reads the setup of OPAQUE, or makes it if there are no passwords yet.

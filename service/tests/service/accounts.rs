@@ -25,7 +25,7 @@ use crate::world::{
 };
 
 const CHEAP: Stretching = Stretching { memory_kib: 8, passes: 1, lanes: 1 };
-const PASSWORD: &[u8] = b"correct horse battery staple";
+pub(crate) const PASSWORD: &[u8] = b"correct horse battery staple";
 
 fn random(bytes: &mut [u8]) -> bool {
     getrandom::fill(bytes).is_ok()
@@ -61,7 +61,7 @@ fn signup(service: &Service, device: &Device, handle: &str) -> (AccountId, Signu
     (account, Signup { record, proposal: Base64Url(opening.encode()) })
 }
 
-fn signed_up(service: &Service, handle: &str) -> (AccountId, Device) {
+pub(crate) fn signed_up(service: &Service, handle: &str) -> (AccountId, Device) {
     let device = Device::new();
     let (account, signup) = signup(service, &device, handle);
     let accepted: EntryAccepted = post(service, accounts::SIGNUP, &signup, LOOPBACK).unwrap();
@@ -75,7 +75,7 @@ fn begin(service: &Service, handle: &str, ke1: Vec<u8>, from: &str) -> Result<Lo
 }
 
 /// A log-in as an honest device does it. With a wrong password it cannot make the last message, and sends a guess.
-fn log_in(service: &Service, handle: &str, password: &[u8], from: &str) -> Result<LoggedIn, String> {
+pub(crate) fn log_in(service: &Service, handle: &str, password: &[u8], from: &str) -> Result<LoggedIn, String> {
     let (login, ke1) = client::start_login(password, &mut random).unwrap();
     let challenge = begin(service, handle, ke1, from)?;
     let ke3 = login.finish(password, &challenge.message.0, ORIGIN, CHEAP, &mut random);
@@ -83,11 +83,11 @@ fn log_in(service: &Service, handle: &str, password: &[u8], from: &str) -> Resul
     post(service, accounts::LOGIN_FINISH, &question, from)
 }
 
-fn submit_with(service: &Service, proposal: &Proposal, permit: &Base64Url) -> Result<EntryAccepted, String> {
+pub(crate) fn submit_with(service: &Service, proposal: &Proposal, permit: &Base64Url) -> Result<EntryAccepted, String> {
     answer(service, bearer(Request::post("/v1/entries"), permit), proposal.encode(), LOOPBACK)
 }
 
-fn joining(service: &Service, account: &AccountId, device: &Device) -> Proposal {
+pub(crate) fn joining(service: &Service, account: &AccountId, device: &Device) -> Proposal {
     device.joining(&proven(service, account).unwrap())
 }
 

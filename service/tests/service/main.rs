@@ -16,6 +16,7 @@ mod looks;
 mod mls;
 mod push;
 mod replay;
+mod reset_permits;
 mod restarts;
 mod tls;
 mod witness;
