@@ -220,6 +220,7 @@ impl Turn<'_> {
             Command::MakeLink { renew } => self.make_link(renew),
             Command::WithdrawLinks => self.withdraw_links(),
             Command::MarkRead { with } => self.mark_read(&with),
+            Command::RenameChat { chat, title } => self.rename_chat(&chat, &title),
             Command::SetTimer { chat, seconds } => self.set_timer(&chat, seconds),
             Command::Arrange { chat, arrangement } => self.arrange(&chat, arrangement),
             Command::Send { to, text } => self.want_to_send(to, text),

@@ -21,6 +21,9 @@ pub(crate) struct Conversation {
     pub(crate) group: GroupId,
     /// Its title here; `None` for a conversation of two.
     pub(crate) title: Option<String>,
+    /// Where that was said; `None` if it was not, but told by whoever let somebody in, or is this account's own.
+    #[serde(default)]
+    pub(crate) titled: Option<u64>,
     /// The other account of a conversation of two.
     pub(crate) pair: Option<[u8; 32]>,
     pub(crate) stage: Stage,
@@ -121,6 +124,7 @@ impl Conversation {
         Self {
             group,
             title: None,
+            titled: None,
             pair: None,
             stage,
             pending: None,

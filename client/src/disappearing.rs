@@ -18,7 +18,7 @@ use crate::turn::Turn;
 /// The place of what was said here and has none yet: behind everything.
 pub(crate) const NOT_YET_PLACED: u64 = u64::MAX;
 /// What a message that is gone has an effect on: nothing. So it counts as said, and is not shown.
-const NOTHING: MessageId = chain::id::Digest::ZERO;
+pub(crate) const NOTHING: MessageId = chain::id::Digest::ZERO;
 
 impl Turn<'_> {
     /// A person wants messages of a conversation to be gone some time after they were read, or to stay.

@@ -190,8 +190,8 @@ impl Turn<'_> {
                 self.relayed(from, bytes)?;
                 Ok(Processed::Done)
             }
-            (DeliveryKind::Welcome, Some(group)) => self.welcomed(&group, delivery.epoch, bytes),
-            (DeliveryKind::Commit, Some(group)) => self.committed(&group, delivery.epoch, bytes),
+            (DeliveryKind::Welcome, Some(group)) => self.welcomed(&group, delivery.epoch, delivery.position, bytes),
+            (DeliveryKind::Commit, Some(group)) => self.committed(&group, delivery.epoch, delivery.position, bytes),
             (DeliveryKind::Message, Some(group)) => self.received(&group, delivery, bytes),
             // nothing that this program knows
             (DeliveryKind::Welcome | DeliveryKind::Commit | DeliveryKind::Message, None) => Ok(Processed::Done),

@@ -1,5 +1,7 @@
 //! What happens to a group: made, welcomed to, entered, changed by others, changed from here. Rules GRP-1 to GRP-6.
 
+use std::collections::BTreeSet;
+
 use chain::id::{AccountId, Digest};
 use protocol::api::delivery::{
     CommitSubmission, GROUP_UNKNOWN, GROUPS, GroupCreation, GroupState, LEAF_NOT_IN_CHAIN, OwnGroups, STALE_EPOCH,
@@ -127,23 +129,29 @@ impl Turn<'_> {
 
     /// The service took the commit that was made here.
     pub(crate) fn take_commit(&mut self, group: &GroupId, body: &[u8]) -> Result<(), Error> {
-        if serde_json::from_slice::<Submitted>(body).is_err() {
+        let Ok(submitted) = serde_json::from_slice::<Submitted>(body) else {
             self.pause();
             return Ok(());
-        }
+        };
         match self.conversation(group)? {
-            Some(conversation) if conversation.pending.is_some() => self.own_commit_accepted(conversation),
+            Some(conversation) if conversation.pending.is_some() => {
+                self.own_commit_accepted(conversation, submitted.position)
+            }
             _ => Ok(()),
         }
     }
 
     /// TXN-4: the commit is the group's next epoch.
-    fn own_commit_accepted(&mut self, mut conversation: Conversation) -> Result<(), Error> {
+    fn own_commit_accepted(&mut self, mut conversation: Conversation, place: u64) -> Result<(), Error> {
         let device = self.device()?;
         let group = conversation.group;
         let mls = self.mls(&device);
+        let before = if conversation.stage == Stage::Active { Some(mls.composition(&group)?.accounts()) } else { None };
         mls.merge_pending(&group)?;
         let now = mls.composition(&group)?;
+        if let (Some(before), Some(pending)) = (before, &conversation.pending) {
+            self.note_members(&group, place, &device.account, &before, &now.accounts(), &pending.commit.0)?;
+        }
         conversation.pending = None;
         // whoever comes in is told who is there; who writes next says it again for those who came by themselves
         conversation.must_introduce |= conversation.stage == Stage::Active && !conversation.invited.is_empty();
@@ -232,7 +240,13 @@ impl Turn<'_> {
     }
 
     /// Somebody let this device into a group.
-    pub(crate) fn welcomed(&mut self, group: &GroupId, epoch: u64, welcome: &[u8]) -> Result<Processed, Error> {
+    pub(crate) fn welcomed(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+        place: u64,
+        welcome: &[u8],
+    ) -> Result<Processed, Error> {
         let device = self.device()?;
         if self.mls(&device).has(group)? {
             return Ok(Processed::Done);
@@ -264,14 +278,17 @@ impl Turn<'_> {
             self.event(Event::Lie { code: broken.code().to_owned(), evidence: Vec::new() });
             return Ok(Processed::Done);
         }
-        let opened_here = staged.from.account == device.account;
+        let by = staged.from.account;
+        let opened_here = by == device.account;
         self.mls(&device).accept(staged)?;
         // of an earlier time in it only what it is called counts
-        let title = self.conversation(group)?.and_then(|before| before.title);
-        let mut conversation = Conversation { title, opened_here, ..Conversation::new(*group, Stage::Active) };
+        let before = self.conversation(group)?;
+        let (title, titled) = before.map_or((None, None), |before| (before.title, before.titled));
+        let mut conversation = Conversation { title, titled, opened_here, ..Conversation::new(*group, Stage::Active) };
         self.meet(now.members.accounts.keys().copied().collect())?;
         self.settle(&mut conversation, &now)?;
         self.was_asked(&conversation)?;
+        self.note_members(group, place, &by, &BTreeSet::new(), &[device.account].into(), welcome)?;
         self.conversation_changed(group);
         Ok(Processed::Done)
     }
@@ -301,10 +318,16 @@ impl Turn<'_> {
     }
 
     /// Somebody changed a group.
-    pub(crate) fn committed(&mut self, group: &GroupId, epoch: u64, commit: &[u8]) -> Result<Processed, Error> {
+    pub(crate) fn committed(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+        place: u64,
+        commit: &[u8],
+    ) -> Result<Processed, Error> {
         let Some(mut conversation) = self.conversation(group)? else { return Ok(Processed::Done) };
         if conversation.pending.as_ref().is_some_and(|pending| pending.commit == Digest::sha256(commit)) {
-            return self.own_commit_accepted(conversation).map(|()| Processed::Done);
+            return self.own_commit_accepted(conversation, place).map(|()| Processed::Done);
         }
         let device = self.device()?;
         let mls = self.mls(&device);
@@ -313,7 +336,7 @@ impl Turn<'_> {
         }
         let staged = match mls.read(group, commit)? {
             Ok(Incoming::Commit(staged)) => staged,
-            Ok(Incoming::OwnCommit) => return self.own_commit_accepted(conversation).map(|()| Processed::Done),
+            Ok(Incoming::OwnCommit) => return self.own_commit_accepted(conversation, place).map(|()| Processed::Done),
             // the service lets nobody send what is no commit; this device's own state does not fit
             Ok(Incoming::Message { .. }) | Err(_) => return self.enter_instead(group).map(|()| Processed::Done),
         };
@@ -339,6 +362,8 @@ impl Turn<'_> {
         conversation.pending = None;
         // whoever is new does not know whose device this is
         conversation.introduced &= !somebody_new;
+        let by = committer.account();
+        self.note_members(group, place, &by, &before.accounts(), &after.accounts(), &Digest::sha256(commit).0)?;
         self.settle(&mut conversation, &after)?;
         self.conversation_changed(group);
         Ok(Processed::Done)

@@ -47,6 +47,15 @@ pub(crate) struct Kept {
     pub(crate) previous: Option<MessageId>,
     /// Who thinks what of it.
     pub(crate) reactions: Vec<(AccountId, String)>,
+    /// It is no message but a line that says who came and went.
+    pub(crate) change: Option<MemberChange>,
+}
+
+/// Who came into a conversation and who went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MemberChange {
+    pub(crate) came: Vec<AccountId>,
+    pub(crate) went: Vec<AccountId>,
 }
 
 /// A message with its place.
@@ -80,6 +89,7 @@ impl Kept {
             deleted: false,
             previous: None,
             reactions: Vec::new(),
+            change: None,
         }
     }
 
@@ -106,7 +116,7 @@ impl Kept {
     /// As it is sealed: account 32, device 16, time u64, state u8, from history u8, shown u8, intent (u8 and u64) and
     /// submission (u8 and bytes) if there are such, content and text as bytes, and the devices that it was encrypted to,
     /// 16 bytes each; then edited u8, deleted u8, what it named (u8, and 32 bytes if there is such), and reactions, of each
-    /// account 32 and text behind its length (u8). Other lengths have 4 bytes. What it has an effect on is a column.
+    /// account 32 and text behind its length (u8), and who came and went (u8, and two lists of accounts if there is such). Other lengths have 4 bytes. What it has an effect on is a column.
     fn encode(&self) -> Vec<u8> {
         let state = STATES.iter().position(|state| *state == self.state).unwrap_or_default();
         let mut w = Writer::new();
@@ -122,6 +132,13 @@ impl Kept {
         w.count32(self.reactions.len());
         for (from, reaction) in &self.reactions {
             w.raw(&from.0).bytes8(reaction.as_bytes());
+        }
+        w.u8(self.change.is_some().into());
+        for accounts in self.change.iter().flat_map(|change| [&change.came, &change.went]) {
+            w.count32(accounts.len());
+            for account in accounts {
+                w.raw(&account.0);
+            }
         }
         w.finish()
     }
@@ -145,6 +162,12 @@ impl Kept {
         let count = r.count32(bytes.len(), 33, "reactions")?;
         let reaction = |_| Ok((AccountId(r.array("account")?), text(r.bytes8(0, 255, "reaction")?)));
         let reactions = (0..count).map(reaction).collect::<Result<_, DecodeError>>()?;
+        let is_change = r.present("change")?;
+        let mut accounts = || -> Result<Vec<AccountId>, DecodeError> {
+            let count = r.count32(bytes.len(), 32, "accounts")?;
+            (0..count).map(|_| r.array("account").map(AccountId)).collect()
+        };
+        let change = if is_change { Some(MemberChange { came: accounts()?, went: accounts()? }) } else { None };
         r.finish()?;
         Ok(Self {
             from,
@@ -164,6 +187,7 @@ impl Kept {
             deleted,
             previous,
             reactions,
+            change,
         })
     }
 }
@@ -252,13 +276,25 @@ impl Store<'_> {
 
     /// The newest messages that are shown, oldest of them first: of some groups, or of all.
     pub(crate) fn newest_messages(&self, groups: Option<&[GroupId]>, count: u32) -> Result<Vec<Stored>, Error> {
+        self.newest(groups, count, "shown AND about IS NULL")
+    }
+
+    /// The same with the lines that are no messages.
+    pub(crate) fn newest_lines(&self, groups: Option<&[GroupId]>, count: u32) -> Result<Vec<Stored>, Error> {
+        self.newest(groups, count, "shown")
+    }
+
+    fn newest(&self, groups: Option<&[GroupId]>, count: u32, shown: &str) -> Result<Vec<Stored>, Error> {
         let mut newest = Vec::new();
         match groups {
-            None => newest = self.select_messages("WHERE shown ORDER BY place DESC, id DESC LIMIT ?1", [count])?,
+            None => {
+                let which = format!("WHERE {shown} ORDER BY place DESC, id DESC LIMIT ?1");
+                newest = self.select_messages(&which, [count])?;
+            }
             Some(groups) => {
-                let which = "WHERE conversation = ?1 AND shown ORDER BY place DESC, id DESC LIMIT ?2";
+                let which = format!("WHERE conversation = ?1 AND {shown} ORDER BY place DESC, id DESC LIMIT ?2");
                 for group in groups {
-                    newest.extend(self.select_messages(which, params![group.0, count])?);
+                    newest.extend(self.select_messages(&which, params![group.0, count])?);
                 }
                 newest.sort_by_key(|stored| std::cmp::Reverse((stored.place.unwrap_or(u64::MAX), stored.row)));
                 newest.truncate(usize::try_from(count).unwrap_or(usize::MAX));
@@ -368,9 +404,10 @@ impl Store<'_> {
     /// The oldest message that is shown, of a group or of all.
     pub(crate) fn oldest_message(&self, group: Option<&GroupId>) -> Result<Option<Stored>, Error> {
         let oldest = match group {
-            Some(group) => {
-                self.select_messages("WHERE conversation = ?1 AND shown ORDER BY place, id LIMIT 1", [group.0])?
-            }
+            Some(group) => self.select_messages(
+                "WHERE conversation = ?1 AND shown AND about IS NULL ORDER BY place, id LIMIT 1",
+                [group.0],
+            )?,
             None => self.select_messages("WHERE shown ORDER BY place, id LIMIT 1", [])?,
         };
         Ok(oldest.into_iter().next())
@@ -378,7 +415,9 @@ impl Store<'_> {
 
     /// How many messages of a group are shown.
     pub(crate) fn count_messages(&self, group: &GroupId) -> Result<u64, Error> {
-        let mut count = self.db().prepare_cached("SELECT count(*) FROM messages WHERE conversation = ?1 AND shown")?;
+        let mut count = self
+            .db()
+            .prepare_cached("SELECT count(*) FROM messages WHERE conversation = ?1 AND shown AND about IS NULL")?;
         Ok(count.query_row([group.0], |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
 
@@ -390,7 +429,8 @@ impl Store<'_> {
 
     /// How many messages of a group are shown and stand above a position.
     pub(crate) fn count_messages_above(&self, group: &GroupId, position: u64) -> Result<u64, Error> {
-        let which = "SELECT count(*) FROM messages WHERE conversation = ?1 AND shown AND place > ?2 AND place < ?3";
+        let which = "SELECT count(*) FROM messages WHERE conversation = ?1 AND shown AND about IS NULL AND place > ?2 \
+                     AND place < ?3";
         let above = params![group.0, column(position), NOT_YET];
         Ok(self.db().prepare_cached(which)?.query_row(above, |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
@@ -481,6 +521,7 @@ mod tests {
             edited: true,
             deleted: true,
             previous: Some(Digest([5; 32])),
+            change: Some(MemberChange { came: vec![from], went: vec![AccountId([8; 32]); 2] }),
             reactions: vec![(from, "+1".to_owned()), (AccountId([9; 32]), "\u{1f600}".to_owned())],
             ..rows[0].clone()
         });

@@ -204,6 +204,6 @@ impl Turn<'_> {
             self.decide(&from.account, Decision::Accepted)?;
             self.notice(Notice::of_account("contact.linked", &from.account, 0, self.now_s()))?;
         }
-        self.named(names)
+        self.introduced(group, names)
     }
 }

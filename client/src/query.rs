@@ -23,7 +23,7 @@ pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, ba
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::search::{Found, Unknown, Wanted, search};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
-pub use talk::{contacts, conversations, is_of, is_open, knows, message, messages, openers};
+pub use talk::{contacts, conversations, is_of, is_open, knows, lines, message, messages, openers};
 
 /// How far this device has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +154,19 @@ pub struct MessageRow {
     pub timer_s: Option<u32>,
     /// How many seconds after it was read it is gone.
     pub lasts_s: Option<u32>,
+    /// It says no text but what the conversation is called from here on.
+    pub title: Option<String>,
+    /// It is no message but says who came and went; by whom is whose it is.
+    pub change: Option<ChangeRow>,
+}
+
+/// Who came into a conversation and who went, with their handles where known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeRow {
+    /// Who came.
+    pub came: Vec<(AccountId, Option<String>)>,
+    /// Who went.
+    pub went: Vec<(AccountId, Option<String>)>,
 }
 
 /// A message that another one answers.

@@ -34,7 +34,7 @@ const CANNOT_SHOW: &str = "(something that this version cannot show)";
 pub(crate) fn shown_text(part: &Part) -> String {
     match part {
         Part::Text(text) => text.clone(),
-        Part::Signal { .. } | Part::Timer(_) => String::new(),
+        Part::Signal { .. } | Part::Timer(_) | Part::Title(_) => String::new(),
         Part::Reaction(_) | Part::Nothing | Part::Unknown { .. } => CANNOT_SHOW.to_owned(),
     }
 }
@@ -105,6 +105,7 @@ impl Turn<'_> {
         let place = self.take_missing_place(group, &message)?.unwrap_or(delivery.position);
         if let Some(content) = &content {
             self.note_timer(group, content, place)?;
+            self.note_title(group, &from.account, content, place)?;
         }
         self.add_received(group, &message, place, &kept)
     }
@@ -142,7 +143,7 @@ impl Turn<'_> {
         at_ms: u64,
     ) -> Result<(), Error> {
         match content_type {
-            NAMES => self.named(bytes),
+            NAMES => self.introduced(group, bytes),
             INVITED => self.invited(group, from, bytes),
             SETTINGS => self.take_settings(group, from, bytes),
             SETTINGS_WANTED => self.settings_wanted(group),

@@ -188,7 +188,7 @@ fn folded(text: &str) -> String {
 
 /// What could not be read has no text, and what nobody is shown is no message.
 fn can_be_found(stored: &Stored) -> bool {
-    stored.kept.is_shown && stored.kept.state != MessageState::Unreadable
+    stored.kept.is_shown && stored.kept.about.is_none() && stored.kept.state != MessageState::Unreadable
 }
 
 /// The row that a key of a piece names.
@@ -256,8 +256,9 @@ impl Store<'_> {
 
     /// Calls with each row that is shown.
     fn each_row_newest_first(&self, mut call: impl FnMut(i64)) -> Result<(), Error> {
-        let mut select =
-            self.db().prepare_cached("SELECT id FROM messages WHERE shown ORDER BY place DESC, id DESC")?;
+        let mut select = self
+            .db()
+            .prepare_cached("SELECT id FROM messages WHERE shown AND about IS NULL ORDER BY place DESC, id DESC")?;
         let mut rows = select.query(params![])?;
         while let Some(row) = rows.next()? {
             call(row.get(0)?);

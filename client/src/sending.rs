@@ -4,7 +4,7 @@ use chain::encoding::Writer;
 use chain::id::{AccountId, Digest};
 use protocol::api::delivery::{GROUPS, MessageSubmission, REMOVED_LEAF, STALE_EPOCH, Submitted};
 use protocol::bytes::Base64Url;
-use protocol::content::{Content, Expiry, Part, message_id, pad};
+use protocol::content::{Content, Expiry, MAX_NAME, Part, message_id, pad};
 use protocol::gossip::Gossip;
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Composition;
@@ -25,13 +25,14 @@ use crate::revising::not_a_text;
 use crate::step::{Event, Failure};
 use crate::turn::{Purpose, Turn, post_bytes};
 
-/// Content type of the names of a conversation's members, which whoever lets somebody in, or writes first, tells once:
-/// account (32 bytes) and handle (behind its length, u8), one after the other. Nobody is believed: the record knows.
+/// Content type of what whoever lets somebody in, or writes first, tells once: what the conversation is called (behind its length,
+/// u8), and of each member account (32 bytes) and handle (behind its length, u8). Of handles nobody is believed: the record knows.
 pub(crate) const NAMES: &str = "application/vnd.trefoil.names";
 
-/// The bytes of names.
-pub(crate) fn encode_names(names: &[(AccountId, String)]) -> Vec<u8> {
+/// The bytes of names, behind what the conversation is called (empty: by nothing but its members).
+fn encode_names(title: &str, names: &[(AccountId, String)]) -> Vec<u8> {
     let mut w = Writer::new();
+    w.bytes8(title.as_bytes());
     for (account, handle) in names {
         w.raw(&account.0).bytes8(handle.as_bytes());
     }
@@ -99,6 +100,7 @@ impl Turn<'_> {
         }
         let (from, device, state) = (device.account, device.id(), MessageState::Waiting);
         self.note_timer(group, &content, NOT_YET_PLACED)?;
+        self.note_title(group, &from, &content, NOT_YET_PLACED)?;
         let kept = Kept {
             from,
             device,
@@ -260,7 +262,9 @@ impl Turn<'_> {
         for account in now.accounts() {
             names.extend(self.name_of(&account)?.map(|name| (account, name)));
         }
-        let part = self.introduction(conversation.pair.map(AccountId), &names)?;
+        let title = conversation.title.as_deref().filter(|title| title.len() <= MAX_NAME).unwrap_or_default();
+        let names = encode_names(title, &names);
+        let part = self.introduction(conversation.pair.map(AccountId), names)?;
         let (row, _) = self.write(&conversation.group, part, None)?;
         // it goes first: what waits was written before it
         match self.store.message(row)? {
@@ -270,8 +274,7 @@ impl Turn<'_> {
     }
 
     /// Names, and for whoever handed out the contact link that was opened here its token (PPL-4).
-    fn introduction(&mut self, other: Option<AccountId>, names: &[(AccountId, String)]) -> Result<Part, Error> {
-        let names = encode_names(names);
+    fn introduction(&mut self, other: Option<AccountId>, names: Vec<u8>) -> Result<Part, Error> {
         let Some(other) = other else { return Ok(Part::Signal { content_type: NAMES.to_owned(), bytes: names }) };
         Ok(match self.invitation(&other)? {
             None => Part::Signal { content_type: NAMES.to_owned(), bytes: names },
@@ -327,6 +330,7 @@ impl Turn<'_> {
         if stored.kept.is_shown {
             if let Ok(content) = Content::decode(&stored.kept.content) {
                 self.note_timer(&stored.group, &content, position)?;
+                self.note_title(&stored.group, &stored.kept.from, &content, position)?;
             }
             self.has_written(&stored.group, position)?;
             let (row, message, group) = (stored.row, stored.message, stored.group);

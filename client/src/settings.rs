@@ -302,7 +302,9 @@ impl Turn<'_> {
         let (Some(title), Some(mut conversation)) = (self.shared_title(group)?, self.conversation(group)?) else {
             return Ok(());
         };
-        if conversation.pair.is_none() && conversation.title.as_ref() != Some(&title) {
+        // what was said to all counts for all
+        let is_said = conversation.titled.is_some();
+        if conversation.pair.is_none() && !is_said && conversation.title.as_ref() != Some(&title) {
             conversation.title = Some(title);
             self.keep_conversation(&conversation)?;
             self.conversation_changed(group);

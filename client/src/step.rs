@@ -177,6 +177,13 @@ pub enum Command {
         /// A handle, title, or beginning of an id.
         with: String,
     },
+    /// Calls a conversation of several people otherwise, for all (MSG-8).
+    RenameChat {
+        /// Title or beginning of the id.
+        chat: String,
+        /// What it is called from now on.
+        title: String,
+    },
     /// From now on messages of a conversation are gone some time after they were read (MSG-6).
     SetTimer {
         /// A handle, title, or beginning of an id.

@@ -44,7 +44,7 @@ const AROUND: usize = 192;
 /// Bytes of the length in front of a padded content.
 const LENGTH_BYTES: usize = 4;
 /// Most bytes of a topic, a language, a content type and the name of an extension.
-const MAX_NAME: usize = 255;
+pub const MAX_NAME: usize = 255;
 /// Most bytes of an extension's value (draft-ietf-mimi-content-08 §4.3).
 const MAX_EXTENSION: usize = 4_095;
 /// Key of our own extension; negative ones are for private use.
@@ -59,6 +59,8 @@ pub const MAX_REACTION: usize = 64;
 pub const MAX_TIMER: u32 = 31_536_000;
 /// Content type of a timer.
 const TIMER_TYPE: &str = "application/vnd.trefoil.timer";
+/// Content type of a title.
+const TITLE_TYPE: &str = "application/vnd.trefoil.title";
 /// The one content type that is a text here.
 const TEXT_TYPE: &str = "text/plain;charset=utf-8";
 
@@ -133,6 +135,8 @@ pub enum Part {
     /// From here on messages of this conversation are gone so many seconds after they were read; 0: they stay. At most
     /// [`MAX_TIMER`].
     Timer(u32),
+    /// What the conversation is called from here on: 1 to [`MAX_NAME`] bytes without control characters.
+    Title(String),
     /// What one device tells another by itself, for nobody to see.
     Signal {
         /// Its media type, which begins with `application/vnd.trefoil.`.
@@ -159,6 +163,19 @@ impl Part {
     pub fn text(text: impl Into<String>) -> Result<Self, ContentError> {
         let text = text.into();
         if text.len() > MAX_TEXT { Err(ContentError::TooLarge { max: MAX_TEXT }) } else { Ok(Self::Text(text)) }
+    }
+
+    /// A title to send.
+    ///
+    /// # Errors
+    /// [`ContentError`]: empty, too long, or with control characters.
+    pub fn title(text: impl Into<String>) -> Result<Self, ContentError> {
+        let text = text.into();
+        if text.len() > MAX_NAME {
+            return Err(ContentError::TooLarge { max: MAX_NAME });
+        }
+        require(!text.trim().is_empty() && !text.contains(char::is_control), "title")?;
+        Ok(Self::Title(text))
     }
 
     /// A reaction to send.
@@ -225,6 +242,7 @@ impl Content {
                 return Ok(e.into_writer());
             }
             Part::Text(text) => (RENDER, TEXT_TYPE, text.as_bytes()),
+            Part::Title(title) => (RENDER, TITLE_TYPE, title.as_bytes()),
             Part::Reaction(text) => (REACTION, TEXT_TYPE, text.as_bytes()),
             Part::Signal { content_type, bytes } => (UNSPECIFIED, content_type.as_str(), &bytes[..]),
             Part::Unknown { disposition, content_type, bytes } => (*disposition, content_type.as_str(), &bytes[..]),
@@ -369,6 +387,9 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
         }
         if disposition == REACTION && content_type == TEXT_TYPE {
             return Part::reaction(utf8(content)?);
+        }
+        if disposition == RENDER && content_type == TITLE_TYPE {
+            return Part::title(utf8(content)?);
         }
         if disposition == RENDER && content_type == TIMER_TYPE {
             let seconds = content.try_into().map(u32::from_be_bytes);

@@ -272,6 +272,15 @@ pub enum Committer {
     External(Leaf),
 }
 
+impl Committer {
+    /// Whose device it is.
+    pub fn account(&self) -> AccountId {
+        match self {
+            Self::Member(leaf) | Self::External(leaf) => leaf.account,
+        }
+    }
+}
+
 /// Proven facts of the record. `None` means: not to be had now; stop and try again, never skip (GRP-5).
 pub struct Record<'a> {
     /// Root of the log at a size.

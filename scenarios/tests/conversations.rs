@@ -451,3 +451,43 @@ fn a_group_is_begun_by_whoever_made_it() {
     town.send(phone, "bob", "from the phone");
     assert_eq!(town.texts(bob, Some("alice")), ["hello", "from the phone"]);
 }
+
+fn failed(events: &[Event], code: &str) -> bool {
+    events.iter().any(|event| matches!(event, Event::Failed { failure, .. } if failure.code == code))
+}
+
+/// MSG-8, who let whom in: everybody sees it, also who comes in later; only whoever opened a conversation says what it is called.
+#[test]
+fn a_conversation_is_called_alike_by_all_and_says_who_came_and_went() {
+    let mut town = Town::new();
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|name| town.sign_up(name));
+    let phone = town.add_device("alice", alice, false);
+    town.wish(alice, Command::NewChat { title: "Trip".to_owned(), with: vec!["bob".to_owned()] });
+    town.send(alice, "Trip", "hello");
+    let title = |town: &Town, who: Who| town.read(who, client::query::conversations)[0].title.clone();
+    let rename = |chat: &str, title: &str| Command::RenameChat { chat: chat.to_owned(), title: title.to_owned() };
+    assert_eq!([alice, phone, bob].map(|who| title(&town, who)), ["Trip"; 3]);
+    town.wish(phone, rename("Trip", "Journey"));
+    town.wish(alice, Command::AddMembers { chat: "Journey".to_owned(), with: vec!["carol".to_owned()] });
+    assert_eq!([alice, phone, bob, carol].map(|who| title(&town, who)), ["Journey"; 4]);
+    let refused = town.wish(bob, rename("Journey", "Mine"));
+    assert!(failed(&refused, "chat.not_admin"), "{refused:?}");
+    for title in ["", " ", "a\nb", &"x".repeat(256)] {
+        assert!(failed(&town.wish(alice, rename("Journey", title)), "chat.title"));
+    }
+    town.wish(alice, Command::RemoveMembers { chat: "Journey".to_owned(), with: vec!["bob".to_owned()] });
+    let lines = |who: Who| {
+        let rows = town.read(who, |store| client::query::lines(store, Some("Journey"), 10));
+        let names = |of: Vec<(_, Option<String>)>| of.into_iter().filter_map(|(_, handle)| handle).collect::<Vec<_>>();
+        let changes = rows.into_iter().filter_map(|row| Some((row.from_handle?, row.change?)));
+        changes.map(|(by, change)| (by, names(change.came), names(change.went))).collect::<Vec<_>>()
+    };
+    let line = |came: &[&str], went: &[&str]| {
+        let of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        ("alice".to_owned(), of(came), of(went))
+    };
+    assert_eq!(lines(alice), [line(&["bob"], &[]), line(&["carol"], &[]), line(&[], &["bob"])]);
+    assert_eq!(lines(bob), [line(&["bob"], &[]), line(&["carol"], &[])]);
+    assert_eq!(lines(carol), [line(&["carol"], &[]), line(&[], &["bob"])]);
+    assert!(town.texts(carol, Some("Journey")).is_empty(), "a line is no message");
+}

@@ -109,10 +109,9 @@ fn a_new_device_knows_whom_its_account_knows() {
     // and later ones too, on every device
     town.wish(desktop, Command::NewChat { title: "more".to_owned(), with: vec!["carol".to_owned()] });
     assert!(titles(&town, laptop).contains(&"more".to_owned()));
-    // nobody else is told how somebody calls a conversation
-    for who in [alice, carol] {
-        assert!(!titles(&town, who).iter().any(|title| title == "plans" || title == "more"));
-    }
+    // whoever is let in is told what it is called (MSG-8), and nobody else
+    assert_eq!(titles(&town, alice), ["plans"]);
+    assert_eq!(titles(&town, carol), ["more"]);
 }
 
 /// Notes to oneself are on all devices, and nobody else is in their group.

@@ -74,6 +74,7 @@ impl Core {
             What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
             What::OpenRequest { device, wait_s } => self.open_request(&device, wait_s, reply),
             What::Send { to, text, wait_s } => self.say(Command::Send { to, text }, wait_s, reply),
+            What::RenameChat { chat, title, wait_s } => self.say(Command::RenameChat { chat, title }, wait_s, reply),
             What::SetTimer { chat, seconds, wait_s } => self.say(Command::SetTimer { chat, seconds }, wait_s, reply),
             What::Reply { message, text, wait_s } => self.say(Command::Reply { message, text }, wait_s, reply),
             What::Edit { message, text, wait_s } => self.say(Command::Edit { message, text }, wait_s, reply),
@@ -344,7 +345,7 @@ impl Core {
         if open.status()?.phase == Phase::New {
             return Err(new_profile());
         }
-        let rows = query::messages(&open.store(), with.as_deref(), limit);
+        let rows = query::lines(&open.store(), with.as_deref(), limit);
         for row in rows.map_err(|error| Failure::from_store(&error))? {
             reply.event(&Message::from(row));
         }

@@ -436,6 +436,8 @@ mod tests {
             reactions: Vec::new(),
             timer_s: None,
             lasts_s: None,
+            title: None,
+            change: None,
         };
         let mut above = 0;
         let mut see = |rows: &[(i64, MessageState)]| {

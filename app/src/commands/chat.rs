@@ -18,7 +18,7 @@ pub(crate) enum Verb {
     List,
     /// Begin one with several people
     New {
-        /// What you call it; only your devices see it
+        /// What it is called
         title: String,
         /// Handles
         #[arg(required = true)]
@@ -39,6 +39,13 @@ pub(crate) enum Verb {
         /// Handles
         #[arg(required = true)]
         with: Vec<String>,
+    },
+    /// Call it otherwise, for everybody
+    Rename {
+        /// Its title, or the beginning of its id
+        chat: String,
+        /// What it is called from now on
+        title: String,
     },
     /// From now on its messages are gone some time after they were read, on all devices of everybody
     Timer {
@@ -120,6 +127,7 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             agent.ask::<Value>(What::RemoveMembers { chat: chat.clone(), with: with.clone() })?;
             Some(chat)
         }
+        Verb::Rename { chat, title } => return rename(chat.clone(), title.clone(), &mut agent, settings),
         Verb::Timer { chat, time } => return set_timer(handle_or_title(chat), *time, &mut agent, settings),
         Verb::Mute { chat, .. }
         | Verb::Unmute { chat }
@@ -139,6 +147,15 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             false => say(words::message::conversation(row)),
         }
     }
+    Ok(())
+}
+
+fn rename(chat: String, title: String, agent: &mut Agent, settings: &Settings) -> Result<(), Failure> {
+    let row: Sent = agent.ask(What::RenameChat { chat, title, wait_s: SENT_WITHIN_S })?;
+    if settings.json {
+        return say_row(&row);
+    }
+    say(words::message::done(&row, words::message::RENAMED));
     Ok(())
 }
 

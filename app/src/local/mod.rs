@@ -134,6 +134,8 @@ pub(crate) enum What {
     NewChat { title: String, with: Vec<String> },
     /// Lets people in.
     AddMembers { chat: String, with: Vec<String> },
+    /// Calls a conversation of several people otherwise, for all; done as with [`What::Send`].
+    RenameChat { chat: String, title: String, wait_s: u64 },
     /// From now on messages of a conversation are gone so many seconds after they were read, 0: they stay; done as with
     /// [`What::Send`].
     SetTimer { chat: String, seconds: u32, wait_s: u64 },

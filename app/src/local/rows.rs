@@ -449,6 +449,17 @@ pub(crate) struct Message {
     pub(crate) timer_s: Option<u32>,
     /// How many seconds after it was read it is gone.
     pub(crate) lasts_s: Option<u32>,
+    /// It says no text but what the conversation is called from here on.
+    pub(crate) title: Option<String>,
+    /// It is no message but says who came and went; by whom is whose it is.
+    pub(crate) change: Option<Change>,
+}
+
+/// Who came into a conversation and who went: handles, or ids where none is known.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) came: Vec<String>,
+    pub(crate) went: Vec<String>,
 }
 
 /// A message that another one answers; without a text it is not here, or was taken back.
@@ -490,8 +501,14 @@ impl From<MessageRow> for Message {
             reactions: row.reactions.into_iter().map(Reaction::from).collect(),
             timer_s: row.timer_s,
             lasts_s: row.lasts_s,
+            title: row.title,
+            change: row.change.map(|change| Change { came: named(change.came), went: named(change.went) }),
         }
     }
+}
+
+fn named(accounts: Vec<(chain::id::AccountId, Option<String>)>) -> Vec<String> {
+    accounts.into_iter().map(|(account, handle)| handle.unwrap_or_else(|| name_of(&account))).collect()
 }
 
 impl From<ReactionRow> for Reaction {

@@ -4,7 +4,7 @@ use client::query::MessageState;
 use protocol::tame;
 
 use super::{offline, one_line, time};
-use crate::local::rows::{Answered, Conversation, Message, Reaction, Searched, Sent};
+use crate::local::rows::{Answered, Change, Conversation, Message, Reaction, Searched, Sent};
 
 /// What an account's notes to itself are called.
 pub(crate) const NOTES: &str = "notes to yourself";
@@ -15,6 +15,8 @@ pub(crate) const EDITED: &str = "Changed, on everybody's devices; the others see
 pub(crate) const TAKEN_BACK: &str = "Taken back; whoever has read it or copied it still knows it.";
 /// After a reaction.
 pub(crate) const REACTED: &str = "Done.";
+/// After a conversation was called otherwise.
+pub(crate) const RENAMED: &str = "Done; everybody in it sees the new name.";
 /// After a change of how a conversation is kept.
 pub(crate) const MUTED: &str = "Silent, on all your devices.";
 pub(crate) const UNMUTED: &str = "It makes sounds again.";
@@ -39,6 +41,10 @@ pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>
         MessageState::Unreadable => {
             format!("(This message couldn't be read here; {from}'s device was asked to send it again.)")
         }
+        _ if row.change.is_some() => format!("({})", row.change.as_ref().map(change).unwrap_or_default()),
+        _ if row.title.is_some() => {
+            format!("(from here on this is called {:?})", one_line(row.title.as_deref().unwrap_or_default()))
+        }
         _ if row.deleted => "(taken back)".to_owned(),
         _ if row.timer_s.is_some() => format!("({})", timer(row.timer_s.unwrap_or_default())),
         _ => tame::display(&row.text).lines().collect::<Vec<_>>().join("\n      "),
@@ -47,6 +53,16 @@ pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>
     let answers = row.answers.as_ref().map(answered).unwrap_or_default();
     let reactions = reactions(row);
     format!("{}  {from}{place}: {answers}{text}{edited}{state}{reactions}", time(&row.sent_at))
+}
+
+/// Who came and went, after the name of who let them in or took them out.
+pub(crate) fn change(change: &Change) -> String {
+    let names = |names: &[String]| names.iter().map(|name| one_line(name)).collect::<Vec<_>>().join(", ");
+    match (change.came.as_slice(), change.went.as_slice()) {
+        (came, []) => format!("let in {}", names(came)),
+        ([], went) => format!("took out {}", names(went)),
+        (came, went) => format!("let in {} and took out {}", names(came), names(went)),
+    }
 }
 
 /// After what time messages are gone.
@@ -175,6 +191,8 @@ mod tests {
             reactions: Vec::new(),
             timer_s: None,
             lasts_s: None,
+            title: None,
+            change: None,
         }
     }
 

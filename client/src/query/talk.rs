@@ -11,7 +11,7 @@ use protocol::id::{GroupId, MessageId};
 use protocol::people::Standing;
 use protocol::settings::is_self_group_id;
 
-use super::{AnsweredRow, ContactRow, ConversationRow, MessageRow, ReactionRow};
+use super::{AnsweredRow, ChangeRow, ContactRow, ConversationRow, MessageRow, ReactionRow};
 use crate::arranging;
 use crate::contacts::{self, CONTACT, Contact};
 use crate::conversation::{self, Conversation, Stage};
@@ -37,6 +37,18 @@ pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec
         Some(with) => Some(groups_meant(store, with)?),
     };
     rows_of(store, store.newest_messages(groups.as_deref(), limit)?)
+}
+
+/// As [`messages`], with the lines that are none: who came and went.
+///
+/// # Errors
+/// [`Error`].
+pub fn lines(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec<MessageRow>, Error> {
+    let groups = match with {
+        None => open_groups(store)?,
+        Some(with) => Some(groups_meant(store, with)?),
+    };
+    rows_of(store, store.newest_lines(groups.as_deref(), limit)?)
 }
 
 /// Messages with the names of their writers.
@@ -212,6 +224,16 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         Part::Timer(seconds) => Some(seconds),
         _ => None,
     });
+    let title = content.as_ref().and_then(|content| match &content.part {
+        Part::Title(title) => Some(title.clone()),
+        _ => None,
+    });
+    let change = match kept.change {
+        Some(change) => {
+            Some(ChangeRow { came: named(store, names, change.came)?, went: named(store, names, change.went)? })
+        }
+        None => None,
+    };
     let lasts = content.as_ref().and_then(|content| content.expires).filter(|expires| expires.relative);
     let answers = match content.and_then(|content| content.in_reply_to) {
         Some(message) => Some(answered_row(store, names, &stored.group, message)?),
@@ -240,7 +262,17 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         reactions,
         timer_s,
         lasts_s: lasts.map(|lasts| lasts.seconds),
+        title,
+        change,
     })
+}
+
+fn named(
+    store: &Store<'_>,
+    names: &mut Names,
+    accounts: Vec<AccountId>,
+) -> Result<Vec<(AccountId, Option<String>)>, Error> {
+    accounts.into_iter().map(|account| Ok((account, names.of(store, &account)?))).collect()
 }
 
 fn answered_row(

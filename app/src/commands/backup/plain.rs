@@ -101,7 +101,12 @@ fn message_line(message: &HistoryMessage, names: &BTreeMap<AccountId, String>) -
     let text = match Content::decode(&message.content).ok()?.part {
         Part::Text(text) => text,
         // a change says again what it was about
-        Part::Signal { .. } | Part::Unknown { .. } | Part::Reaction(_) | Part::Nothing | Part::Timer(_) => {
+        Part::Signal { .. }
+        | Part::Unknown { .. }
+        | Part::Reaction(_)
+        | Part::Nothing
+        | Part::Timer(_)
+        | Part::Title(_) => {
             return None;
         }
     };
