@@ -29,7 +29,8 @@
 //! - I11: every block below the newest checkpoint is served, and is what it was, before and after each restart of the service. That
 //!   a kill in the middle of a write leaves it so is `a_service_killed_at_any_sync_keeps_every_promise` (`crashes`).
 //! - I13: no key package is given out twice, or lets two in, but for last resorts.
-//! - I14: what a device has kept of groups and key packages and has written over or deleted is nowhere in its files. That reading a
+//! - I14: what a device has kept of groups and key packages and has written over or deleted is nowhere in its files, but for copies
+//!   that SQLite leaves in the middle of a page when it moves a row. That reading a
 //!   message uses up its key is `late_messages_are_read_and_repeated_ones_are_not`, and that a Welcome uses up a key package
 //!   `a_key_package_opens_one_welcome_and_the_last_resort_many` (both in the client); that an agent that rests has emptied its
 //!   write-ahead log is `what_was_written_over_is_soon_on_no_disk` (`days`).
