@@ -316,9 +316,7 @@ impl Core {
         }
         let is_untidy = self.tidy.take_if(|tidy| *tidy <= now).is_some();
         let Some(open) = &self.open else { return };
-        if is_untidy
-            && let Err(error) = client::tidy(&open.db)
-        {
+        if is_untidy && let Err(error) = client::tidy(&open.db) {
             // the next step has it tried again
             self.outside.log.note(error.code(), 0);
         }

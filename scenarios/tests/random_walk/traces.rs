@@ -52,7 +52,10 @@ impl Walk {
         for body in self.town.claimed.take() {
             let ClaimedKeyPackage { key_package } = serde_json::from_slice(&body).unwrap();
             if !self.key_packages.last_resorts.contains_key(&key_package.0) {
-                assert!(self.key_packages.one_time.contains(&key_package.0), "I13: nobody has offered this key package");
+                assert!(
+                    self.key_packages.one_time.contains(&key_package.0),
+                    "I13: nobody has offered this key package"
+                );
                 assert!(self.key_packages.given_out.insert(key_package.0), "I13: a key package was given out twice");
             }
         }
