@@ -62,4 +62,4 @@ mod wishes;
 pub use client::Client;
 pub use error::Error;
 pub use seal::StoreKey;
-pub use store::{Store, prepare};
+pub use store::{Store, prepare, tidy};

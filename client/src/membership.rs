@@ -212,16 +212,19 @@ impl Turn<'_> {
                 return Ok(Err(stale()));
             }
         }
+        // among several people nobody waits for a decision about one who gets nothing any more (GRP-1)
+        if is_member
+            && conversation.pair.is_none()
+            && let Some(ended) = self.known(account)?.filter(|known| *known.set().state() != AccountState::Open)
+        {
+            return Ok(Ok(Some((ended.standing, Vec::new()))));
+        }
         if let Some(failure) = self.unaccepted(account)? {
             return Ok(Err(failure));
         }
         let Some(known) = self.known(account)? else { return Ok(Err(stale())) };
         match known.set().state() {
             AccountState::Open => {}
-            // among several people nobody waits for a decision about one who gets nothing any more (GRP-1)
-            AccountState::ResetTo { .. } | AccountState::Closed if is_member && conversation.pair.is_none() => {
-                return Ok(Ok(Some((known.standing, Vec::new()))));
-            }
             AccountState::ResetTo { .. } => return Ok(Err(was_reset())),
             AccountState::Closed => return Ok(Err(refused("account.gone", "this account has ended"))),
         }

@@ -33,6 +33,16 @@ pub fn prepare(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
+/// Empties the write-ahead log into the database: what was written over or deleted before, as the keys of messages that were
+/// read, is in neither file then. For a moment in which nothing else is to be done.
+///
+/// # Errors
+/// [`Error`]: the disk. It can be tried again later.
+pub fn tidy(db: &Connection) -> Result<(), Error> {
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
+}
+
 /// The store inside one transaction.
 #[derive(Clone, Copy)]
 pub struct Store<'a> {

@@ -5,7 +5,7 @@
 //! kind of claim. Every wait here ends with a panic that says what did not happen.
 //!
 //! Reading order: [`program`], [`world`], [`api`], [`people`], [`proxy`], [`lies`];
-//! [`town`], [`townsfolk`], [`evil`], [`impostor`], [`usurper`].
+//! [`town`], [`townsfolk`], [`evil`], [`impostor`], [`usurper`], [`wire`].
 
 pub mod api;
 pub mod evil;
@@ -17,4 +17,5 @@ pub mod proxy;
 pub mod town;
 pub mod townsfolk;
 pub mod usurper;
+pub mod wire;
 pub mod world;

@@ -29,6 +29,8 @@ use tower::ServiceExt as _;
 
 use crate::evil::{Face, Liar};
 
+mod disk;
+
 /// A moment in November 2026, milliseconds since 1970.
 const MORNING_MS: u64 = 1_795_000_000_000;
 /// Passwords cost nothing here.
@@ -54,6 +56,10 @@ pub struct Town {
     pub robbed: Option<Who>,
     /// The commits that the service took: path and body, in order.
     pub commits: RefCell<Vec<(String, Vec<u8>)>>,
+    /// The key packages that the service took, in order.
+    pub offered: RefCell<Vec<Vec<u8>>>,
+    /// The answers to those who asked for one, in order.
+    pub claimed: RefCell<Vec<Vec<u8>>>,
     /// Whose feed may have something new.
     stirred: RefCell<BTreeSet<Who>>,
     /// Answers that are still on their way.
@@ -125,6 +131,8 @@ impl Town {
             deaf: None,
             robbed: None,
             commits: RefCell::default(),
+            offered: RefCell::default(),
+            claimed: RefCell::default(),
             stirred: RefCell::default(),
             late: VecDeque::new(),
             liar: Liar::default(),
@@ -241,6 +249,13 @@ impl Town {
     pub fn echo(&mut self, who: Who) {
         for delivery in self.devices[who.0].heard.clone() {
             self.step(who, Input::Delivered(delivery));
+        }
+    }
+
+    /// Somebody hands a device what another one got last, the oldest first.
+    pub fn hand_on(&mut self, from: Who, to: Who) {
+        for delivery in self.devices[from.0].heard.clone().into_iter().rev() {
+            self.step(to, Input::Delivered(delivery));
         }
     }
 
@@ -477,10 +492,15 @@ impl Town {
             self.wait_for_hints();
             self.stir();
         }
-        if let (Some(body), Some((200, _))) = (&call.body, &answer)
-            && call.path.ends_with("/commits")
-        {
-            self.commits.borrow_mut().push((call.path.clone(), body.clone()));
+        if let (Some(body), Some((200, said))) = (&call.body, &answer) {
+            match call.path.as_str() {
+                KEY_PACKAGES => self.offered.borrow_mut().push(body.clone()),
+                CLAIM => self.claimed.borrow_mut().push(said.clone()),
+                path if path.ends_with("/commits") => {
+                    self.commits.borrow_mut().push((path.to_owned(), body.clone()));
+                }
+                _ => {}
+            }
         }
         answer
     }

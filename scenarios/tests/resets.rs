@@ -174,6 +174,35 @@ fn among_several_people_a_reset_holds_nobody_up() {
     assert_eq!(members(&town, carol), 3);
 }
 
+/// RST-6, GRP-1: nor does the fresh identity, once it is let in again and was reset itself, whoever has not decided about it: nobody
+/// encrypts to it any more.
+#[test]
+fn among_several_people_a_second_reset_holds_nobody_up_either() {
+    let mut town = Town::new();
+    let (alice, bob, carol) = (town.sign_up("alice"), town.sign_up("bob"), town.sign_up("carol"));
+    let with = vec!["bob".to_owned(), "carol".to_owned()];
+    town.wish(alice, Command::NewChat { title: "trip".to_owned(), with });
+    town.send(alice, "trip", "before");
+    let group = town.read(carol, query::conversations)[0].group.to_string();
+    town.set_online(bob, false);
+    let (first, _) = resetting(&mut town, "bob");
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert_eq!(phase(&town, first), Phase::Confirmed);
+    assert!(is_done(&accept(&mut town, alice, "bob")));
+    let with = vec!["bob".to_owned()];
+    assert!(is_done(&town.wish(alice, Command::AddMembers { chat: "trip".to_owned(), with })));
+    assert_eq!(code(&town.send(carol, &group, "to all but bob")), "account.reset");
+    town.set_online(first, false);
+    let (second, _) = resetting(&mut town, "bob");
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    assert_eq!(phase(&town, second), Phase::Confirmed);
+    town.pass_ms(61_000);
+    assert_eq!(town.texts(alice, Some("trip")), ["before", "to all but bob"]);
+    town.set_online(first, true);
+    town.pass_ms(61_000);
+    assert!(town.texts(first, None).is_empty() && town.texts(second, None).is_empty());
+}
+
 /// Attack 11: a reset of somebody who lost nothing. Every living device is told, and any of them stops it.
 #[test]
 fn a_living_device_stops_a_reset() {

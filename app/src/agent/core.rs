@@ -29,6 +29,8 @@ use crate::local::rows::{self, KeyState};
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 /// And at most this far: after a jump of the clock it comes early, and costs a step.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
+/// So long after a step at the latest nothing of what it wrote over is on the disk any more.
+const TIDY_AFTER: Duration = Duration::from_secs(5);
 /// Failed steps in a row after which the agent ends.
 const GIVE_UP_AFTER: u32 = 2;
 
@@ -88,6 +90,8 @@ pub(crate) struct Core {
     pub(super) connection: rows::Connection,
     pub(super) offline_since_ms: Option<u64>,
     wake: Option<Instant>,
+    /// When the store's write-ahead log is emptied.
+    tidy: Option<Instant>,
     failed_steps: u32,
     /// Why the agent has to end.
     fatal: Option<Failure>,
@@ -107,6 +111,7 @@ impl Core {
             connection: rows::Connection::Unknown,
             offline_since_ms: None,
             wake: None,
+            tidy: None,
             failed_steps: 0,
             fatal: None,
         }
@@ -211,6 +216,7 @@ impl Core {
         let error = match open.step(input) {
             Ok(output) => {
                 self.failed_steps = 0;
+                self.tidy.get_or_insert_with(|| Instant::now() + TIDY_AFTER);
                 return Ok(output);
             }
             Err(error) => error,
@@ -298,7 +304,7 @@ impl Core {
     }
 
     fn next_due(&self) -> Instant {
-        let deadlines = self.waiting.iter().filter_map(Waiting::until).chain(self.wake);
+        let deadlines = self.waiting.iter().filter_map(Waiting::until).chain(self.wake).chain(self.tidy);
         deadlines.min().unwrap_or_else(|| Instant::now() + LONGEST_SLEEP)
     }
 
@@ -308,7 +314,12 @@ impl Core {
             self.wake = None;
             self.step_and_carry_out(Input::Tick);
         }
+        let is_untidy = self.tidy.take_if(|tidy| *tidy <= now).is_some();
         let Some(open) = &self.open else { return };
+        if is_untidy && let Err(error) = client::tidy(&open.db) {
+            // the next step has it tried again
+            self.outside.log.note(error.code(), 0);
+        }
         let offline_since_ms = self.offline_since_ms;
         self.waiting.retain(|it| {
             let is_due = it.until().is_some_and(|until| until <= now);

@@ -86,3 +86,19 @@ fn nothing_secret_is_on_a_disk_in_a_log_or_shown_to_neighbours() {
         tells_none_of(&fs::read(&file).unwrap(), &secrets, &file.display().to_string());
     }
 }
+
+/// I14: what an agent has written over, as the keys of messages that were read, is soon in none of its files.
+#[test]
+fn what_was_written_over_is_soon_on_no_disk() {
+    let world = World::new();
+    let service = world.service("service");
+    let [bob, alice] = &["bob", "alice"].map(|handle| Device::signed_up(&world, handle, &service.api.url));
+    alice.says(&["send", "bob", TEXT]);
+    bob.reads(TEXT);
+    for device in [alice, bob] {
+        let log = files(&device.home).into_iter().find(|it| it.ends_with("store.sqlite-wal")).unwrap();
+        let is_empty = || fs::metadata(&log).is_ok_and(|it| it.len() == 0).then_some(());
+        eventually("its write-ahead log is emptied", is_empty);
+        assert_eq!(device.processes().len(), 1, "by an agent that goes on");
+    }
+}

@@ -7,7 +7,8 @@ use client::step::Event;
 use protocol::api::delivery::CommitSubmission;
 use scenarios::town::Who;
 
-use crate::walk::{PEOPLE, Walk, Written};
+use crate::strangers::is_request;
+use crate::walk::{Fate, PEOPLE, Talk, Walk, Written};
 
 /// What each device shows.
 type Shown = BTreeMap<Who, Vec<MessageRow>>;
@@ -20,7 +21,7 @@ impl Walk {
                 match event {
                     Event::Lie { code, .. } => panic!("I6, I7: {who:?} sees a lie: {code}"),
                     // what waited for a decision in a conversation that its writer is taken out of
-                    Event::Failed { failure, .. } if failure.code == "group.removed" && self.holds(who) => {}
+                    Event::Failed { failure, .. } if failure.code == "group.removed" && self.gives_up(who) => {}
                     Event::Failed { failure, .. } if self.counts(who) => panic!("I1: {who:?}: {failure:?}"),
                     Event::Message { row, .. } => {
                         if let Some(row) = self.town.read(who, |store| query::message(store, row)) {
@@ -31,16 +32,19 @@ impl Walk {
                 }
             }
         }
+        self.look_at_key_packages();
         for (path, body) in self.town.commits.take() {
-            let CommitSubmission { base_epoch, commit, .. } = serde_json::from_slice(&body).unwrap();
-            let commit = format!("{commit:?}");
-            let before = self.commits.entry((path, base_epoch)).or_insert(commit.clone());
-            assert_eq!(*before, commit, "I10: two commits of epoch {base_epoch}");
+            let submission: CommitSubmission = serde_json::from_slice(&body).unwrap();
+            let (epoch, commit) = (submission.base_epoch, format!("{:?}", submission.commit));
+            match self.commits.insert((path, epoch), commit.clone()) {
+                Some(before) => assert_eq!(before, commit, "I10: two commits of epoch {epoch}"),
+                None => self.key_packages.are_used(&submission),
+            }
         }
     }
 
-    fn holds(&self, who: Who) -> bool {
-        self.written.values().any(|it| it.is_held && it.by == who)
+    fn gives_up(&self, who: Who) -> bool {
+        self.written.values().any(|it| it.fate == Fate::GivenUp && it.by == who)
     }
 
     fn counts(&self, who: Who) -> bool {
@@ -54,8 +58,11 @@ impl Walk {
         self.may_show(who, &row.text);
         let it = &self.written[&row.text];
         // RST-6: what waits for a decision is for nobody
-        let counts = if it.is_held { BTreeSet::new() } else { self.devices_of(&it.audience) };
-        let may_read: BTreeSet<_> = it.counted.union(&counts).map(|who| self.ids[who]).collect();
+        let people: &[usize] = if it.fate == Fate::Goes { &self.talks[it.talk].members } else { &[] };
+        // PPL-3: whoever is blocked is not told
+        let is_for = |who: &Who| is_request(it.talk) || it.readers.contains(&self.account_of[who]);
+        let counts = self.devices_of(people).into_iter().filter(is_for);
+        let may_read: BTreeSet<_> = it.counted.iter().copied().chain(counts).map(|who| self.ids[&who]).collect();
         for device in &row.encrypted_to {
             assert!(may_read.contains(device), "I4, I15: {:?} was encrypted to {device}", row.text);
         }
@@ -69,8 +76,8 @@ impl Walk {
     /// I4: a device shows what was written to its person while it counted, or before.
     fn may_show(&self, who: Who, text: &str) {
         let it = self.written.get(text).unwrap_or_else(|| panic!("I4: nobody wrote {text:?}"));
-        assert!(it.audience.contains(&self.person_of[&who]), "I4: {who:?} shows {text:?}");
-        assert!(!it.is_held || it.by == who, "I15: {who:?} shows {text:?}");
+        assert!(it.readers.contains(&self.account_of[&who]), "I4: {who:?} shows {text:?}");
+        assert!(it.fate == Fate::Goes || it.by == who, "I15: {who:?} shows {text:?}");
         let is_stranger = self.stranger.iter().flatten().any(|(it, _)| *it == who);
         assert!(!self.refused.contains(&who) && !is_stranger, "I4: {who:?} shows {text:?}");
         assert!(self.gone.get(&who).is_none_or(|had| had.contains(text)), "I4: {who:?} is gone and shows {text:?}");
@@ -100,11 +107,17 @@ impl Walk {
         }
         for talk in 0..self.talks.len() {
             self.check_order(talk, &shown);
+            self.check_outsiders(talk);
         }
-        for person in 0..3 {
+        for person in 0..PEOPLE.len() {
             self.check_record(person);
             self.check_shared(person);
         }
+        self.check_standings();
+        // what everybody has is deleted when there is quiet, or at the end
+        self.check_restart();
+        self.check_erased();
+        self.check_bounds();
         shown
     }
 
@@ -112,7 +125,7 @@ impl Walk {
         let mut places = BTreeMap::new();
         for (place, row) in rows.iter().enumerate() {
             let is_good = matches!(row.state, MessageState::Sent | MessageState::Received);
-            let is_held = self.written.get(&row.text).is_some_and(|it| it.is_held);
+            let is_held = self.written.get(&row.text).is_some_and(|it| it.fate != Fate::Goes);
             assert!(!(is_good && is_held), "I15: {} was sent", row.text);
             // what a device had not repaired when it was removed stays as it is
             let is_well = is_good || is_held || self.gone.contains_key(&who);
@@ -126,7 +139,7 @@ impl Walk {
     }
 
     fn check_complete(&self, who: Who, places: &BTreeMap<&str, usize>) {
-        let has_to_show = |it: &Written| it.counted.contains(&who) || (it.is_held && it.by == who);
+        let has_to_show = |it: &Written| it.counted.contains(&who) || (it.fate != Fate::Goes && it.by == who);
         let mut written: Vec<_> = self.written.iter().filter(|(_, it)| has_to_show(it)).collect();
         written.sort_by_key(|(_, it)| it.number);
         let mut last: BTreeMap<(Who, usize), usize> = BTreeMap::new();
@@ -154,6 +167,16 @@ impl Walk {
         }
     }
 
+    /// GRP-3: an account that nobody has let in, as the fresh one of somebody who was in, knows nothing of a conversation.
+    fn check_outsiders(&self, talk: usize) {
+        let Talk { group: Some(group), let_in, .. } = &self.talks[talk] else { return };
+        for who in self.seen.keys().filter(|who| self.counts(**who) && !let_in.contains(&self.account_of[who])) {
+            let conversations = self.town.read(*who, query::conversations);
+            let knows = conversations.iter().any(|row| row.group.to_string() == *group);
+            assert!(!knows, "I4: {who:?} knows of conversation {talk}, and nobody has let it in");
+        }
+    }
+
     /// The end: everybody writes everywhere once more, and everybody reads it.
     pub(crate) fn part(&mut self) {
         self.calm_down();
@@ -163,6 +186,7 @@ impl Walk {
                 self.town.settle();
             }
         }
+        self.stranger_writes_to_all();
         let shown = self.check();
         for talk in self.open_talks() {
             let members = &self.talks[talk].members;

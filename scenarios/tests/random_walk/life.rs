@@ -1,6 +1,6 @@
 //! What happens to whole accounts: passwords and names, a recovery key, all devices lost, a reset.
 
-use chain::id::PublicKey;
+use chain::id::{AccountId, PublicKey};
 use client::query::{self, Phase};
 use client::step::{Call, Command, Event, Secret};
 use protocol::api::ENTRIES;
@@ -9,8 +9,11 @@ use scenarios::people::Device;
 use scenarios::town::Who;
 use zeroize::Zeroizing;
 
-use crate::walk::{PEOPLE, Walk};
+use crate::strangers::{Acquaintance, is_request};
+use crate::walk::{Fate, PEOPLE, REQUESTS, STRANGER, Walk};
 
+/// More than a clock of the walk is wrong by.
+const SKEW_MS: u64 = 700_000;
 const HOUR_MS: u64 = 3_600_000;
 /// What the record demands before a reset, and after one that was stopped.
 const WAIT_MS: u64 = 72 * HOUR_MS;
@@ -73,6 +76,8 @@ impl Walk {
             return self.decide(number, person, about);
         }
         println!("{number} {} loses all devices and recovers", PEOPLE[person]);
+        // what is decided after it is newer than what a file says, however wrong a clock was
+        self.town.pass_ms(2 * SKEW_MS);
         let lost = self.lose(person);
         let who = self.town.device();
         let joining = self.joining(person);
@@ -89,6 +94,7 @@ impl Walk {
             self.done(person, "device.removed", Some(lost));
             self.is_gone(lost);
         }
+        self.standing[person].is_forgotten();
     }
 
     /// All devices of somebody are somewhere else, cut off.
@@ -162,7 +168,7 @@ impl Walk {
         }
         self.veto_all(number);
         println!("{number} {} loses everything and begins anew", PEOPLE[person]);
-        let others: Vec<_> = (0..3).filter(|other| *other != person).collect();
+        let others: Vec<_> = (0..PEOPLE.len()).filter(|other| *other != person).collect();
         let account = self.account(person).id;
         let knows = |walk: &Self, other: &usize| {
             walk.contacts(walk.devices[*other][0]).iter().any(|row| row.handle == PEOPLE[person])
@@ -179,27 +185,59 @@ impl Walk {
         assert_eq!(self.phase(fresh), Phase::Confirmed, "{:?}", self.town.events(fresh));
         self.done(person, "account.reset", None);
         self.has_opened(person, fresh);
-        lost.into_iter().for_each(|who| self.is_gone(who));
+        lost.iter().for_each(|who| self.is_gone(*who));
         self.refused.extend(self.stranger[person].take().map(|(who, _)| who));
         self.paper[person] = None;
+        self.files[person] = None;
+        if let Some(standing) = self.standing.get_mut(person) {
+            *standing = Acquaintance::default();
+        }
         self.undecided.retain(|(by, _)| *by != person);
-        for other in knowing {
+        self.check_told_of_reset(person, &account, &knowing);
+        self.go_on_without(number, person, &lost);
+    }
+
+    /// RST-6: whoever knows the account has to decide about its successor, and hears of that once.
+    fn check_told_of_reset(&mut self, person: usize, account: &AccountId, knowing: &[usize]) {
+        for other in knowing.iter().copied() {
             self.undecided.insert((other, person));
             for who in &self.devices[other] {
                 // only who shares a conversation with an account is told at once
                 let conversations = self.town.read(*who, query::conversations);
-                let is_met = conversations.iter().any(|row| row.members.iter().any(|(it, _)| *it == account));
-                let is_told = is_met && self.contacts(*who).iter().any(|row| row.account == account);
+                let is_met = conversations.iter().any(|row| row.members.iter().any(|(it, _)| it == account));
+                let is_told = is_met && self.contacts(*who).iter().any(|row| row.account == *account);
                 let notices = self.town.read(*who, query::notices);
                 let is_it = |row: &&query::NoticeRow| {
-                    row.code == "contact.reset" && row.contact.as_ref().is_some_and(|(it, _)| *it == account)
+                    row.code == "contact.reset" && row.contact.as_ref().is_some_and(|(it, _)| it == account)
                 };
                 let told = notices.iter().filter(is_it).count();
                 assert!(told == 1 || (told == 0 && !is_told), "I15: {who:?} was told {told} times");
             }
         }
-        let is_in = |members: &[usize]| members.contains(&person);
-        self.talks.iter_mut().for_each(|talk| talk.is_over |= talk.group.is_some() && is_in(&talk.members));
+    }
+
+    /// GRP-1, GRP-3: a conversation of three goes on without an account that has ended: the next sender takes its leaves out. A
+    /// thief of its devices is handed all that the others hear there.
+    fn go_on_without(&mut self, number: usize, person: usize, lost: &[Who]) {
+        for talk in 0..self.talks.len() {
+            let it = &mut self.talks[talk];
+            let Some(group) = it.group.clone().filter(|_| it.members.contains(&person)) else { continue };
+            it.members.retain(|member| *member != person);
+            it.admin = it.admin.filter(|admin| *admin != person);
+            let members = it.members.clone();
+            self.left.insert(group);
+            if !members.is_empty() && self.dice.roll(2) == 0 {
+                let by = self.dice.pick(&members);
+                let by = self.one_of(by);
+                self.write(number, talk, by);
+                self.town.settle();
+                for who in self.devices_of(&members) {
+                    lost.iter().for_each(|lost| self.town.hand_on(who, *lost));
+                }
+            }
+        }
+        self.calm_down();
+        self.release();
     }
 
     /// A person accepts that somebody goes on as a fresh identity: what waited for that is for its devices now.
@@ -214,19 +252,20 @@ impl Walk {
 
     /// What waits for nobody's decision any more is for whoever is in its conversation now.
     pub(crate) fn release(&mut self) {
-        let devices = self.devices.clone();
-        for it in self.written.values_mut().filter(|it| it.is_held) {
-            let Some(person) = devices.iter().position(|own| own.contains(&it.by)) else { continue };
-            let talk = &self.talks[it.talk];
-            if !talk.members.contains(&person) {
-                // whoever is out himself sends nothing any more
-                continue;
-            }
-            // whoever was let in or out meanwhile
-            it.audience.clone_from(&talk.members);
-            if !talk.is_over && !it.audience.iter().any(|other| self.undecided.contains(&(person, *other))) {
-                it.is_held = false;
-                it.counted = it.audience.iter().flat_map(|person| devices[*person].iter().copied()).collect();
+        let waiting = self.written.iter().filter(|(_, it)| it.fate == Fate::Waits);
+        let waiting: Vec<_> = waiting.map(|(text, it)| (text.clone(), it.talk, it.by)).collect();
+        for (text, talk, by) in waiting {
+            // what waited on a device that is lost is lost
+            let Some(person) = self.devices.iter().position(|own| own.contains(&by)) else { continue };
+            if !self.has_to_decide(person, &self.talks[talk].members) {
+                let mut it = self.written.remove(&text).unwrap();
+                it.fate = Fate::Goes;
+                // whoever was let in or out meanwhile
+                self.address(&mut it, person);
+                if is_request(talk) && person == STRANGER {
+                    self.standing[talk - REQUESTS].has_asked = true;
+                }
+                self.written.insert(text, it);
             }
         }
     }

@@ -6,9 +6,9 @@ use client::query;
 use client::step::{Command, Event};
 use scenarios::town::{Weather, Who};
 
-use crate::walk::{FIXED, PEOPLE, Talk, Walk, Written};
+use crate::walk::{Fate, PEOPLE, Talk, Walk, Written};
 
-/// Most devices of a person, and conversations of three.
+/// Most devices of a person, and conversations of three into which somebody can be let.
 const MAX_DEVICES: usize = 3;
 const MAX_CHATS: usize = 2;
 /// How wrong a clock may be.
@@ -17,7 +17,7 @@ const SKEW_MS: i64 = 600_000;
 impl Walk {
     /// Something happens; then there is some time for it, or none.
     pub(crate) fn step(&mut self, number: usize) {
-        match self.dice.roll(68) {
+        match self.dice.roll(73) {
             0..=23 => self.send(number),
             24..=28 => self.restart(number),
             29..=33 => self.go_off(number),
@@ -25,10 +25,7 @@ impl Walk {
             39..=44 => self.weather_changes(number),
             45..=47 => self.overtake(number),
             48..=50 => self.echo(number),
-            51 => {
-                println!("{number} the service is restarted");
-                self.town.restart_service();
-            }
+            51 => self.restart_service(number),
             52 | 53 => self.wait(number),
             54 => self.go_wrong(number),
             55 => self.add(number),
@@ -41,6 +38,9 @@ impl Walk {
             64 => self.announce(number),
             65 => self.reset(number),
             66 => self.ask_for_history(number),
+            67 | 68 => self.meet_stranger(number),
+            69 | 70 => self.back_up(number),
+            71 => self.hand_on(number),
             _ => self.sleep(number),
         }
         for _ in 0..self.dice.roll(8) {
@@ -60,15 +60,27 @@ impl Walk {
     /// Writes, whatever the weather.
     pub(crate) fn write(&mut self, number: usize, talk: usize, by: Who) {
         let person = self.person_of[&by];
-        let audience = self.talks[talk].members.clone();
+        let members = self.talks[talk].members.clone();
         let text = format!("{number} from {} {by:?} in {talk}", PEOPLE[person]);
         println!("{text}");
-        let other = audience.iter().find(|other| **other != person).unwrap_or(&person);
+        let other = members.iter().find(|other| **other != person).unwrap_or(&person);
         let to = self.talks[talk].group.clone().unwrap_or_else(|| PEOPLE[*other].to_owned());
         self.town.command(by, Command::Send { to, text: text.clone() });
-        let is_held = self.has_to_decide(person, &audience);
-        let counted = if is_held { BTreeSet::new() } else { self.devices_of(&audience) };
-        self.written.insert(text, Written { talk, by, number, audience, counted, is_held });
+        let fate = if self.has_to_decide(person, &members) { Fate::Waits } else { Fate::Goes };
+        let (readers, counted) = (BTreeSet::new(), BTreeSet::new());
+        let number = self.written.len();
+        let mut written = Written { talk, by, number, readers, counted, fate };
+        self.address(&mut written, person);
+        self.written.insert(text, written);
+    }
+
+    /// Who may show a message that is sent now, and who has to.
+    pub(crate) fn address(&self, it: &mut Written, by: usize) {
+        // RST-6: what waits for a decision is for nobody. PPL-3: what somebody writes who is blocked is shown to nobody
+        let is_for = |other: &usize| *other == by || (it.fate == Fate::Goes && !self.has_blocked(*other, by));
+        let audience: Vec<_> = self.talks[it.talk].members.iter().copied().filter(is_for).collect();
+        it.readers = self.accounts_of(&audience);
+        it.counted = if it.fate == Fate::Goes { self.devices_of(&audience) } else { BTreeSet::new() };
     }
 
     fn restart(&mut self, number: usize) {
@@ -109,6 +121,17 @@ impl Walk {
         let (_, who) = self.somebody();
         println!("{number} {who:?} gets again what it got");
         self.town.echo(who);
+    }
+
+    /// Whoever has a device that no longer counts is handed what one that counts has heard.
+    fn hand_on(&mut self, number: usize) {
+        let (_, from) = self.somebody();
+        let gone: Vec<_> = self.gone.keys().copied().collect();
+        if !gone.is_empty() {
+            let to = self.dice.pick(&gone);
+            println!("{number} {to:?} is handed what {from:?} has heard");
+            self.town.hand_on(from, to);
+        }
     }
 
     fn wait(&mut self, number: usize) {
@@ -235,7 +258,7 @@ impl Walk {
     /// A conversation of three is opened, or whoever opened it lets the other in or out.
     fn change_chats(&mut self, number: usize) {
         self.calm_down();
-        let chats: Vec<_> = self.open_talks().into_iter().filter(|talk| *talk >= FIXED).collect();
+        let chats: Vec<_> = self.open_talks().into_iter().filter(|talk| self.talks[*talk].admin.is_some()).collect();
         if chats.is_empty() || (chats.len() < MAX_CHATS && self.dice.roll(4) == 0) {
             let (person, by) = self.somebody();
             let others: Vec<_> = (0..3).filter(|other| *other != person).collect();
@@ -247,12 +270,13 @@ impl Walk {
             let before = self.groups(by);
             self.wish(by, Command::NewChat { title: format!("chat {number}"), with });
             let group = self.groups(by).into_iter().find(|it| !before.contains(it));
-            self.talks.push(Talk { members: [vec![person], others].concat(), group, is_over: false });
+            let let_in = self.accounts_of(&[0, 1, 2]);
+            self.talks.push(Talk { members: [vec![person], others].concat(), group, admin: Some(person), let_in });
             return;
         }
         let talk = self.dice.pick(&chats);
-        let Talk { members, group, .. } = &self.talks[talk];
-        let (opener, chat) = (members[0], group.clone().unwrap());
+        let Talk { members, group, admin, .. } = &self.talks[talk];
+        let (opener, chat) = (admin.unwrap(), group.clone().unwrap());
         let other = (opener + 1 + self.dice.roll(2)) % 3;
         let (is_in, is_pair) = (members.contains(&other), members.len() == 2);
         let with = vec![PEOPLE[other].to_owned()];
@@ -263,12 +287,17 @@ impl Walk {
         if !is_in {
             println!("{number} {by:?} lets {} into {talk}", PEOPLE[other]);
             self.wish(by, Command::AddMembers { chat, with });
+            let account = self.account(other).id;
             self.talks[talk].members.push(other);
+            self.talks[talk].let_in.insert(account);
         } else if !is_pair {
             println!("{number} {by:?} lets {} out of {talk}", PEOPLE[other]);
             self.left.insert(chat.clone());
             self.wish(by, Command::RemoveMembers { chat, with });
             self.talks[talk].members.retain(|it| *it != other);
+            let own = self.devices[other].clone();
+            let waits = |it: &&mut Written| it.talk == talk && it.fate == Fate::Waits && own.contains(&it.by);
+            self.written.values_mut().filter(waits).for_each(|it| it.fate = Fate::GivenUp);
             self.release();
         }
     }

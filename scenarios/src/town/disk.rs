@@ -1,0 +1,21 @@
+//! What lies on a device's disk.
+
+use std::collections::BTreeSet;
+
+use super::{Town, Who};
+
+impl Town {
+    /// What a device keeps of its groups and of its key packages, sealed, as it lies there.
+    pub fn sealed_keys(&self, who: Who) -> BTreeSet<Vec<u8>> {
+        let mut rows = self.devices[who.0].db.prepare("SELECT value FROM kept WHERE space LIKE 'mls%'").unwrap();
+        rows.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    /// Every byte of a device's files, when it rests.
+    pub fn disk(&self, who: Who) -> Vec<u8> {
+        let device = &self.devices[who.0];
+        client::tidy(&device.db).unwrap();
+        let files = ["", "-wal"].map(|end| std::fs::read(format!("{}{end}", device.path.display())));
+        files.into_iter().flatten().flatten().collect()
+    }
+}
