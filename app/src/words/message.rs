@@ -88,7 +88,7 @@ fn answered(row: &Answered) -> String {
     let from = row.from.as_deref().map_or_else(|| "somebody".to_owned(), one_line);
     match &row.text {
         Some(text) => format!("[to {from}: {}] ", short(text)),
-        None => format!("[to a message of {from} that isn't here] "),
+        None => format!("[to a message of {from}] "),
     }
 }
 
