@@ -15,6 +15,7 @@ mod secret;
 mod settings;
 mod store_key;
 mod tls;
+mod web;
 mod words;
 
 use std::io::Write as _;
@@ -26,7 +27,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
     account, agent as agent_command, audit, backup, chat, contact, device, doctor, history, joining, login, logout,
-    message, permit, read, record, recovery, search, send, serve, signup, status, try_out, witness,
+    message, permit, read, record, recovery, search, send, serve, signup, status, try_out, web as web_command, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -87,6 +88,8 @@ enum Verb {
     Doctor,
     /// Look into the public record, and check evidence of lies
     Record(record::Arguments),
+    /// The same in a browser: pages on this machine, for this machine
+    Web(web_command::Arguments),
     /// The process behind a profile; every command starts it by itself
     Agent(agent_command::Arguments),
     /// Run a service
@@ -148,6 +151,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Status => status::run(settings),
         Verb::Doctor => doctor::run(settings),
         Verb::Record(arguments) => record::run(arguments, settings),
+        Verb::Web(arguments) => web_command::run(arguments, settings),
         Verb::Agent(arguments) => agent_command::run(arguments, settings),
         Verb::Try(_) | Verb::Serve(_) | Verb::Permit(_) | Verb::Witness(_) | Verb::Audit(_) => Ok(()),
     }

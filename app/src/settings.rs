@@ -81,17 +81,25 @@ impl Settings {
     /// # Errors
     /// `service.missing`.
     pub(crate) fn service_for(&self, handle: &str) -> Result<String, Failure> {
-        let missing = || {
-            let message = "which service? Write the handle as name@host, or give --service URL";
-            Failure::misuse("service.missing", message)
-        };
-        let from_host = || handle.split_once('@').map(|(_, host)| service_at(host));
-        let service = self.service.clone().or_else(from_host).ok_or_else(missing)?;
-        if !service.starts_with("http://") && !service.starts_with("https://") {
-            return Err(Failure::misuse("source.address", "a service's address begins with http:// or https://"));
-        }
-        Ok(service.trim_end_matches('/').to_owned())
+        service_of(handle, self.service.as_deref())
     }
+}
+
+/// The service for a handle: a given one, else the host after its `@`.
+///
+/// # Errors
+/// `service.missing`, `source.address`.
+pub(crate) fn service_of(handle: &str, given: Option<&str>) -> Result<String, Failure> {
+    let missing = || {
+        let message = "which service? Write the handle as name@host, or give --service URL";
+        Failure::misuse("service.missing", message)
+    };
+    let from_host = || handle.split_once('@').map(|(_, host)| service_at(host));
+    let service = given.map(str::to_owned).or_else(from_host).ok_or_else(missing)?;
+    if !service.starts_with("http://") && !service.starts_with("https://") {
+        return Err(Failure::misuse("source.address", "a service's address begins with http:// or https://"));
+    }
+    Ok(service.trim_end_matches('/').to_owned())
 }
 
 /// The address of the service on a host: TLS, but for this machine itself.

@@ -369,6 +369,15 @@ impl Store<'_> {
         self.select_messages(which, params![group.0, column(place).min(NOT_YET), count, skipped])
     }
 
+    /// The newest messages of a group that are shown and stand before another of them, oldest of them first.
+    pub(crate) fn messages_above(&self, group: &GroupId, below: &MessageId, count: u32) -> Result<Vec<Stored>, Error> {
+        let which = "WHERE conversation = ?1 AND shown AND (place, id) < (SELECT place, id FROM messages WHERE conversation = ?1 \
+                     AND message = ?2) ORDER BY place DESC, id DESC LIMIT ?3";
+        let mut found = self.select_messages(which, params![group.0, below.0, count])?;
+        found.reverse();
+        Ok(found)
+    }
+
     /// What was said in a group and stands after a place and row, oldest first.
     pub(crate) fn messages_after(
         &self,

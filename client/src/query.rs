@@ -23,7 +23,7 @@ pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, ba
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::search::{Found, Unknown, Wanted, search};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
-pub use talk::{contacts, conversations, is_of, is_open, knows, lines, message, messages, openers};
+pub use talk::{contacts, conversations, is_of, is_open, knows, lines, message, messages, messages_before, openers};
 
 /// How far this device has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

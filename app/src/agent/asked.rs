@@ -47,6 +47,17 @@ impl Core {
             }
             What::Notices => self.list(reply, query::notices, Notice::from),
             What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
+            What::Older { conversation, before, limit } => self.older(&conversation, &before, limit, reply),
+            What::Changes => {
+                self.waiting.push(Waiting {
+                    reply: reply.clone(),
+                    goal: Goal::Changes,
+                    intent: None,
+                    until: None,
+                    lost: 0,
+                });
+                Ok(())
+            }
             What::Search { text, with, from, limit } => {
                 self.search(&text, with.as_deref(), from.as_deref(), limit, reply)
             }
@@ -355,6 +366,15 @@ impl Core {
         } else {
             reply.done(&json!({}));
         }
+        Ok(())
+    }
+
+    fn older(&self, conversation: &str, before: &str, limit: u32, reply: &Reply) -> Result<(), Failure> {
+        let malformed = |_| Failure::misuse("request.malformed", "this is no id");
+        let (group, before) = (conversation.parse().map_err(malformed)?, before.parse().map_err(malformed)?);
+        let rows = query::messages_before(&self.opened()?.store(), &group, &before, limit);
+        rows.map_err(|error| Failure::from_store(&error))?.into_iter().for_each(|row| reply.event(&Message::from(row)));
+        reply.done(&json!({}));
         Ok(())
     }
 

@@ -293,7 +293,10 @@ impl Core {
         } else {
             self.offline_since_ms.get_or_insert_with(now_ms);
         }
-        self.connection = if is_there { rows::Connection::Online } else { rows::Connection::Offline };
+        let connection = if is_there { rows::Connection::Online } else { rows::Connection::Offline };
+        if std::mem::replace(&mut self.connection, connection) != connection {
+            self.waiting.iter().for_each(Waiting::note_connection);
+        }
     }
 
     /// Cuts the pause of the push connection short, if the service was out of reach: somebody is here, or it has answered.

@@ -1,4 +1,5 @@
-//! The socket: who connects is checked to be the same user, and each line becomes a request to the core.
+//! Where the agent is asked. On its socket, who connects is checked to be the same user, and each line becomes a request; the
+//! pages ask without a socket.
 
 use std::sync::Arc;
 
@@ -12,9 +13,10 @@ use zeroize::Zeroizing;
 
 use super::Incoming;
 use super::keeper::Keeper;
-use crate::failure::Failure;
-use crate::local::rows::Hello;
+use crate::failure::{Failure, Kind};
+use crate::local::rows::{Hello, WebEnded};
 use crate::local::{Ask, Line, MAX_LINE, Says, VERSION, What, build};
+use crate::web::{Prefilled, Server};
 
 /// Where the answers to one request go.
 #[derive(Debug, Clone)]
@@ -60,21 +62,84 @@ fn value(row: &impl Serialize) -> Value {
     serde_json::to_value(row).unwrap_or_default()
 }
 
-/// Takes in connections until the core has ended.
-pub(crate) async fn run(listener: UnixListener, keeper: Arc<Keeper>, core: mpsc::Sender<Incoming>) {
-    // as long as the file is still the one that runs
-    let build = Arc::<str>::from(build());
-    while !core.is_closed() {
-        // a connection that broke before it was taken in is nobody's
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let own = rustix::process::geteuid().as_raw();
-        if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
-            tokio::spawn(serve(stream, Arc::clone(&build), Arc::clone(&keeper), core.clone()));
+/// Whoever asks the agent does it here, over the socket or from the pages: what concerns the key and the pages is answered
+/// at once, everything else by the core.
+#[derive(Debug, Clone)]
+pub(crate) struct Face {
+    build: Arc<str>,
+    keeper: Arc<Keeper>,
+    core: mpsc::Sender<Incoming>,
+    web: Arc<Server>,
+}
+
+impl Face {
+    /// Of an agent. To be made as long as the file of the program is still the one that runs.
+    pub(super) fn new(keeper: Arc<Keeper>, core: mpsc::Sender<Incoming>) -> Self {
+        Self { build: Arc::from(build()), keeper, core, web: Arc::default() }
+    }
+
+    /// Asks; the lines of the answer come one by one, and end when nothing more follows. `agent.ended`: there are none.
+    pub(crate) async fn ask(&self, what: What) -> mpsc::UnboundedReceiver<Line> {
+        let (lines, answer) = mpsc::unbounded_channel();
+        let reply = Reply { id: 1, lines };
+        if let Err(Ended) = self.asked(what, reply.clone()).await {
+            reply.fail(Failure::new(Kind::Broken, "agent.ended", "the agent of this profile has ended"));
+        }
+        answer
+    }
+
+    async fn asked(&self, what: What, reply: Reply) -> Result<(), Ended> {
+        match what {
+            What::Hello => {
+                let (version, build) = (VERSION.to_owned(), self.build.to_string());
+                reply.done(&Hello { version, build, key: self.keeper.state(), process: std::process::id() });
+                Ok(())
+            }
+            What::Unlock { passphrase } => {
+                let key = self.keeper.unlock(Zeroizing::new(passphrase)).await;
+                self.open(key, reply).await
+            }
+            What::NewKey { passphrase } => {
+                let key = self.keeper.create(passphrase.map(Zeroizing::new)).await;
+                self.open(key, reply).await
+            }
+            What::OpenWeb { service, policy } => {
+                let opened = self.web.open(self, Prefilled { service, policy });
+                opened.map_or_else(|failure| reply.fail(failure), |row| reply.done(&row));
+                Ok(())
+            }
+            What::CloseWeb => {
+                reply.done(&WebEnded { ended: self.web.close() });
+                Ok(())
+            }
+            what => self.core.send(Incoming::Asked { what, reply }).await.map_err(|_| Ended),
+        }
+    }
+
+    async fn open(&self, key: Result<StoreKey, Failure>, reply: Reply) -> Result<(), Ended> {
+        match key {
+            Ok(key) => self.core.send(Incoming::Key { key, reply }).await.map_err(|_| Ended),
+            Err(failure) => {
+                reply.fail(failure);
+                Ok(())
+            }
         }
     }
 }
 
-async fn serve(stream: UnixStream, build: Arc<str>, keeper: Arc<Keeper>, core: mpsc::Sender<Incoming>) {
+/// Takes in connections until the core has ended.
+pub(crate) async fn run(listener: UnixListener, face: Face) {
+    while !face.core.is_closed() {
+        // a connection that broke before it was taken in is nobody's
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let own = rustix::process::geteuid().as_raw();
+        if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
+            tokio::spawn(serve(stream, face.clone()));
+        }
+    }
+}
+
+async fn serve(stream: UnixStream, face: Face) {
     let (reading, mut writing) = stream.into_split();
     let (lines, mut to_write) = mpsc::unbounded_channel::<Line>();
     let writer = tokio::spawn(async move {
@@ -97,7 +162,7 @@ async fn serve(stream: UnixStream, build: Arc<str>, keeper: Arc<Keeper>, core: m
         match serde_json::from_slice::<Ask>(&line) {
             Ok(ask) => {
                 let reply = Reply { id: ask.id, lines: lines.clone() };
-                if asked(ask.what, reply, &build, &keeper, &core).await.is_err() {
+                if face.asked(ask.what, reply).await.is_err() {
                     break;
                 }
             }
@@ -109,42 +174,6 @@ async fn serve(stream: UnixStream, build: Arc<str>, keeper: Arc<Keeper>, core: m
     }
     // nobody reads any more; what was set going goes on
     writer.abort();
-}
-
-/// What concerns the key is answered here, everything else by the core. `Err`: the core has ended.
-async fn asked(
-    what: What,
-    reply: Reply,
-    build: &str,
-    keeper: &Arc<Keeper>,
-    core: &mpsc::Sender<Incoming>,
-) -> Result<(), Ended> {
-    match what {
-        What::Hello => {
-            let (version, build) = (VERSION.to_owned(), build.to_owned());
-            reply.done(&Hello { version, build, key: keeper.state(), process: std::process::id() });
-            Ok(())
-        }
-        What::Unlock { passphrase } => {
-            let key = keeper.unlock(Zeroizing::new(passphrase)).await;
-            open(key, reply, core).await
-        }
-        What::NewKey { passphrase } => {
-            let key = keeper.create(passphrase.map(Zeroizing::new)).await;
-            open(key, reply, core).await
-        }
-        what => core.send(Incoming::Asked { what, reply }).await.map_err(|_| Ended),
-    }
-}
-
-async fn open(key: Result<StoreKey, Failure>, reply: Reply, core: &mpsc::Sender<Incoming>) -> Result<(), Ended> {
-    match key {
-        Ok(key) => core.send(Incoming::Key { key, reply }).await.map_err(|_| Ended),
-        Err(failure) => {
-            reply.fail(failure);
-            Ok(())
-        }
-    }
 }
 
 /// The core has ended, and with it the agent.

@@ -34,6 +34,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+pub(crate) use self::face::Face;
 use self::face::Reply;
 use self::keeper::Keeper;
 use self::log::Log;
@@ -100,7 +101,7 @@ pub(crate) fn run(options: Options, ready: impl FnOnce()) -> Result<(), Failure>
         }
         let listener = listen(profile)?;
         tokio::spawn(push::run(targets, trusted, to_core.clone()));
-        tokio::spawn(face::run(listener, keeper, to_core));
+        tokio::spawn(face::run(listener, Face::new(keeper, to_core)));
         ready();
         core.run(inbox, end).await
     });
@@ -152,4 +153,19 @@ fn listen(profile: &Profile) -> Result<UnixListener, Failure> {
     let listener = UnixListener::bind(path).map_err(wrong)?;
     std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(wrong)?;
     Ok(listener)
+}
+
+/// An agent over a new profile in a folder, without a socket: what asks it here asks the real one.
+#[cfg(test)]
+pub(crate) async fn face_for_test(folder: &std::path::Path) -> Face {
+    let database = folder.join("store.sqlite");
+    let keeper = Arc::new(Keeper::of(folder, &database));
+    let (to_core, inbox) = mpsc::channel(INBOX);
+    let (push, _) = watch::channel(None);
+    let log = Log::open(&folder.join("log")).unwrap();
+    let outside = core::Outside { net: net::Net::new(None, to_core.clone()), push, log, state: folder.to_owned() };
+    let mut core = core::Core::new(database, Arc::clone(&keeper), outside);
+    core.open(keeper.create(None).await.unwrap()).unwrap();
+    tokio::spawn(core.run(inbox, std::future::pending()));
+    Face::new(keeper, to_core)
 }

@@ -10,7 +10,7 @@ use super::core::Open;
 use super::face::Reply;
 use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
-use crate::local::rows::{self, LogInEvent, ResetAnnounced, Sent, SignedUp};
+use crate::local::rows::{self, Change, LogInEvent, ResetAnnounced, Sent, SignedUp};
 
 /// Requests in a row without an answer after which a face is told that nobody answers.
 const LOST_IN_A_ROW: u32 = 3;
@@ -41,6 +41,8 @@ pub(crate) enum Goal {
     Sent { row: Option<i64> },
     /// Whatever comes, in one conversation or in all. Of one conversation: rows above this one were not shown yet.
     Following { with: Option<String>, above: i64 },
+    /// Whatever changes.
+    Changes,
 }
 
 /// A face that waits.
@@ -92,6 +94,10 @@ impl Waiting {
                 logged_in(&self.reply, event, open)
             }
             Goal::Sent { row } => sent(&self.reply, row, self.intent, event, open, offline_since_ms),
+            Goal::Changes => {
+                change(event).into_iter().for_each(|row| self.reply.event(&row));
+                None
+            }
             Goal::Following { with: None, .. } => {
                 follow_all(&self.reply, event, open);
                 None
@@ -107,7 +113,8 @@ impl Waiting {
     /// A request was answered, or lost.
     pub(crate) fn note_answer(&mut self, is_lost: bool, open: &Open, offline_since_ms: Option<u64>) -> Verdict {
         self.lost = if is_lost { self.lost.saturating_add(1) } else { 0 };
-        let is_patient = matches!(self.goal, Goal::Following { .. } | Goal::LoggedIn { is_pending: true, .. });
+        let is_patient =
+            matches!(self.goal, Goal::Following { .. } | Goal::Changes | Goal::LoggedIn { is_pending: true, .. });
         if self.lost < LOST_IN_A_ROW || is_patient {
             return Verdict::Stay;
         }
@@ -136,10 +143,19 @@ impl Waiting {
                 );
             }
             Goal::SignedUp | Goal::ResetAnnounced | Goal::LoggedIn { .. } => self.reply.fail(unreachable()),
-            Goal::Done | Goal::Following { .. } if offline_since_ms.is_some() => self.reply.fail(unreachable()),
-            Goal::Done | Goal::Following { .. } => {
+            Goal::Done | Goal::Following { .. } | Goal::Changes if offline_since_ms.is_some() => {
+                self.reply.fail(unreachable())
+            }
+            Goal::Done | Goal::Following { .. } | Goal::Changes => {
                 waits_still("intent.waiting", "this takes longer than usual; it goes on by itself");
             }
+        }
+    }
+
+    /// The service answers again, or no longer.
+    pub(crate) fn note_connection(&self) {
+        if matches!(self.goal, Goal::Changes) {
+            self.reply.event(&Change::of("connection"));
         }
     }
 
@@ -281,6 +297,31 @@ fn tell_sent(reply: &Reply, message: Option<MessageRow>, open: &Open, offline_si
         offline_since: offline_since_ms.map(rfc3339),
         waiting: open.status().map_or(0, |it| it.waiting),
     });
+}
+
+/// What of a profile is not as it was before an event.
+fn change(event: &Event) -> Option<Change> {
+    Some(match event {
+        Event::Message { group, .. } | Event::Written { group, .. } | Event::Changed { group, .. } => {
+            Change { conversation: Some(group.to_string()), ..Change::of("messages") }
+        }
+        Event::Conversation { .. } => Change::of("conversations"),
+        Event::RequestSeen { .. } | Event::RequestAnswered { .. } | Event::CodeShown { .. } => Change::of("devices"),
+        Event::Notice { .. } => Change::of("notices"),
+        Event::History { .. } | Event::Backup { .. } => Change::of("history"),
+        Event::Done { .. } => Change::of("contacts"),
+        Event::SignedUp { .. }
+        | Event::Pending { .. }
+        | Event::Code { .. }
+        | Event::Confirmed { .. }
+        | Event::ResetAnnounced { .. }
+        | Event::ResetStopped
+        | Event::NotConfirmed { .. }
+        | Event::Removed
+        | Event::Lie { .. } => Change::of("account"),
+        // the core tells of the connection by itself, as it sees also what no step is taken for
+        Event::Failed { .. } | Event::Held { .. } | Event::Reachable(_) => return None,
+    })
 }
 
 fn follow_all(reply: &Reply, event: &Event, open: &Open) {

@@ -81,9 +81,8 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Add { who } => {
             let wanted = link::Contact::parse(who)?;
             let mut agent = Agent::opened(settings)?;
-            check_host(&mut agent, &wanted)?;
-            let (account, token) = (wanted.account.map(|it| it.to_string()), wanted.token.map(|it| it.to_string()));
-            agent.ask::<Value>(What::AddContact { handle: wanted.handle.clone(), account, token })?;
+            let state: State = agent.ask(What::Status)?;
+            agent.ask::<Value>(add(&wanted, &state)?)?;
             tell(&find(&mut agent, &wanted.handle)?, settings)
         }
         Verb::List => {
@@ -158,7 +157,7 @@ fn verify(handle: &str, matches: Option<Answer>, settings: &Settings) -> Result<
         return say_row(&row);
     }
     if is_terminal() {
-        say_qr(&format!("{CODE}{}", digits(&row.code)))?;
+        say_qr(&picture_of(&row.code))?;
     }
     say_all(words::verification(&row));
     Ok(())
@@ -167,18 +166,32 @@ fn verify(handle: &str, matches: Option<Answer>, settings: &Settings) -> Result<
 /// What stands before the digits of a verification code in its picture, so that no parser takes it for anything else.
 const CODE: &str = "trefoil-code:";
 
-fn digits(code: &str) -> String {
+pub(crate) fn digits(code: &str) -> String {
     code.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// Compares what a scanner has read with the code here.
-fn compare(handle: &str, scanned: &str, settings: &Settings) -> Result<(), Failure> {
+/// The text of the picture of a verification code.
+pub(crate) fn picture_of(code: &str) -> String {
+    format!("{CODE}{}", digits(code))
+}
+
+/// The digits of a verification code, as a scanner or a person has read them.
+///
+/// # Errors
+/// `code.malformed`.
+pub(crate) fn scanned_digits(scanned: &str) -> Result<String, Failure> {
     let scanned = scanned.trim();
     let scanned = digits(scanned.strip_prefix(CODE).unwrap_or(scanned));
     if scanned.len() != 60 {
         let message = "a verification code has 60 digits; this is something else";
         return Err(Failure::misuse("code.malformed", message));
     }
+    Ok(scanned)
+}
+
+/// Compares what a scanner has read with the code here.
+fn compare(handle: &str, scanned: &str, settings: &Settings) -> Result<(), Failure> {
+    let scanned = scanned_digits(scanned)?;
     let mut agent = Agent::opened(settings)?;
     let row: Verification = agent.ask(What::VerificationCode { handle: handle.to_owned() })?;
     let verified = scanned == digits(&row.code);
@@ -216,29 +229,30 @@ fn find(agent: &mut Agent, handle: &str) -> Result<rows::Contact, Failure> {
     rows.into_iter().find(|row| row.handle == handle).ok_or_else(unknown)
 }
 
-/// A contact is at the service of this account: there is no way to another one yet.
-fn check_host(agent: &mut Agent, wanted: &link::Contact) -> Result<(), Failure> {
-    let state: State = agent.ask(What::Status)?;
-    let own = state.service.as_deref().map(host_of);
-    match (&wanted.host, own) {
+/// What adds somebody. He has to be at the service of this account: there is no way to another one yet.
+///
+/// # Errors
+/// `contact.other_service`.
+pub(crate) fn add(wanted: &link::Contact, own: &State) -> Result<What, Failure> {
+    match (&wanted.host, own.service.as_deref().map(host_of)) {
         (Some(host), Some(own)) if host != own => {
             let message = format_args!("{host} is not the service of this profile, which is {own}");
             Err(Failure::misuse("contact.other_service", message))
         }
-        _ => Ok(()),
+        _ => {
+            let (account, token) = (wanted.account.map(|it| it.to_string()), wanted.token.map(|it| it.to_string()));
+            Ok(What::AddContact { handle: wanted.handle.clone(), account, token })
+        }
     }
 }
 
 fn own_link(renew: bool, settings: &Settings) -> Result<(), Failure> {
     let mut agent = Agent::opened(settings)?;
     let state: State = agent.ask(What::Status)?;
-    let (Some(handle), Some(account), Some(service)) = (&state.handle, &state.account, &state.service) else {
-        return Err(Failure::misuse("profile.new", "this profile has no account yet"));
-    };
-    let Link { token } = agent.ask(What::ContactLink { renew })?;
-    let link = link::link(service, &token, handle, account);
+    let token: Link = agent.ask(What::ContactLink { renew })?;
+    let link = link_of(&state, &token)?;
     if settings.json {
-        say(json!({ "link": link, "handle": handle, "account": state.account }));
+        say(json!({ "link": link, "handle": state.handle, "account": state.account }));
         return Ok(());
     }
     if is_terminal() {
@@ -249,6 +263,17 @@ fn own_link(renew: bool, settings: &Settings) -> Result<(), Failure> {
         say(words::people::LINK);
     }
     Ok(())
+}
+
+/// The own contact link in full.
+///
+/// # Errors
+/// `profile.new`.
+pub(crate) fn link_of(own: &State, link: &Link) -> Result<String, Failure> {
+    match (&own.handle, &own.account, &own.service) {
+        (Some(handle), Some(account), Some(service)) => Ok(link::link(service, &link.token, handle, account)),
+        _ => Err(Failure::misuse("profile.new", "this profile has no account yet")),
+    }
 }
 
 /// Host and port of an address.

@@ -53,7 +53,7 @@ impl JoinArguments {
         if is_new {
             secret::check_strength(&password)?;
         }
-        let device_name = self.name.clone().unwrap_or_else(host_name).chars().take(MAX_NAME).collect();
+        let device_name = device_name(self.name.clone());
         Ok(Join { service, handle, password: password.to_string(), device_name, policy, wait_s })
     }
 }
@@ -113,7 +113,12 @@ pub(crate) fn clear(agent: &mut Agent, state: &State) -> Result<(), Failure> {
     }
 }
 
-/// The machine's name, as the device's first name.
+/// How a device is called at first: as somebody wants, or as the machine.
+pub(crate) fn device_name(wanted: Option<String>) -> String {
+    wanted.unwrap_or_else(host_name).chars().take(MAX_NAME).collect()
+}
+
+/// The machine's name.
 fn host_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let name: String = name.chars().filter(|letter| !letter.is_control()).collect();

@@ -32,18 +32,26 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
         Some(text) => text.clone(),
         None => read_text()?,
     };
-    check_text(&text)?;
     let to = handle_or_title(&arguments.to);
+    let what = of_text(to.clone(), text, SENT_WITHIN_S)?;
     let mut agent = Agent::opened(settings)?;
     if arguments.unchecked {
-        agent.ask::<serde_json::Value>(What::SendUnchecked { to: to.clone() })?;
+        agent.ask::<serde_json::Value>(What::SendUnchecked { to })?;
     }
-    let row: Sent = agent.ask(What::Send { to, text, wait_s: SENT_WITHIN_S })?;
+    let row: Sent = agent.ask(what)?;
     if settings.json {
         return say_row(&row);
     }
     say(words::message::sent(&row));
     Ok(())
+}
+
+/// What sends a text, if it is one that can be sent.
+///
+/// # Errors
+/// `message.empty`, `message.too_large`.
+pub(crate) fn of_text(to: String, text: String, wait_s: u64) -> Result<What, Failure> {
+    check_text(&text).map(|()| What::Send { to, text, wait_s })
 }
 
 /// Refuses what is no text to send.

@@ -12,6 +12,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod connection;
+mod messages;
 pub(crate) mod rows;
 
 use std::os::unix::fs::MetadataExt as _;
@@ -161,6 +162,21 @@ pub(crate) enum What {
     SendUnchecked { to: String },
     /// Events [`rows::Message`]: the newest `limit`, and with `follow` whatever comes until the connection is closed.
     Read { with: Option<String>, limit: u32, follow: bool },
+    /// Events [`rows::Message`]: up to `limit` that stand before one of a conversation, both by their whole ids.
+    Older { conversation: String, before: String, limit: u32 },
+    /// Events [`rows::Change`], until the connection is closed: what a face may want to look at again.
+    Changes,
+    /// Serves pages to a browser on this machine; done with [`rows::Web`]. What sign-up and log-in are to be filled in with
+    /// may be given.
+    OpenWeb {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        service: Option<String>,
+        /// Text of a witness policy.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<String>,
+    },
+    /// Ends that; done with [`rows::WebEnded`].
+    CloseWeb,
     /// What may belong into a backup file: events [`backup::BackupRow`], some after a row; none when there is no more.
     BackupRows { after: i64 },
     /// Events [`backup::BackupPart`] of those that do.

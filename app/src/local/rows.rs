@@ -3,11 +3,11 @@
 //! Ids are lower-case hexadecimal. Texts and names are as they came from others; a terminal gets them tamed.
 
 use chain::id::DeviceId;
-use client::query::{
-    ContactRow, ConversationRow, DeviceRow, HistoryRow, MessageRow, MessageState, NoticeRow, Phase, ReactionRow, Status,
-};
+use client::query::{ContactRow, ConversationRow, DeviceRow, HistoryRow, NoticeRow, Phase, Status};
 use protocol::people::{Decision, Standing};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use super::messages::{Answered, MemberChange, Message, Reaction, Searched, Sent};
 
 use super::Decided;
 use crate::clock::rfc3339;
@@ -423,133 +423,6 @@ impl From<ConversationRow> for Conversation {
     }
 }
 
-/// A message.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Message {
-    pub(crate) message: String,
-    pub(crate) conversation: String,
-    /// The handle of who wrote it, or the account's id where no handle is known; `somebody` for what could not be read,
-    /// and then account and device are zeros.
-    pub(crate) from: String,
-    pub(crate) account: String,
-    pub(crate) device: String,
-    pub(crate) text: String,
-    pub(crate) sent_at: String,
-    pub(crate) from_history: bool,
-    pub(crate) state: MessageState,
-    /// The message that it answers.
-    pub(crate) answers: Option<Answered>,
-    /// Its writer has changed it; the text is what it says now.
-    pub(crate) edited: bool,
-    /// Its writer has taken it back; there is no text.
-    pub(crate) deleted: bool,
-    /// What people think of it, in the order in which they said so.
-    pub(crate) reactions: Vec<Reaction>,
-    /// It says no text but that messages are gone from here on so many seconds after they were read; 0: that they stay.
-    pub(crate) timer_s: Option<u32>,
-    /// How many seconds after it was read it is gone.
-    pub(crate) lasts_s: Option<u32>,
-    /// It says no text but what the conversation is called from here on.
-    pub(crate) title: Option<String>,
-    /// It is no message but says who came and went; by whom is whose it is.
-    pub(crate) change: Option<Change>,
-}
-
-/// Who came into a conversation and who went: handles, or ids where none is known.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Change {
-    pub(crate) came: Vec<String>,
-    pub(crate) went: Vec<String>,
-}
-
-/// A message that another one answers; without a text it is not here, or was taken back.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Answered {
-    pub(crate) message: String,
-    pub(crate) from: Option<String>,
-    pub(crate) text: Option<String>,
-}
-
-/// What somebody thinks of a message.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Reaction {
-    pub(crate) reaction: String,
-    pub(crate) from: String,
-    pub(crate) account: String,
-}
-
-impl From<MessageRow> for Message {
-    fn from(row: MessageRow) -> Self {
-        let account = row.from.to_string();
-        Self {
-            message: row.message.to_string(),
-            conversation: row.group.to_string(),
-            from: row.from_handle.unwrap_or_else(|| name_of(&row.from)),
-            account,
-            device: row.device.to_string(),
-            text: row.text,
-            sent_at: rfc3339(row.sent_at_ms),
-            from_history: row.from_history,
-            state: row.state,
-            answers: row.answers.map(|answered| Answered {
-                message: answered.message.to_string(),
-                from: answered.from.map(|(account, handle)| handle.unwrap_or_else(|| name_of(&account))),
-                text: answered.text,
-            }),
-            edited: row.edited,
-            deleted: row.deleted,
-            reactions: row.reactions.into_iter().map(Reaction::from).collect(),
-            timer_s: row.timer_s,
-            lasts_s: row.lasts_s,
-            title: row.title,
-            change: row.change.map(|change| Change { came: named(change.came), went: named(change.went) }),
-        }
-    }
-}
-
-fn named(accounts: Vec<(chain::id::AccountId, Option<String>)>) -> Vec<String> {
-    accounts.into_iter().map(|(account, handle)| handle.unwrap_or_else(|| name_of(&account))).collect()
-}
-
-impl From<ReactionRow> for Reaction {
-    fn from(row: ReactionRow) -> Self {
-        let account = row.from.to_string();
-        Self { reaction: row.reaction, from: row.from_handle.unwrap_or_else(|| name_of(&row.from)), account }
-    }
-}
-
-/// What a search has looked through.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Searched {
-    /// How many messages have what was looked for.
-    pub(crate) found: u64,
-    /// How many messages were looked through: all that are here, or in that conversation.
-    pub(crate) messages: u64,
-    /// When the oldest of those was written.
-    pub(crate) since: Option<String>,
-    /// False while older ones are still on their way from another device.
-    pub(crate) complete: bool,
-}
-
-/// What an account without a known handle is called.
-fn name_of(account: &chain::id::AccountId) -> String {
-    if account.0 == [0; 32] { "somebody".to_owned() } else { account.to_string() }
-}
-
-/// What became of a text that was to be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sent {
-    /// `None` if it waits for the other person to be found.
-    pub(crate) message: Option<String>,
-    pub(crate) conversation: Option<String>,
-    pub(crate) state: MessageState,
-    pub(crate) encrypted_to: Vec<String>,
-    /// Since when nobody answers, if so.
-    pub(crate) offline_since: Option<String>,
-    /// Messages that wait, this one among them.
-    pub(crate) waiting: u64,
-}
-
 /// Something that stays until it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Notice {
@@ -578,6 +451,38 @@ impl From<NoticeRow> for Notice {
     }
 }
 
+/// Something is not as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    /// `account`, `connection`, `contacts`, `conversations`, `devices`, `history`, `messages` or `notices`.
+    pub(crate) changed: String,
+    /// Which conversation, if it is about messages.
+    pub(crate) conversation: Option<String>,
+}
+
+impl Change {
+    /// Of something that is one.
+    pub(crate) fn of(changed: &str) -> Self {
+        Self { changed: changed.to_owned(), conversation: None }
+    }
+}
+
+/// Where the pages are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Web {
+    /// The address with a secret that opens them once.
+    pub(crate) link: String,
+    /// Where they are served.
+    pub(crate) addresses: Vec<String>,
+}
+
+/// The pages are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WebEnded {
+    /// True if there were any.
+    pub(crate) ended: bool,
+}
+
 /// A device's id as people compare it: in groups of four.
 pub(crate) fn fingerprint(device: &str) -> String {
     let letters: Vec<char> = device.chars().collect();
@@ -587,12 +492,6 @@ pub(crate) fn fingerprint(device: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nobody_is_called_by_zeros() {
-        assert_eq!(name_of(&chain::id::AccountId([0; 32])), "somebody");
-        assert_eq!(name_of(&chain::id::AccountId([7; 32])).len(), 64);
-    }
 
     #[test]
     fn the_events_of_a_log_in_have_the_names_that_scripts_wait_for() {

@@ -4,7 +4,7 @@ use client::query::MessageState;
 use protocol::tame;
 
 use super::{offline, one_line, time};
-use crate::local::rows::{Answered, Change, Conversation, Message, Reaction, Searched, Sent};
+use crate::local::rows::{Answered, Conversation, MemberChange, Message, Reaction, Searched, Sent};
 
 /// What an account's notes to itself are called.
 pub(crate) const NOTES: &str = "notes to yourself";
@@ -56,7 +56,7 @@ pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>
 }
 
 /// Who came and went, after the name of who let them in or took them out.
-pub(crate) fn change(change: &Change) -> String {
+pub(crate) fn change(change: &MemberChange) -> String {
     let names = |names: &[String]| names.iter().map(|name| one_line(name)).collect::<Vec<_>>().join(", ");
     match (change.came.as_slice(), change.went.as_slice()) {
         (came, []) => format!("let in {}", names(came)),

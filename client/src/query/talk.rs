@@ -51,6 +51,19 @@ pub fn lines(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec<Me
     rows_of(store, store.newest_lines(groups.as_deref(), limit)?)
 }
 
+/// The messages that stand before another one of a conversation, oldest of them first; none if that one is not there.
+///
+/// # Errors
+/// [`Error`].
+pub fn messages_before(
+    store: &Store<'_>,
+    group: &GroupId,
+    before: &MessageId,
+    limit: u32,
+) -> Result<Vec<MessageRow>, Error> {
+    rows_of(store, store.messages_above(group, before, limit)?)
+}
+
 /// Messages with the names of their writers.
 pub(crate) fn rows_of(store: &Store<'_>, messages: Vec<Stored>) -> Result<Vec<MessageRow>, Error> {
     let mut names = Names::default();

@@ -1,0 +1,415 @@
+// The script of the pages. It fetches pieces of HTML with the token in a header, puts them where they belong, and fetches a
+// piece again when something that it shows has changed. It holds no texts of its own and makes no decisions: those are the
+// program's. Written out here instead of a library: a token in a header and an event stream read with `fetch` are what it is
+// about, and no text is ever run.
+"use strict";
+
+(() => {
+  const TOKEN = "trefoil-token";
+  const app = document.getElementById("app");
+  const popup = document.getElementById("popup");
+  const said = document.getElementById("said");
+  const locked = document.getElementById("locked");
+  // The one place where a text becomes part of a page; what comes here was escaped by the program.
+  const policy = window.trustedTypes
+    ? window.trustedTypes.createPolicy("trefoil", { createHTML: (html) => html })
+    : { createHTML: (html) => html };
+  const shown = new WeakMap();
+  const drafts = new Map();
+  let stream = null;
+
+  // ---- asking ----
+
+  class Locked extends Error {}
+
+  async function ask(path, body, by) {
+    const headers = { [TOKEN]: sessionStorage.getItem(TOKEN) ?? "" };
+    if (by) headers["trefoil-by"] = by;
+    const options = { headers, cache: "no-store", credentials: "omit", redirect: "error" };
+    if (body !== undefined) {
+      options.method = "POST";
+      headers["content-type"] = "application/json";
+      options.body = JSON.stringify(body);
+    }
+    const response = await fetch(path, options);
+    if (response.status === 401) {
+      lock();
+      throw new Locked();
+    }
+    return response;
+  }
+
+  function lock() {
+    sessionStorage.removeItem(TOKEN);
+    stream?.abort();
+    drafts.clear();
+    app.replaceChildren();
+    popup.replaceChildren();
+    said.replaceChildren();
+    document.title = "Trefoil";
+    locked.hidden = false;
+  }
+
+  function piece(html) {
+    const template = document.createElement("template");
+    template.innerHTML = policy.createHTML(html);
+    return template.content;
+  }
+
+  // ---- pages ----
+
+  async function visit(path, how = "push") {
+    keepDrafts();
+    const response = await ask("/page" + path);
+    const go = response.headers.get("trefoil-go");
+    if (go) return visit(go, how === "none" ? "replace" : how);
+    const html = await response.text();
+    if (how !== "none" && location.pathname !== path) history[how + "State"](null, "", path);
+    app.replaceChildren(piece(html));
+    const titled = app.querySelector("[data-title]");
+    app.dataset.title = titled ? titled.dataset.title : "";
+    restoreDrafts();
+    settle();
+    popup.hidden = !app.querySelector(".frame");
+    (app.querySelector("[autofocus]") ?? app.querySelector("main"))?.focus({ preventScroll: true });
+  }
+
+  // After something was put on the page.
+  function settle() {
+    const side = app.querySelector("[data-unread]");
+    const unread = Number(side?.dataset.unread ?? 0);
+    const title = app.dataset.title ? app.dataset.title + " – Trefoil" : "Trefoil";
+    document.title = unread > 0 ? `(${unread}) ${title}` : title;
+    const scroll = document.getElementById("scroll");
+    if (scroll && !scroll.dataset.settled) {
+      scroll.dataset.settled = "yes";
+      scroll.scrollTop = scroll.scrollHeight;
+      scroll.addEventListener("scroll", () => {
+        if (scroll.scrollTop < 200) older(scroll.querySelector("[data-older]"));
+      });
+    }
+    app.querySelectorAll("textarea[data-enter]").forEach(grow);
+    markRead();
+    look();
+  }
+
+  function keepDrafts() {
+    for (const form of app.querySelectorAll("form[data-keep]")) {
+      const text = form.elements.text.value;
+      if (text) drafts.set(form.dataset.keep, text);
+      else drafts.delete(form.dataset.keep);
+    }
+  }
+
+  function restoreDrafts() {
+    for (const form of app.querySelectorAll("form[data-keep]")) {
+      form.elements.text.value = drafts.get(form.dataset.keep) ?? "";
+    }
+  }
+
+  // What somebody sees who looks at it was read.
+  let lastRead = "";
+  async function markRead() {
+    const list = app.querySelector("[data-read]");
+    if (!list || document.hidden || !document.hasFocus()) return;
+    const newest = list.dataset.read + (list.querySelector(".theirs:last-of-type")?.id ?? "") + list.childElementCount;
+    if (newest === lastRead) return;
+    lastRead = newest;
+    await ask("/do/read", { conversation: list.dataset.read }, "page");
+  }
+
+  // ---- pieces that change ----
+
+  function concerns(element, change) {
+    if (change.changed === "all") return true;
+    return element.dataset.on.split(" ").some((topic) => {
+      const [what, which] = topic.split(":");
+      return what === change.changed && (which === undefined || which === change.conversation);
+    });
+  }
+
+  const due = new Set();
+  let timer = 0;
+  function changed(change) {
+    for (const element of document.querySelectorAll("[data-from]")) if (concerns(element, change)) due.add(element);
+    if (!timer) timer = setTimeout(refresh, 60);
+  }
+
+  async function refresh() {
+    timer = 0;
+    const elements = [...due].filter((element) => element.isConnected);
+    due.clear();
+    for (const element of elements) {
+      const response = await ask(element.dataset.from, undefined, "page");
+      const go = response.headers.get("trefoil-go");
+      if (go && element !== popup) return visit(go, "replace");
+      const html = await response.text();
+      if (!response.ok || shown.get(element) === html) continue;
+      shown.set(element, html);
+      if ("merge" in element.dataset) merge(element, piece(html));
+      else swap(element, piece(html));
+    }
+    settle();
+  }
+
+  // Puts a piece in the place of another, unless somebody is typing there.
+  function swap(element, fresh) {
+    const focused = element.contains(document.activeElement) ? document.activeElement : null;
+    if (focused && focused.matches("input, textarea") && focused.value) {
+      shown.delete(element);
+      return;
+    }
+    const place = focused?.id || focused?.getAttribute("href");
+    element.replaceChildren(fresh);
+    if (!place) return;
+    const again = [...element.querySelectorAll("a, input, button")].find(
+      (it) => it.id === place || it.getAttribute("href") === place);
+    again?.focus({ preventScroll: true });
+  }
+
+  // Changes only what is new among elements with ids; what stands above the first of them stays.
+  function merge(list, fresh) {
+    const scroll = list.parentElement;
+    const isAtEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+    let items = [...fresh.children];
+    const anchor = items.find((item) => item.id.startsWith("m-") && document.getElementById(item.id));
+    if (!anchor) {
+      list.replaceChildren(...items);
+    } else {
+      items = items.slice(items.indexOf(anchor));
+      let at = document.getElementById(anchor.id);
+      const keep = new Set(items.map((item) => item.id));
+      for (let next = at; next; ) {
+        const after = next.nextElementSibling;
+        if (!keep.has(next.id)) next.remove();
+        next = after;
+      }
+      let before = at.previousElementSibling;
+      for (const item of items) {
+        const old = document.getElementById(item.id);
+        if (old && old.outerHTML === item.outerHTML) {
+          if (old.previousElementSibling !== before) before ? before.after(old) : list.prepend(old);
+          before = old;
+          continue;
+        }
+        old?.remove();
+        before ? before.after(item) : list.prepend(item);
+        before = item;
+      }
+    }
+    if (isAtEnd) scroll.scrollTop = scroll.scrollHeight;
+  }
+
+  let isFetching = false;
+  async function older(button) {
+    if (!button || isFetching) return;
+    isFetching = true;
+    try {
+      const list = document.getElementById("messages");
+      const first = list.querySelector("[id^='m-']");
+      const response = await ask(`${button.dataset.older}?before=${first.id.slice(2)}`);
+      if (!response.ok) return;
+      const items = [...piece(await response.text()).children];
+      if (items.some((item) => "all" in item.dataset)) button.remove();
+      const fresh = items.filter((item) => !("all" in item.dataset));
+      for (const item of fresh) document.getElementById(item.id)?.remove();
+      const scroll = list.parentElement;
+      const below = scroll.scrollHeight - scroll.scrollTop;
+      list.prepend(...fresh);
+      scroll.scrollTop = scroll.scrollHeight - below;
+    } finally {
+      isFetching = false;
+    }
+  }
+
+  // ---- what people want ----
+
+  async function submit(form, submitter) {
+    const answer = form.querySelector("[data-answer]");
+    const body = Object.fromEntries(new FormData(form, submitter));
+    const text = form.matches("[data-keep]") ? form.elements.text : null;
+    const buttons = [...form.querySelectorAll("button")];
+    answer.replaceChildren();
+    if (text) {
+      // whoever writes on does not wait; what was not taken comes back
+      text.value = "";
+      grow(text);
+    } else {
+      buttons.forEach((button) => (button.disabled = true));
+      form.setAttribute("aria-busy", "true");
+    }
+    try {
+      const response = await ask(submitter?.dataset.do ?? form.dataset.do, body);
+      const go = response.headers.get("trefoil-go");
+      if (response.ok && go) return await visit(go, "push");
+      const fresh = piece(await response.text());
+      if (!response.ok) {
+        if (text && !text.value) text.value = body.text;
+        answer.replaceChildren(fresh);
+      } else if (form.dataset.into) {
+        document.querySelector(form.dataset.into)?.replaceChildren(fresh);
+      } else if (fresh.children.length > 0) {
+        tell(fresh);
+      }
+      changed({ changed: "all" });
+    } catch (error) {
+      if (error instanceof Locked) return;
+      if (text && !text.value) text.value = body.text;
+      throw error;
+    } finally {
+      buttons.forEach((button) => (button.disabled = false));
+      form.removeAttribute("aria-busy");
+      if (text) grow(text);
+    }
+  }
+
+  let toast = 0;
+  function tell(fresh) {
+    said.replaceChildren(fresh);
+    clearTimeout(toast);
+    toast = setTimeout(() => said.replaceChildren(), 8000);
+  }
+
+  function grow(text) {
+    text.rows = Math.min(8, Math.max(1, text.value.split("\n").length));
+    while (text.rows < 8 && text.scrollHeight > text.clientHeight + 4) text.rows += 1;
+  }
+
+  // A request that somebody looks at: the new device shows its digits then.
+  const looked = new Set();
+  async function look() {
+    const waiting = popup.querySelector("[data-popup]");
+    if (waiting) {
+      waiting.hidden =
+        sessionStorage.getItem("later-" + waiting.dataset.popup) !== null || location.pathname === "/devices";
+    }
+    if (document.hidden || !document.hasFocus()) return;
+    for (const form of document.querySelectorAll("[data-look]")) {
+      const device = form.dataset.look;
+      if (looked.has(device) || form.closest("[hidden]")) continue;
+      looked.add(device);
+      const response = await ask("/do/look", { device }, "page");
+      if (!response.ok) form.querySelector("[data-answer]")?.replaceChildren(piece(await response.text()));
+    }
+  }
+
+  function putAside(device) {
+    sessionStorage.setItem("later-" + device, "yes");
+    look();
+    app.querySelector("textarea[data-enter]")?.focus();
+  }
+
+  document.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit(event.target, event.submitter);
+  });
+
+  document.addEventListener("click", async (event) => {
+    const target = event.target.closest("a, button");
+    if (!target || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    const href = target.getAttribute("href");
+    if (href?.startsWith("/")) {
+      event.preventDefault();
+      visit(href);
+    } else if ("older" in target.dataset) {
+      older(target);
+    } else if ("later" in target.dataset) {
+      putAside(target.dataset.later);
+    } else if ("copy" in target.dataset) {
+      const from = document.getElementById(target.dataset.copy);
+      from.select();
+      await navigator.clipboard.writeText(from.value);
+    } else if ("lock" in target.dataset) {
+      await ask("/do/lock", {});
+      lock();
+    }
+  });
+
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("textarea[data-enter]")) grow(event.target);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const target = event.target;
+    const isTyping = target.matches("input, textarea");
+    if (target.matches("textarea[data-enter]") && event.key === "Enter" && !event.isComposing) {
+      if (event.altKey) {
+        event.preventDefault();
+        target.setRangeText("\n", target.selectionStart, target.selectionEnd, "end");
+        grow(target);
+      } else if (!event.shiftKey && !event.ctrlKey && !event.metaKey) {
+        event.preventDefault();
+        if (target.value.trim()) target.form.requestSubmit();
+      }
+    } else if ((event.ctrlKey || event.metaKey) && event.key === "k") {
+      event.preventDefault();
+      app.querySelector("#side a")?.focus();
+    } else if (event.key === "Escape") {
+      const waiting = popup.querySelector("[data-popup]:not([hidden])");
+      if (waiting) putAside(waiting.dataset.popup);
+    } else if ((event.key === "?" || event.key === "F1") && !isTyping) {
+      event.preventDefault();
+      visit("/help");
+    } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && target.matches("#side a")) {
+      event.preventDefault();
+      const all = [...app.querySelectorAll("#side a")];
+      all[all.indexOf(target) + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
+    }
+  });
+
+  window.addEventListener("popstate", () => visit(location.pathname, "none"));
+  window.addEventListener("focus", () => { markRead(); look(); });
+
+  // ---- the event stream ----
+
+  async function follow() {
+    for (let pause = 500; sessionStorage.getItem(TOKEN); pause = Math.min(pause * 2, 15000)) {
+      stream = new AbortController();
+      try {
+        const response = await fetch("/events", {
+          headers: { [TOKEN]: sessionStorage.getItem(TOKEN), "trefoil-by": "page" },
+          cache: "no-store", credentials: "omit", signal: stream.signal,
+        });
+        if (response.status === 401) return lock();
+        const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+        let rest = "";
+        for (;;) {
+          const { value, done } = await reader.read();
+          if (done) break;
+          pause = 500;
+          const lines = (rest + value).split("\n");
+          rest = lines.pop();
+          for (const line of lines) if (line) changed(JSON.parse(line));
+        }
+      } catch {
+        // it broke, or the program has ended: the next tries say which
+        if (stream.signal.aborted) return;
+        if (pause > 4000) {
+          document.getElementById("gone").hidden = false;
+          return lock();
+        }
+      }
+      await new Promise((go) => setTimeout(go, pause));
+    }
+  }
+
+  // ---- start ----
+
+  async function start() {
+    const secret = location.hash.slice(1);
+    if (secret) {
+      // out of sight and out of the history before anything else
+      history.replaceState(null, "", location.pathname);
+      const response = await fetch("/start", {
+        method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ secret }),
+        cache: "no-store", credentials: "omit", redirect: "error",
+      });
+      if (response.ok) sessionStorage.setItem(TOKEN, (await response.json()).token);
+    }
+    if (!sessionStorage.getItem(TOKEN)) return lock();
+    await visit(location.pathname, "replace");
+    follow();
+  }
+
+  start();
+})();

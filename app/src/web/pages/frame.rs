@@ -1,0 +1,157 @@
+//! What stands around every page of a confirmed device: who one is, the conversations with what is unread in them, requests,
+//! and where else one can go.
+
+use axum::extract::{Query, State};
+use axum::routing::get;
+use client::query::Phase;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::text::with_commands;
+use super::{App, Routes};
+use crate::failure::Failure;
+use crate::local::What;
+use crate::local::rows::{Conversation, KeyState, OPEN, REQUEST, State as Own};
+use crate::web::answer::{Answer, Instead};
+use crate::web::server::Shared;
+use crate::words::web as words;
+use crate::words::{self as common, one_line};
+
+/// The list alone, where there is room for no more.
+pub(super) const PLACES: &[&str] = &["/"];
+
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/page/", get(page)).route("/part/side", get(part))
+}
+
+/// A page of a confirmed device.
+pub(super) struct Page<'a> {
+    /// In the browser's title.
+    pub(super) title: &'a str,
+    /// The place that the list marks as where one is.
+    pub(super) at: &'a str,
+    pub(super) main: Markup,
+}
+
+/// The state of a device that is confirmed; whoever is not goes where he can do something about it.
+pub(super) async fn confirmed(shared: &Shared) -> Result<Own, Instead> {
+    let hello: crate::local::rows::Hello = shared.face.done(What::Hello).await?;
+    match hello.key {
+        KeyState::None => return Err(Instead::Go("/welcome")),
+        KeyState::Locked | KeyState::Missing => return Err(Instead::Go("/unlock")),
+        KeyState::Open => (),
+    }
+    let state: Own = shared.face.done(What::Status).await?;
+    match state.phase {
+        Phase::New | Phase::Ended => Err(Instead::Go("/welcome")),
+        Phase::Joining | Phase::Pending | Phase::Resetting => Err(Instead::Go("/waiting")),
+        Phase::Confirmed => Ok(state),
+    }
+}
+
+/// The page with all that stands around it.
+pub(super) async fn framed(shared: &Shared, own: &Own, page: Page<'_>) -> Answer {
+    let side = side(shared, own, page.at).await?;
+    let handle = own.handle.as_deref().map(one_line).unwrap_or_default();
+    let piece = html! {
+        div.frame data-title=(page.title) data-view=(if page.at == "/" { "list" } else { "main" }) {
+            nav.side aria-label=(words::PLACES) {
+                header {
+                    a.me href="/devices" { bdi { (handle) } }
+                    button.quiet type="button" data-lock title=(words::LOCK_WHY) { (words::LOCK) }
+                }
+                div id="side" data-from={ "/part/side?at=" (page.at) } data-on="conversations messages contacts connection account" {
+                    (side)
+                }
+                ul.places {
+                    @for (place, name) in words::PLACES_OF_FRAME {
+                        li { a href=(place) aria-current=[(page.at == place).then_some("page")] { (name) } }
+                    }
+                }
+            }
+            main id="main" tabindex="-1" { (page.main) }
+        }
+    };
+    Ok(piece.into())
+}
+
+#[derive(Deserialize)]
+struct At {
+    at: String,
+}
+
+async fn part(State(shared): App, Query(At { at }): Query<At>) -> Answer {
+    let own = confirmed(&shared).await?;
+    Ok(side(&shared, &own, &at).await?.into())
+}
+
+async fn page(State(shared): App) -> Answer {
+    let own = confirmed(&shared).await?;
+    let main = html! {
+        div.empty {
+            img src="/assets/icon.svg" alt="" width="64" height="64";
+            p { (words::NOTHING_CHOSEN) }
+        }
+    };
+    framed(&shared, &own, Page { title: words::CONVERSATIONS, at: "/", main }).await
+}
+
+async fn side(shared: &Shared, own: &Own, at: &str) -> Result<Markup, Failure> {
+    let rows: Vec<Conversation> = shared.face.list(What::Conversations).await?;
+    let (open, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.standing == OPEN);
+    let requests: Vec<_> = others.into_iter().filter(|row| row.standing == REQUEST).collect();
+    let unread = open.iter().fold(0_u64, |sum, row| sum.saturating_add(row.unread));
+    let today = words::today();
+    Ok(html! {
+        div.rows data-unread=(unread) {
+            @if let Some(sentence) = trouble(own) { p.notice { (with_commands(&sentence)) } }
+            h2.hidden { (words::CONVERSATIONS) }
+            @if open.is_empty() && requests.is_empty() {
+                div.none { p { (words::NO_CONVERSATIONS) } a.button href="/contacts" { (words::ADD_SOMEBODY) } }
+            }
+            ul { @for row in &open { (entry(row, at, &today)) } }
+            @if !requests.is_empty() {
+                h2 { (words::REQUESTS) " " span.count { (requests.len()) } }
+                ul { @for row in &requests { (entry(row, at, &today)) } }
+            }
+        }
+    })
+}
+
+/// What somebody has to know wherever he is.
+fn trouble(own: &Own) -> Option<String> {
+    if own.cloned {
+        return Some(words::CLONED.to_owned());
+    }
+    if let Some(due) = &own.reset_due {
+        return Some(words::reset_alarm(due));
+    }
+    let since = own.offline_since.as_deref()?;
+    Some(if own.waiting > 0 { common::offline(Some(since), own.waiting) } else { words::offline(since) })
+}
+
+fn entry(row: &Conversation, at: &str, today: &str) -> Markup {
+    let place = format!("/c/{}", row.conversation);
+    let name = words::title(row);
+    let shown_unread = row.unread > 0 && at != place;
+    html! {
+        li {
+            a.entry href=(place) aria-current=[(at == place).then_some("page")] {
+                (avatar(&name))
+                span.name dir="auto" { (name) }
+                @if let Some(newest) = &row.newest_at { time.when datetime=(newest) { (words::shortly(newest, today)) } }
+                span.about { (words::about(row)) }
+                @if shown_unread {
+                    span.count { (row.unread) span.hidden { " " (words::UNREAD) } }
+                }
+            }
+        }
+    }
+}
+
+/// A round mark with a letter, in one of a few colours, so that the eye finds a name again.
+pub(super) fn avatar(name: &str) -> Markup {
+    let letter: String = name.chars().find(|letter| letter.is_alphanumeric()).unwrap_or('?').to_uppercase().collect();
+    let sum = name.bytes().fold(0_u8, u8::wrapping_add) % 6;
+    html! { span class={ "avatar hue-" (sum) } aria-hidden="true" { (letter) } }
+}

@@ -1,0 +1,46 @@
+//! One file per page. Each says at which places it is (`PLACES`) and answers three kinds of request: `/page/…` with the whole
+//! page, `/part/…` with what is fetched again when something changes, `/do/…` when a person wants something.
+//!
+//! A place itself answers with the shell, which is the same for everybody; the script in it asks for the page.
+
+mod contacts;
+mod conversation;
+mod devices;
+mod frame;
+mod help;
+mod joining;
+mod popup;
+mod qr;
+mod requests;
+mod shell;
+mod text;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+pub(super) use self::text::with_commands;
+use super::server::Shared;
+
+type Routes = Router<Arc<Shared>>;
+type App = axum::extract::State<Arc<Shared>>;
+
+/// The places of all pages, each with the shell.
+pub(super) fn shells() -> Routes {
+    let places =
+        [frame::PLACES, conversation::PLACES, contacts::PLACES, devices::PLACES, joining::PLACES, help::PLACES];
+    places.concat().into_iter().fold(Router::new(), |routes, place| routes.route(place, get(shell::shell)))
+}
+
+/// What they ask for, behind the token.
+pub(super) fn private() -> Routes {
+    frame::routes()
+        .merge(conversation::routes())
+        .merge(requests::routes())
+        .merge(popup::routes())
+        .merge(devices::routes())
+        .merge(contacts::routes())
+        .merge(joining::routes())
+        .merge(help::routes())
+}
