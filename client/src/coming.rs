@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use chain::id::{AccountId, DeviceId, Digest};
 use protocol::id::GroupId;
+use protocol::settings::is_self_group_id;
 
 use crate::disappearing::NOTHING;
 use crate::error::Error;
@@ -28,7 +29,9 @@ impl Turn<'_> {
             went: before.difference(after).copied().collect(),
         };
         let is_pair = self.conversation(group)?.is_some_and(|it| it.pair.is_some());
-        if is_pair || (change.came.is_empty() && change.went.is_empty()) {
+        // among one's own devices nobody lets anybody in
+        let is_own = is_self_group_id(&self.device()?.account, group);
+        if is_pair || is_own || (change.came.is_empty() && change.went.is_empty()) {
             return Ok(());
         }
         let kept = Kept {
