@@ -4,6 +4,7 @@ use chain::encoding::Reader;
 use chain::id::AccountId;
 use protocol::content::{Content, ContentError, Part};
 use protocol::id::GroupId;
+use protocol::settings::SettingKey;
 
 use crate::disappearing::NOT_YET_PLACED;
 use crate::error::Error;
@@ -57,6 +58,8 @@ impl Turn<'_> {
         if conversation.titled.is_none_or(is_newer) && self.may_name(group, from)? {
             (conversation.title, conversation.titled) = (Some(title.clone()), Some(place));
             self.keep_conversation(&conversation)?;
+            // own devices that come later were not told
+            self.set(&SettingKey::Title(*group), title.as_bytes())?;
             self.conversation_changed(group);
         }
         Ok(())
@@ -72,6 +75,7 @@ impl Turn<'_> {
             && conversation.title.is_none()
             && conversation.pair.is_none()
         {
+            self.set(&SettingKey::Title(*group), title.as_bytes())?;
             conversation.title = Some(title);
             self.keep_conversation(&conversation)?;
             self.conversation_changed(group);
