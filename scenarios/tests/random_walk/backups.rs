@@ -20,6 +20,8 @@ pub(crate) struct File {
     stranger: Acquaintance,
     /// How many accounts there had been. What an older file says of somebody who was reset since has to be decided again.
     accounts: usize,
+    /// About whose fresh identity nothing was decided. What was decided since is known to the devices that there were then.
+    undecided: Vec<usize>,
 }
 
 impl Walk {
@@ -28,7 +30,10 @@ impl Walk {
         let (person, by) = self.somebody();
         self.calm_down();
         let accounts = self.accounts.iter().map(Vec::len).sum();
-        let is_usable = self.files[person].as_ref().is_some_and(|file| file.accounts == accounts);
+        let undecided: Vec<_> =
+            self.undecided.iter().filter(|(by, _)| *by == person).map(|(_, about)| *about).collect();
+        let is_as_now = |file: &File| file.accounts == accounts && file.undecided == undecided;
+        let is_usable = self.files[person].as_ref().is_some_and(is_as_now);
         if is_usable && self.dice.roll(2) == 0 {
             println!("{number} {by:?} takes in the backup of {}", PEOPLE[person]);
             let file = self.files[person].take().unwrap();
@@ -52,7 +57,7 @@ impl Walk {
         let texts: BTreeSet<_> = texts.collect();
         assert_eq!(messages, texts.len(), "BAK-4: {by:?}");
         let stranger = self.standing[person];
-        self.files[person] = Some(File { owner, parts, texts, stranger, accounts });
+        self.files[person] = Some(File { owner, parts, texts, stranger, accounts, undecided });
     }
 
     fn take_in(&mut self, person: usize, by: Who, file: &File) {
