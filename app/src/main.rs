@@ -2,6 +2,7 @@
 
 mod agent;
 mod backup_file;
+mod bot;
 mod clock;
 mod commands;
 mod failure;
@@ -26,8 +27,9 @@ use protocol::tame;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
-    account, agent as agent_command, audit, backup, chat, contact, device, doctor, history, joining, login, logout,
-    message, permit, read, record, recovery, search, send, serve, signup, status, try_out, web as web_command, witness,
+    account, agent as agent_command, audit, backup, bot as bot_command, chat, contact, device, doctor, history,
+    joining, login, logout, message, permit, read, record, recovery, search, send, serve, signup, status, try_out,
+    web as web_command, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -82,6 +84,8 @@ enum Verb {
     Read(read::Arguments),
     /// Find messages by their words, among those that are here
     Search(search::Arguments),
+    /// Run a program of your own that reads and writes for you
+    Bot(bot_command::Arguments),
     /// What is going on
     Status,
     /// What is wrong, and how to cure it
@@ -148,6 +152,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Message(verb) => message::run(verb, settings),
         Verb::Read(arguments) => read::run(arguments, settings),
         Verb::Search(arguments) => search::run(arguments, settings),
+        Verb::Bot(arguments) => bot_command::run(arguments, settings),
         Verb::Status => status::run(settings),
         Verb::Doctor => doctor::run(settings),
         Verb::Record(arguments) => record::run(arguments, settings),

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::Incoming;
 use super::keeper::Keeper;
+use crate::bot::Bots;
 use crate::failure::{Failure, Kind};
 use crate::local::rows::{Hello, WebEnded};
 use crate::local::{Ask, Line, MAX_LINE, Says, VERSION, What, build};
@@ -70,12 +71,13 @@ pub(crate) struct Face {
     keeper: Arc<Keeper>,
     core: mpsc::Sender<Incoming>,
     web: Arc<Server>,
+    bots: Arc<Bots>,
 }
 
 impl Face {
     /// Of an agent. To be made as long as the file of the program is still the one that runs.
     pub(super) fn new(keeper: Arc<Keeper>, core: mpsc::Sender<Incoming>) -> Self {
-        Self { build: Arc::from(build()), keeper, core, web: Arc::default() }
+        Self { build: Arc::from(build()), keeper, core, web: Arc::default(), bots: Arc::default() }
     }
 
     /// Asks; the lines of the answer come one by one, and end when nothing more follows. `agent.ended`: there are none.
@@ -106,6 +108,14 @@ impl Face {
             What::OpenWeb { service, policy } => {
                 let opened = self.web.open(self, Prefilled { service, policy });
                 opened.map_or_else(|failure| reply.fail(failure), |row| reply.done(&row));
+                Ok(())
+            }
+            What::OpenBot { may } => {
+                // what it was given is good as long as whoever asks stays here
+                match self.bots.open(self, may, &reply) {
+                    Ok(row) => reply.event(&row),
+                    Err(failure) => reply.fail(failure),
+                }
                 Ok(())
             }
             What::CloseWeb => {

@@ -34,8 +34,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
-pub(crate) use self::face::Face;
-use self::face::Reply;
+pub(crate) use self::face::{Face, Reply};
 use self::keeper::Keeper;
 use self::log::Log;
 use crate::commands::{asked_to_end, runtime};

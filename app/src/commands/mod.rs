@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod bot;
 pub(crate) mod chat;
 pub(crate) mod contact;
 pub(crate) mod device;

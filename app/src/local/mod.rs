@@ -21,6 +21,7 @@ use protocol::bytes::Base64Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::bot::rights::Right;
 use crate::failure::{Failure, Kind};
 
 /// Most bytes of a line that the agent reads: a text of 64 KiB, escaped as badly as JSON can.
@@ -177,6 +178,8 @@ pub(crate) enum What {
     },
     /// Ends that; done with [`rows::WebEnded`].
     CloseWeb,
+    /// Gives a program a token that allows so much: event [`rows::Bot`], and good until this connection ends.
+    OpenBot { may: Vec<Right> },
     /// What may belong into a backup file: events [`backup::BackupRow`], some after a row; none when there is no more.
     BackupRows { after: i64 },
     /// Events [`backup::BackupPart`] of those that do.

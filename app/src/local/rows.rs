@@ -483,6 +483,15 @@ pub(crate) struct WebEnded {
     pub(crate) ended: bool,
 }
 
+/// Where a program of one's own asks, and with what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Bot {
+    /// The address, on loopback.
+    pub(crate) api: String,
+    /// What it says in `Authorization: Bearer …`.
+    pub(crate) token: String,
+}
+
 /// A device's id as people compare it: in groups of four.
 pub(crate) fn fingerprint(device: &str) -> String {
     let letters: Vec<char> = device.chars().collect();

@@ -2,6 +2,7 @@
 
 mod agent_killed;
 mod backup_killed;
+mod bots;
 mod device;
 mod disk_full;
 mod hostile;
