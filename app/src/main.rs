@@ -5,6 +5,7 @@ mod backup_file;
 mod clock;
 mod commands;
 mod failure;
+mod file_kind;
 mod keeping;
 mod link;
 mod lives_with;
@@ -25,8 +26,8 @@ use protocol::tame;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
-    account, agent as agent_command, audit, backup, chat, contact, device, doctor, history, joining, login, logout,
-    read, record, recovery, search, send, serve, signup, status, try_out, witness,
+    account, agent as agent_command, audit, backup, chat, contact, device, doctor, file, history, joining, login,
+    logout, read, record, recovery, search, send, serve, signup, status, try_out, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -74,6 +75,9 @@ enum Verb {
     Chat(chat::Verb),
     /// Write to somebody
     Send(send::Arguments),
+    /// Files: list, save, cancel; `send --file` sends one
+    #[command(subcommand)]
+    File(file::Verb),
     /// Read messages
     Read(read::Arguments),
     /// Find messages by their words, among those that are here
@@ -136,6 +140,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Contact(verb) => contact::run(verb, settings),
         Verb::Chat(verb) => chat::run(verb, settings),
         Verb::Send(arguments) => send::run(arguments, settings),
+        Verb::File(verb) => file::run(verb, settings),
         Verb::Read(arguments) => read::run(arguments, settings),
         Verb::Search(arguments) => search::run(arguments, settings),
         Verb::Status => status::run(settings),

@@ -8,7 +8,7 @@ use crate::mls::Loaded;
 use crate::own::OwnRead;
 use crate::query::ConversationRow;
 use crate::seal::StoreKey;
-use crate::step::{Answer, Command, Input, Listening, Output};
+use crate::step::{Answer, Command, Input, Listening, Output, RequestId};
 use crate::store::Store;
 use crate::turn::{Flight, Memory, Purpose, Turn};
 use protocol::api::accounts::{DEVICE_CLONED, DEVICE_REMOVED, TOKEN_INVALID, TOKEN_REFUSED};
@@ -53,14 +53,15 @@ impl Client {
         let mut turn = Turn { store, own_read, now_ms, memory, loaded, out: &mut out, answering: None };
         match input {
             Input::Command(command) => turn.command(command)?,
-            Input::Answer { id, answer } => {
-                turn.note_reachability(&answer);
-                if let Some((purpose, flight)) = turn.take_flight(id) {
-                    turn.answering = Some(purpose.clone());
-                    turn.answered(purpose, flight, answer)?;
-                    turn.forget_old_pause();
+            Input::Answer { id, answer } => turn.answer(id, answer)?,
+            Input::Transferred { id, end } => match end.answer() {
+                Ok(answer) => turn.answer(id, answer)?,
+                Err(failure) => {
+                    if let Some((Purpose::Transfer(intent), _)) = turn.take_flight(id) {
+                        turn.transfer_failed(intent, failure)?;
+                    }
                 }
-            }
+            },
             Input::Delivered(delivery) => turn.delivered(delivery)?,
             Input::Tick => {
                 turn.stop_waiting_for_service();
@@ -106,6 +107,16 @@ impl Turn<'_> {
         self.go_on_indexing()
     }
 
+    fn answer(&mut self, id: RequestId, answer: Answer) -> Result<(), Error> {
+        self.note_reachability(&answer);
+        if let Some((purpose, flight)) = self.take_flight(id) {
+            self.answering = Some(purpose.clone());
+            self.answered(purpose, flight, answer)?;
+            self.forget_old_pause();
+        }
+        Ok(())
+    }
+
     fn answered(&mut self, purpose: Purpose, flight: Flight, answer: Answer) -> Result<(), Error> {
         let body = match answer {
             Answer::Ok(body) => body,
@@ -149,6 +160,7 @@ impl Turn<'_> {
             Purpose::Creation(group) => self.take_creation(&group, &body),
             Purpose::Commit(group) => self.take_commit(&group, &body),
             Purpose::Message(row) => self.take_sent(row, &body),
+            Purpose::Transfer(intent) => self.transferred(intent),
             Purpose::Feed => self.take_feed(&body),
             Purpose::Ack => self.take_ack(),
         }
@@ -165,6 +177,7 @@ impl Turn<'_> {
             Purpose::Claim(account, device) => self.claim_refused(&account, &device, problem),
             Purpose::Creation(group) | Purpose::Commit(group) => self.commit_refused(&group, problem),
             Purpose::Message(row) => self.message_refused(row, problem),
+            Purpose::Transfer(intent) => self.transfer_refused(intent, problem),
             Purpose::GroupState(group, epoch) => self.group_state_refused(&group, epoch, problem),
             Purpose::Account(_) | Purpose::Handle(_) => {
                 self.pause();
@@ -219,6 +232,9 @@ impl Turn<'_> {
             Command::WithdrawLinks => self.withdraw_links(),
             Command::MarkRead { with } => self.mark_read(&with),
             Command::Send { to, text } => self.want_to_send(to, text),
+            Command::SendFile { to, text, file } => self.want_to_send_file(to, text, file),
+            Command::SaveFile { message, path, replace } => self.want_file(&message, path, replace),
+            Command::CancelFile { intent } => self.cancel_file(intent),
             Command::NewChat { title, with } => self.want(Want::NewChat { title, with, group: None }),
             Command::AddMembers { chat, with } => self.want(Want::AddMembers { chat, with }),
             Command::RemoveMembers { chat, with } => self.want(Want::RemoveMembers { chat, with }),

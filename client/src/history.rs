@@ -393,7 +393,17 @@ impl Turn<'_> {
         let request = Base64Url(request.sign(&device.chain));
         let (parts, rows) = (BTreeSet::new(), Vec::new());
         let (device, answers) = (None, None);
-        Ok(Some(Asked { request, since_ms: 0, device, answers, parts, count: None, older: false, lowest: u64::MAX, rows }))
+        Ok(Some(Asked {
+            request,
+            since_ms: 0,
+            device,
+            answers,
+            parts,
+            count: None,
+            older: false,
+            lowest: u64::MAX,
+            rows,
+        }))
     }
 
     /// HIS-3: a part of a page, or of the list of what there is.

@@ -11,6 +11,7 @@ mod device;
 mod error;
 mod failure;
 mod feed;
+mod files;
 mod fork;
 mod gap;
 mod gossip;
@@ -50,6 +51,7 @@ mod sign_up;
 pub mod step;
 mod store;
 mod token;
+pub mod transfer;
 mod turn;
 mod wishes;
 

@@ -17,11 +17,13 @@ use crate::error::Error;
 use crate::store::Store;
 use crate::{notices as kept_notices, own, people, record, requests, settings};
 
+mod files;
 mod talk;
 
 pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, backup_rows};
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::search::{Found, Unknown, Wanted, search};
+pub use files::{FileRow, OutgoingRow, files_called, outgoing_files};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
 pub use talk::{contacts, conversations, is_open, knows, message, messages, openers};
 
@@ -142,6 +144,8 @@ pub struct MessageRow {
     pub from_history: bool,
     /// To which devices it was encrypted, for own messages of this device.
     pub encrypted_to: Vec<DeviceId>,
+    /// The file that it names.
+    pub file: Option<FileRow>,
 }
 
 impl std::fmt::Debug for MessageRow {

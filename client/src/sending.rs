@@ -20,6 +20,7 @@ use crate::membership::Standpoint;
 use crate::message::{Kept, Stored};
 use crate::own::random;
 use crate::query::MessageState;
+use crate::receiving::shown_text;
 use crate::step::{Blame, Event, Failure};
 use crate::turn::{Purpose, Turn, post_bytes};
 
@@ -66,8 +67,8 @@ impl Turn<'_> {
         intent: Option<i64>,
     ) -> Result<(i64, MessageId), Error> {
         let device = self.device()?;
-        let is_shown = matches!(part, Part::Text(_));
-        let text = if let Part::Text(text) = &part { text.clone() } else { String::new() };
+        let is_shown = matches!(part, Part::Text(_) | Part::External(_));
+        let text = if is_shown { shown_text(&part) } else { String::new() };
         // only texts are in the chain: who reads along must not miss what nobody is shown
         let conversation = if is_shown { self.conversation(group)? } else { None };
         let previous = conversation.as_ref().and_then(|it| it.written).map(Digest);

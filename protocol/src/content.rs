@@ -17,6 +17,7 @@
 //! Not in scope: how it is encrypted (`mls` in crate `client`), how it is shown ([`crate::tame`]).
 
 mod deterministic;
+mod external;
 
 use std::convert::Infallible;
 
@@ -28,6 +29,8 @@ use thiserror::Error;
 use crate::id::{GroupId, MessageId};
 use crate::label::{MESSAGE_ID, labelled};
 use crate::limits::MAX_TEXT;
+
+pub use external::{ANY_TYPE, External, MAX_CONTENT_TYPE, MAX_DESCRIPTION, is_content_type};
 
 /// Most bytes of a content: what the largest bucket of [`pad`] takes.
 pub const MAX_CONTENT: usize = MAX_TEXT + AROUND - LENGTH_BYTES;
@@ -107,6 +110,8 @@ pub struct Content {
 pub enum Part {
     /// A text, at most [`MAX_TEXT`] bytes.
     Text(String),
+    /// A file: where it is and how it is opened.
+    External(Box<External>),
     /// What one device tells another by itself, for nobody to see.
     Signal {
         /// Its media type, which begins with `application/vnd.trefoil.`.
@@ -172,6 +177,10 @@ impl Content {
             None => e.map(0)?,
         };
         let (disposition, content_type, content) = match &self.part {
+            Part::External(file) => {
+                external::write(&mut e, file)?;
+                return Ok(e.into_writer());
+            }
             Part::Text(text) => (RENDER, TEXT_TYPE, text.as_bytes()),
             Part::Signal { content_type, bytes } => (UNSPECIFIED, content_type.as_str(), &bytes[..]),
             Part::Unknown { disposition, content_type, bytes } => (*disposition, content_type.as_str(), &bytes[..]),
@@ -310,6 +319,11 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
         if !content_type.is_empty() {
             return Ok(Part::Unknown { disposition, content_type: content_type.to_owned(), bytes: content.to_vec() });
         }
+    }
+    if kind == external::EXTERNAL
+        && let Some(file) = external::read(d, disposition)?
+    {
+        return Ok(Part::External(Box::new(file)));
     }
     let bytes = all.get(start..).unwrap_or_default().to_vec();
     Ok(Part::Unknown { disposition, content_type: String::new(), bytes })

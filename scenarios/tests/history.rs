@@ -87,7 +87,10 @@ fn the_next_page_is_asked_for_before_this_one_is_whole() {
     assert!(history(&town, desktop).complete);
     // what there is, Carol's, and Alice's: pages of sixteen, each of which begins with the last one of that before it
     let [0, 0, 0, second, third, fourth, fifth] = here.as_slice() else { panic!("{here:?}") };
-    assert!(*second < 16 && (17..31).contains(third) && (32..46).contains(fourth) && (47..61).contains(fifth), "{here:?}");
+    assert!(
+        *second < 16 && (17..31).contains(third) && (32..46).contains(fourth) && (47..61).contains(fifth),
+        "{here:?}"
+    );
 }
 
 /// HIS-2, attack 49: either side is killed again and again.

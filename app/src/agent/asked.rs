@@ -72,6 +72,9 @@ impl Core {
                 let until = Instant::now() + Duration::from_secs(wait_s);
                 self.command(Command::Send { to, text }, reply, Goal::Sent { row: None }, Some(until))
             }
+            What::SendFile { .. } | What::SaveFile { .. } | What::CancelFile { .. } | What::Files { .. } => {
+                self.file(what, reply)
+            }
             What::BackupRows { .. }
             | What::BackupMessages { .. }
             | What::BackupSettings

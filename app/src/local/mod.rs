@@ -12,6 +12,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod connection;
+pub(crate) mod files;
 pub(crate) mod rows;
 
 use std::os::unix::fs::MetadataExt as _;
@@ -132,6 +133,16 @@ pub(crate) enum What {
     RemoveMembers { chat: String, with: Vec<String> },
     /// Writes; done with [`rows::Sent`] once the service has it, or after `wait_s`.
     Send { to: String, text: String, wait_s: u64 },
+    /// Sends a file of this machine, by its absolute path, and a text with it that may be empty; events [`files::Moving`],
+    /// done as [`What::Send`] is.
+    SendFile { to: String, path: String, text: String },
+    /// Fetches the file of a message, by the beginning of its id, to this absolute path; events [`files::Moving`], done with
+    /// [`files::Saved`].
+    SaveFile { message: String, path: String, replace: bool },
+    /// Stops a file on its way.
+    CancelFile { transfer: i64 },
+    /// Events [`rows::Message`] of those that have a file, oldest first; done with [`files::Listed`].
+    Files { with: Option<String>, limit: u32 },
     /// Sends in a conversation although the record cannot be checked now.
     SendUnchecked { to: String },
     /// Events [`rows::Message`]: the newest `limit`, and with `follow` whatever comes until the connection is closed.

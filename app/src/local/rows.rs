@@ -10,6 +10,7 @@ use protocol::people::{Decision, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::Decided;
+use super::files::FileInfo;
 use crate::clock::rfc3339;
 
 /// Who answers on the socket.
@@ -416,6 +417,9 @@ pub(crate) struct Message {
     pub(crate) sent_at: String,
     pub(crate) from_history: bool,
     pub(crate) state: MessageState,
+    /// The file that it came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<FileInfo>,
 }
 
 impl From<MessageRow> for Message {
@@ -431,6 +435,7 @@ impl From<MessageRow> for Message {
             sent_at: rfc3339(row.sent_at_ms),
             from_history: row.from_history,
             state: row.state,
+            file: row.file.map(FileInfo::from),
         }
     }
 }

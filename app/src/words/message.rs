@@ -25,6 +25,11 @@ pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>
         }
         _ => tame::display(&row.text).lines().collect::<Vec<_>>().join("\n      "),
     };
+    let text = match &row.file {
+        Some(file) if text.is_empty() => super::file::of_message(file, &row.message),
+        Some(file) => format!("{text}\n      {}", super::file::of_message(file, &row.message)),
+        None => text,
+    };
     format!("{}  {from}{place}: {text}{state}", time(&row.sent_at))
 }
 
@@ -93,6 +98,7 @@ mod tests {
             sent_at: "2026-08-02T14:02:11.123Z".into(),
             from_history: false,
             state,
+            file: None,
         }
     }
 

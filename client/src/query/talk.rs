@@ -10,11 +10,12 @@ use protocol::id::GroupId;
 use protocol::people::Standing;
 use protocol::settings::is_self_group_id;
 
-use super::{ContactRow, ConversationRow, MessageRow};
+use super::{ContactRow, ConversationRow, FileRow, MessageRow};
 use crate::contacts::{self, CONTACT, Contact};
 use crate::conversation::{self, Conversation, Stage};
 use crate::device::Device;
 use crate::error::Error;
+use crate::files::file_of;
 use crate::message::Stored;
 use crate::mls::{Loaded, Mls};
 use crate::own;
@@ -191,6 +192,8 @@ fn handle_of(store: &Store<'_>, account: &AccountId) -> Result<Option<String>, E
 
 fn message_row(from_handle: Option<String>, stored: Stored) -> MessageRow {
     let kept = stored.kept;
+    let file = file_of(&kept.content);
+    let text = file.as_ref().map_or(kept.text, |file| file.description.clone());
     MessageRow {
         row: stored.row,
         message: stored.message,
@@ -199,11 +202,12 @@ fn message_row(from_handle: Option<String>, stored: Stored) -> MessageRow {
         from: kept.from,
         from_handle,
         device: kept.device,
-        text: kept.text,
+        text,
         sent_at_ms: kept.sent_at_ms,
         state: kept.state,
         from_history: kept.from_history,
         encrypted_to: kept.encrypted_to,
+        file: file.as_ref().map(FileRow::of),
     }
 }
 

@@ -4,6 +4,7 @@ mod agent_killed;
 mod backup_killed;
 mod device;
 mod disk_full;
+mod files;
 mod hostile;
 mod lost_answers;
 mod secrets;
