@@ -429,6 +429,7 @@ mod tests {
             state,
             from_history: row == 6,
             encrypted_to: Vec::new(),
+            file: None,
         };
         let mut above = 0;
         let mut see = |rows: &[(i64, MessageState)]| {
