@@ -182,6 +182,10 @@ impl Turn<'_> {
         path: &str,
         replace: bool,
     ) -> Result<(), Error> {
+        // to find it takes a look at all messages
+        if !self.may_ask(&Purpose::Transfer(intent.id)) {
+            return Ok(());
+        }
         let file = self.store.message_with_id(message)?.and_then(|stored| file_of(&stored.kept.content));
         let Some((file, layout)) = file.and_then(|file| Layout::of(file.length).map(|layout| (file, layout))) else {
             return self.intent_failed(intent.id, no_file());

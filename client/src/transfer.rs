@@ -82,7 +82,6 @@ pub struct LocalFile {
 }
 
 /// What both directions need.
-#[derive(Debug)]
 pub(crate) struct Blob {
     pub(crate) id: BlobId,
     pub(crate) bearer: String,

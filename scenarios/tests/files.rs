@@ -136,13 +136,21 @@ fn a_file_that_changes_under_way_is_not_sent() {
     town.pieces = Some(3);
     town.command(alice, send("bob", "", file));
     town.settle();
-    town.put_file(alice, "/diary", &picture(20_000_001));
+    let mut other = picture(20_000_000);
+    other[19_999_999] ^= 1;
+    town.put_file(alice, "/diary", &other);
     town.pieces = None;
     town.restart(alice);
     town.pass_ms(60_000);
     assert_eq!(failed(town.events(alice)), Some("file.changed"));
     assert!(files(&town, bob).is_empty());
     assert_eq!(town.read(alice, query::outgoing_files), []);
+    // what was added behind its end since is not of the file that was sent
+    town.files.clear();
+    let file = town.put_file(alice, "/log", &picture(3_000_000));
+    town.put_file(alice, "/log", &picture(3_000_001));
+    town.wish(alice, send("bob", "", file));
+    fetched(&mut town, bob, 3_000_000);
 }
 
 #[test]
@@ -178,7 +186,12 @@ fn a_file_whose_time_is_over_is_said_to_be_gone() {
     let file = town.put_file(alice, "/small", b"hello");
     town.wish(alice, send("bob", "look", file));
     let row = files(&town, bob).pop().unwrap();
+    for who in [alice, bob] {
+        town.set_online(who, false);
+    }
     town.pass_ms(BLOB_KEPT_S * 1_000 + DAY_MS);
+    town.set_online(bob, true);
+    town.settle();
     let events = town.wish(bob, save(&row, "/saved"));
     assert_eq!(failed(&events), Some("blob.gone"));
     assert!(town.file(bob, "/saved").is_none());

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use client::step::{Answer, Call, IntentId};
 use client::transfer::{Download, Downloading, End, Job, LocalFile, Transfer, Upload, Uploading};
 use protocol::api::blobs::MAX_PIECE;
-use protocol::blob::Measure;
+use protocol::blob::{MAX_FILE, Measure};
 use tokio::sync::{Semaphore, mpsc};
 
 use self::unfinished::Unfinished;
@@ -134,6 +134,10 @@ fn measured(path: String) -> Result<LocalFile, Failure> {
         |error: io::Error| Failure::misuse("file.unreadable", format_args!("{path} can't be read: {error}"));
     let too_large = || Failure::misuse("file.too_large", "a file has up to 2 GiB");
     let file = open(Path::new(&path)).map_err(unreadable)?;
+    // told before anything is read of it
+    if file.metadata().map_err(unreadable)?.len() > MAX_FILE {
+        return Err(too_large());
+    }
     let (mut measure, mut buffer, mut at) = (Measure::default(), vec![0; STEP], 0_u64);
     loop {
         let length = file.read_at(&mut buffer, at).map_err(unreadable)?;
