@@ -11,7 +11,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -54,6 +54,8 @@ struct UnderWay {
     done: AtomicU64,
     total: AtomicU64,
     is_unwanted: AtomicBool,
+    /// What is there of a file that is fetched, also while nobody answers.
+    unfinished: Mutex<Option<PathBuf>>,
 }
 
 /// One transfer, on its thread.
@@ -102,6 +104,9 @@ impl Porter {
     pub(crate) fn give_up(&self, intent: IntentId) {
         if let Some(state) = self.under_way().remove(&intent) {
             state.is_unwanted.store(true, Ordering::SeqCst);
+            let unfinished = state.unfinished.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // gone already, if it got its name
+            unfinished.map_or(Ok(()), fs::remove_file).unwrap_or_default();
         }
     }
 
@@ -238,6 +243,8 @@ impl Trip {
             Ok(None) => return End::Unreachable,
             Err(failure) => return unwritable(download, failure),
         };
+        let place = Some(unfinished.path().to_owned());
+        *self.state.unfinished.lock().unwrap_or_else(PoisonError::into_inner) = place;
         if let Err(failure) = unfinished.go_on_behind(download) {
             return unwritable(download, failure);
         }

@@ -165,4 +165,16 @@ fn what_is_stopped_leaves_nothing_behind() {
     released.store(true, Ordering::SeqCst);
     assert_eq!(alice.says(&["file", "list"]).pop().unwrap()["outgoing"].as_array().unwrap().len(), 0);
     assert!(alice.says(&["read"]).is_empty());
+
+    alice.says(&["send", "alice", "--file", text(&path)]);
+    let id = the_file(&alice)["message"].as_str().unwrap().to_owned();
+    let folder = world.path("downloads");
+    fs::create_dir(&folder).unwrap();
+    let (pieces, _) = cut_after(&wire, "GET /v1/blobs/", 3);
+    let saving = alice.start(&["file", "save", &id, text(&folder)]);
+    eventually("some of it came", || (pieces.load(Ordering::SeqCst) >= 3).then_some(()));
+    Command::new("kill").args(["-INT", &saving.id().to_string()]).status().unwrap();
+    let ended = saving.wait_for_end();
+    assert_eq!(ended.verdict(), (Some(5), "file.cancelled".to_owned()), "{ended:?}");
+    eventually("nothing of it stays", || names(&folder).is_empty().then_some(()));
 }

@@ -40,6 +40,11 @@ impl Unfinished {
         }
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Shows the download what is there already, and cuts off the rest.
     pub(super) fn go_on_behind(&mut self, download: &mut Download) -> Result<(), Failure> {
         let there = self.file.metadata().map_err(|error| unwritable(&self.path, &error))?.len();
