@@ -6,6 +6,7 @@ mod bot;
 mod clock;
 mod commands;
 mod failure;
+mod file_kind;
 mod keeping;
 mod link;
 mod lives_with;
@@ -27,7 +28,7 @@ use protocol::tame;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
-    account, agent as agent_command, audit, backup, bot as bot_command, chat, contact, device, doctor, history,
+    account, agent as agent_command, audit, backup, bot as bot_command, chat, contact, device, doctor, file, history,
     joining, login, logout, message, permit, read, record, recovery, search, send, serve, signup, status, try_out,
     web as web_command, witness,
 };
@@ -80,6 +81,9 @@ enum Verb {
     /// Answer, change, take back, react
     #[command(subcommand)]
     Message(message::Verb),
+    /// Files: list, save, cancel; `send --file` sends one
+    #[command(subcommand)]
+    File(file::Verb),
     /// Read messages
     Read(read::Arguments),
     /// Find messages by their words, among those that are here
@@ -150,6 +154,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Chat(verb) => chat::run(verb, settings),
         Verb::Send(arguments) => send::run(arguments, settings),
         Verb::Message(verb) => message::run(verb, settings),
+        Verb::File(verb) => file::run(verb, settings),
         Verb::Read(arguments) => read::run(arguments, settings),
         Verb::Search(arguments) => search::run(arguments, settings),
         Verb::Bot(arguments) => bot_command::run(arguments, settings),

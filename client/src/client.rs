@@ -8,7 +8,7 @@ use crate::mls::Loaded;
 use crate::own::OwnRead;
 use crate::query::ConversationRow;
 use crate::seal::StoreKey;
-use crate::step::{Answer, Command, Input, Listening, Output};
+use crate::step::{Answer, Command, Input, Listening, Output, RequestId};
 use crate::store::Store;
 use crate::turn::{Flight, Memory, Purpose, Turn};
 use protocol::api::accounts::{DEVICE_CLONED, DEVICE_REMOVED, TOKEN_INVALID, TOKEN_REFUSED};
@@ -53,14 +53,15 @@ impl Client {
         let mut turn = Turn { store, own_read, now_ms, memory, loaded, out: &mut out, answering: None };
         match input {
             Input::Command(command) => turn.command(command)?,
-            Input::Answer { id, answer } => {
-                turn.note_reachability(&answer);
-                if let Some((purpose, flight)) = turn.take_flight(id) {
-                    turn.answering = Some(purpose.clone());
-                    turn.answered(purpose, flight, answer)?;
-                    turn.forget_old_pause();
+            Input::Answer { id, answer } => turn.answer(id, answer)?,
+            Input::Transferred { id, end } => match end.answer() {
+                Ok(answer) => turn.answer(id, answer)?,
+                Err(failure) => {
+                    if let Some((Purpose::Transfer(intent), _)) = turn.take_flight(id) {
+                        turn.transfer_failed(intent, failure)?;
+                    }
                 }
-            }
+            },
             Input::Delivered(delivery) => turn.delivered(delivery)?,
             Input::Tick => {
                 turn.stop_waiting_for_service();
@@ -107,6 +108,16 @@ impl Turn<'_> {
         self.go_on_indexing()
     }
 
+    fn answer(&mut self, id: RequestId, answer: Answer) -> Result<(), Error> {
+        self.note_reachability(&answer);
+        if let Some((purpose, flight)) = self.take_flight(id) {
+            self.answering = Some(purpose.clone());
+            self.answered(purpose, flight, answer)?;
+            self.forget_old_pause();
+        }
+        Ok(())
+    }
+
     fn answered(&mut self, purpose: Purpose, flight: Flight, answer: Answer) -> Result<(), Error> {
         let body = match answer {
             Answer::Ok(body) => body,
@@ -150,6 +161,7 @@ impl Turn<'_> {
             Purpose::Creation(group) => self.take_creation(&group, &body),
             Purpose::Commit(group) => self.take_commit(&group, &body),
             Purpose::Message(row) => self.take_sent(row, &body),
+            Purpose::Transfer(intent) => self.transferred(intent),
             Purpose::Feed => self.take_feed(&body),
             Purpose::Ack => self.take_ack(),
         }
@@ -166,6 +178,7 @@ impl Turn<'_> {
             Purpose::Claim(account, device) => self.claim_refused(&account, &device, problem),
             Purpose::Creation(group) | Purpose::Commit(group) => self.commit_refused(&group, problem),
             Purpose::Message(row) => self.message_refused(row, problem),
+            Purpose::Transfer(intent) => self.transfer_refused(intent, problem),
             Purpose::GroupState(group, epoch) => self.group_state_refused(&group, epoch, problem),
             Purpose::Account(_) | Purpose::Handle(_) => {
                 self.pause();
@@ -228,6 +241,9 @@ impl Turn<'_> {
             Command::Edit { message, text } => self.edit(&message, text),
             Command::Delete { message } => self.delete(&message),
             Command::React { message, reaction, remove } => self.react(&message, reaction, remove),
+            Command::SendFile { to, text, file } => self.want_to_send_file(to, text, file),
+            Command::SaveFile { message, path, replace } => self.want_file(&message, path, replace),
+            Command::CancelFile { intent } => self.cancel_file(intent),
             Command::NewChat { title, with } => self.want(Want::NewChat { title, with, group: None }),
             Command::AddMembers { chat, with } => self.want(Want::AddMembers { chat, with }),
             Command::RemoveMembers { chat, with } => self.want(Want::RemoveMembers { chat, with }),

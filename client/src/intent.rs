@@ -9,6 +9,7 @@ use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::files::OUTGOING;
 use crate::step::{Event, Failure, IntentId};
 use crate::store::Store;
 use crate::turn::Turn;
@@ -35,6 +36,10 @@ pub(crate) enum Want {
     OpenBackup { origin: String, account: [u8; 32] },
     /// A message is to be written to a handle or into a conversation.
     Send { to: String, text: String },
+    /// A file is to be sent; what it is stands apart (`files`).
+    SendFile { to: String, text: String },
+    /// The file of a message is to be saved.
+    SaveFile { message: [u8; 32], path: String, replace: bool },
     /// A message was written; it carries the intent itself.
     Sending,
     /// A conversation of several people.
@@ -55,7 +60,8 @@ pub(crate) struct Intent {
 /// How many messages wait to be sent.
 pub(crate) fn waiting_to_be_sent(store: &Store<'_>) -> Result<u64, Error> {
     let intents = stored(store)?;
-    let waiting = intents.iter().filter(|intent| matches!(intent.want, Want::Send { .. })).count();
+    let waiting =
+        intents.iter().filter(|intent| matches!(intent.want, Want::Send { .. } | Want::SendFile { .. })).count();
     Ok(u64::try_from(waiting).unwrap_or(u64::MAX).saturating_add(store.count_waiting()?))
 }
 
@@ -121,6 +127,6 @@ impl Turn<'_> {
 
     fn drop_intent(&mut self, intent: IntentId) -> Result<(), Error> {
         self.store.db().prepare_cached("DELETE FROM intents WHERE id = ?1")?.execute([intent])?;
-        Ok(())
+        self.store.remove(OUTGOING, &intent.to_be_bytes())
     }
 }

@@ -15,6 +15,7 @@ mod effects;
 mod error;
 mod failure;
 mod feed;
+mod files;
 mod fork;
 mod gap;
 mod gossip;
@@ -56,6 +57,7 @@ mod sign_up;
 pub mod step;
 mod store;
 mod token;
+pub mod transfer;
 mod turn;
 mod wishes;
 

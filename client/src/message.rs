@@ -245,6 +245,26 @@ impl Store<'_> {
         Ok(found.into_iter().next())
     }
 
+    /// A message by its id alone, in whichever group.
+    pub(crate) fn message_with_id(&self, message: &MessageId) -> Result<Option<Stored>, Error> {
+        let found = self.select_messages("WHERE message = ?1 AND shown LIMIT 1", params![message.0])?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Ids of the messages of a group that begin so (hexadecimal).
+    pub(crate) fn ids_between(&self, group: &GroupId, beginning: &str) -> Result<Vec<MessageId>, Error> {
+        let [Ok(first), Ok(last)] = ['0', 'f'].map(|fill| {
+            let filled: String = beginning.chars().chain(std::iter::repeat(fill)).take(64).collect();
+            filled.parse::<MessageId>()
+        }) else {
+            return Ok(Vec::new());
+        };
+        let which = "SELECT message FROM messages WHERE conversation = ?1 AND message BETWEEN ?2 AND ?3";
+        let mut select = self.db().prepare_cached(which)?;
+        let rows = select.query_map(params![group.0, first.0, last.0], |row| row.get(0).map(Digest))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// What stands at a position: beside the message itself also what was damaged there, or is missing before the next.
     pub(crate) fn messages_at(&self, group: &GroupId, position: u64) -> Result<Vec<Stored>, Error> {
         self.select_messages("WHERE conversation = ?1 AND place = ?2", params![group.0, column(position)])

@@ -17,11 +17,13 @@ use crate::error::Error;
 use crate::store::Store;
 use crate::{notices as kept_notices, own, people, record, requests, settings};
 
+mod files;
 mod talk;
 
 pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, backup_rows};
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::search::{Found, Unknown, Wanted, search};
+pub use files::{FileRow, OutgoingRow, files_called, outgoing_files};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
 pub use talk::{contacts, conversations, is_of, is_open, knows, lines, message, messages, messages_before, openers};
 
@@ -158,6 +160,8 @@ pub struct MessageRow {
     pub title: Option<String>,
     /// It is no message but says who came and went; by whom is whose it is.
     pub change: Option<ChangeRow>,
+    /// The file that it names.
+    pub file: Option<FileRow>,
 }
 
 /// Who came into a conversation and who went, with their handles where known.

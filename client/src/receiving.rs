@@ -13,6 +13,7 @@ use protocol::settings::{SETTINGS, SETTINGS_WANTED, is_self_group_id};
 use crate::conversation::Stage;
 use crate::error::Error;
 use crate::feed::Processed;
+use crate::files::searched_text;
 use crate::message::Kept;
 use crate::mls::{Incoming, Unreadable};
 use crate::repair::{AGAIN, RESENT};
@@ -34,6 +35,7 @@ const CANNOT_SHOW: &str = "(something that this version cannot show)";
 pub(crate) fn shown_text(part: &Part) -> String {
     match part {
         Part::Text(text) => text.clone(),
+        Part::External(file) => searched_text(file),
         Part::Signal { .. } | Part::Timer(_) | Part::Title(_) => String::new(),
         Part::Reaction(_) | Part::Nothing | Part::Unknown { .. } => CANNOT_SHOW.to_owned(),
     }

@@ -71,6 +71,11 @@ impl Turn<'_> {
     pub(crate) fn edit(&mut self, message: &str, text: String) -> Result<(), Error> {
         match (not_a_text(&text), self.own_message_meant(message)?) {
             (Some(failure), _) | (None, Err(failure)) => self.refuse_command(&Want::Sending, failure),
+            (None, Ok(stored)) if !is_text(&stored) => {
+                let failure =
+                    Failure::refused("message.no_text", "only a text can be changed; what this is can be taken back");
+                self.refuse_command(&Want::Sending, failure)
+            }
             (None, Ok(stored)) if stored.kept.text == text => self.done_already(),
             (None, Ok(stored)) => self.say_about(&stored, About::Replaces(stored.message), Part::Text(text)),
         }
@@ -147,6 +152,10 @@ impl Turn<'_> {
         let intent = self.add_intent(&Want::Sending)?;
         self.intent_done(intent)
     }
+}
+
+fn is_text(stored: &Stored) -> bool {
+    Content::decode(&stored.kept.content).is_ok_and(|content| matches!(content.part, Part::Text(_)))
 }
 
 /// Why a text cannot be sent.

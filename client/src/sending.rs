@@ -86,7 +86,7 @@ impl Turn<'_> {
             About::Replaces(message) => (Some(message), None),
         };
         let seconds = conversation.as_ref().and_then(|it| it.timer).map_or(0, |timer| timer.seconds);
-        let lasts = seconds > 0 && matches!(part, Part::Text(_));
+        let lasts = seconds > 0 && matches!(part, Part::Text(_) | Part::External(_));
         let expires = lasts.then_some(Expiry { relative: true, seconds });
         let content = Content { salt: random()?, replaces, in_reply_to, previous, expires, part };
         let about = content.effect().map(|(about, _)| about);

@@ -17,6 +17,8 @@ use protocol::reset_permit::ResetPermit;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::transfer::{End, LocalFile, Transfer};
+
 /// What comes in.
 #[derive(Debug)]
 pub enum Input {
@@ -31,6 +33,13 @@ pub enum Input {
     },
     /// The push connection brought something.
     Delivered(Delivery),
+    /// A transfer has ended.
+    Transferred {
+        /// Which.
+        id: RequestId,
+        /// How.
+        end: End,
+    },
     /// Time has passed: the shell's start, the time that [`Output::wake_at_ms`] named, or a new network.
     Tick,
 }
@@ -233,6 +242,29 @@ pub enum Command {
         /// True to take it back.
         remove: bool,
     },
+    /// Sends a file.
+    SendFile {
+        /// As in [`Command::Send`].
+        to: String,
+        /// A text that goes with it; may be empty.
+        text: String,
+        /// The file.
+        file: LocalFile,
+    },
+    /// Fetches the file of a message.
+    SaveFile {
+        /// The message.
+        message: MessageId,
+        /// Where it is to be: an absolute path.
+        path: String,
+        /// True if it may take the place of another one.
+        replace: bool,
+    },
+    /// Ends a file's way, in either direction.
+    CancelFile {
+        /// The intent.
+        intent: IntentId,
+    },
     /// Opens a conversation of several people.
     NewChat {
         /// Its title, for this account only.
@@ -344,6 +376,8 @@ pub enum Answer {
 pub struct Output {
     /// To be sent after the commit, in any order.
     pub requests: Vec<Request>,
+    /// Files to be moved after the commit, each by itself.
+    pub transfers: Vec<Transfer>,
     /// To be shown after the commit, in this order.
     pub events: Vec<Event>,
     /// When to come back with [`Input::Tick`], milliseconds since 1970, if nothing comes in before.

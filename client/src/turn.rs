@@ -22,7 +22,7 @@ use crate::membership::Settled;
 use crate::mls::{Loaded, Mls};
 use crate::own::OwnRead;
 use crate::pausing::{Pauses, Reachability};
-use crate::step::{Call, Event, Output, Request, RequestId};
+use crate::step::{Call, Event, IntentId, Output, Request, RequestId};
 use crate::store::Store;
 
 /// What an answer is for. Of each there is at most one under way.
@@ -70,6 +70,8 @@ pub(crate) enum Purpose {
     Commit(GroupId),
     /// A message; by its row.
     Message(i64),
+    /// A file; by its intent.
+    Transfer(IntentId),
     /// Something for another own device; by the hash of its bytes.
     Relay(Digest),
     /// What came for this device.
@@ -173,12 +175,18 @@ impl<'a> Turn<'a> {
         if !self.may_ask(&purpose) {
             return;
         }
+        let id = self.take_off(purpose);
+        self.out.requests.push(Request { id, call });
+    }
+
+    /// From now on this is under way, by this number.
+    pub(crate) fn take_off(&mut self, purpose: Purpose) -> RequestId {
         let id = self.memory.next_request;
         self.memory.next_request = id.wrapping_add(1);
         let view_size = self.memory.view.as_ref().map_or(0, View::size);
         self.memory.in_flight.insert(purpose.clone(), Flight { view_size });
         self.memory.purposes.insert(id, purpose);
-        self.out.requests.push(Request { id, call });
+        id
     }
 
     /// True if this is not under way and the service is to be asked now.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use chain::handle::Handle;
-use chain::id::AccountId;
+use chain::id::{AccountId, Digest};
 use protocol::content::Part;
+use protocol::id::GroupId;
 use protocol::members::Roles;
 use protocol::people::{LinkToken, Standing};
 use protocol::settings::SettingKey;
@@ -40,6 +41,10 @@ impl Turn<'_> {
                     self.go_on_opening_backup(&intent, &origin, AccountId(account))?
                 }
                 Want::Send { to, text } => self.go_on_with_send(intent, &to, text)?,
+                Want::SendFile { to, text } => self.go_on_with_file(intent, &to, text)?,
+                Want::SaveFile { message, path, replace } => {
+                    self.go_on_saving(&intent, &Digest(message), &path, replace)?;
+                }
                 Want::NewChat { title, with, group } => self.go_on_with_chat(intent, title, &with, group)?,
                 Want::AddMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, true)?,
                 Want::RemoveMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, false)?,
@@ -162,34 +167,32 @@ impl Turn<'_> {
         Ok(Vec::new())
     }
 
-    fn go_on_with_send(&mut self, mut intent: Intent, to: &str, text: String) -> Result<(), Error> {
-        let group = match self.conversations_meant(to)?.as_slice() {
+    /// Where somebody means to write, made if it is not there; `None`: not yet, or the intent has failed.
+    pub(crate) fn place_to_write(&mut self, intent: &Intent, to: &str) -> Result<Option<GroupId>, Error> {
+        let failure = match self.conversations_meant(to)?.as_slice() {
             [conversation] => match self.why_not_write(conversation)? {
-                Some(failure) => return self.intent_failed(intent.id, failure),
-                None => conversation.group,
+                Some(failure) => failure,
+                None => return Ok(Some(conversation.group)),
             },
-            [] if self.is_own_handle(to)? => match self.self_group_or_new()? {
-                Some(group) => group,
-                None => return Ok(()),
-            },
+            [] if self.is_own_handle(to)? => return self.self_group_or_new(),
             [] => match self.find_people(std::slice::from_ref(&to.to_owned()))? {
-                Found::Later => return Ok(()),
-                Found::Nobody(failure) => return self.intent_failed(intent.id, failure),
-                Found::Everybody(people) => {
-                    if let Some(failure) = self.accept_people(&people)? {
-                        return self.intent_failed(intent.id, failure);
-                    }
-                    match self.open_pair(&people)? {
-                        Some(group) => group,
-                        None => return Ok(()),
-                    }
-                }
+                Found::Later => return Ok(None),
+                Found::Nobody(failure) => failure,
+                Found::Everybody(people) => match self.accept_people(&people)? {
+                    Some(failure) => failure,
+                    None => return self.open_pair(&people),
+                },
             },
             _ => {
                 let message = "more than one conversation is called that; use the beginning of its id";
-                return self.intent_failed(intent.id, misuse("chat.ambiguous", message));
+                misuse("chat.ambiguous", message)
             }
         };
+        self.intent_failed(intent.id, failure).map(|()| None)
+    }
+
+    fn go_on_with_send(&mut self, mut intent: Intent, to: &str, text: String) -> Result<(), Error> {
+        let Some(group) = self.place_to_write(&intent, to)? else { return Ok(()) };
         let (row, message) = self.write(&group, Part::Text(text), Some(intent.id))?;
         intent.want = Want::Sending;
         self.update_intent(&intent)?;
@@ -219,7 +222,7 @@ impl Turn<'_> {
     }
 
     /// The conversation with one person, new if there is none. `None`: not yet.
-    fn open_pair(&mut self, people: &[AccountId]) -> Result<Option<protocol::id::GroupId>, Error> {
+    fn open_pair(&mut self, people: &[AccountId]) -> Result<Option<GroupId>, Error> {
         let Some(other) = people.first() else { return Ok(None) };
         if let Some(conversation) = self.pair_with(other)? {
             return Ok(Some(conversation.group));
@@ -236,7 +239,7 @@ impl Turn<'_> {
         mut intent: Intent,
         title: String,
         with: &[String],
-        group: Option<protocol::id::GroupId>,
+        group: Option<GroupId>,
     ) -> Result<(), Error> {
         if let Some(group) = group {
             let conversation = self.conversation(&group)?;

@@ -16,12 +16,13 @@
 //! GET  /v1/genesis[?from=<size>]                 -> GenesisAnswer
 //! ```
 //!
-//! Sign-up, log-in and tokens are in [`accounts`], groups and messages in [`delivery`].
+//! Sign-up, log-in and tokens are in [`accounts`], groups and messages in [`delivery`], files in [`blobs`].
 //!
 //! Every answer carries its own sizes and proofs, so no cache can pass one off as another (attack 25). Not in scope:
 //! checking them (`chain::view`).
 
 pub mod accounts;
+pub mod blobs;
 pub mod delivery;
 
 use serde::{Deserialize, Serialize};

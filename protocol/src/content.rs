@@ -17,6 +17,7 @@
 //! Not in scope: how it is encrypted (`mls` in crate `client`), how it is shown ([`crate::tame`]).
 
 mod deterministic;
+mod external;
 
 use std::convert::Infallible;
 
@@ -28,6 +29,8 @@ use thiserror::Error;
 use crate::id::{GroupId, MessageId};
 use crate::label::{MESSAGE_ID, labelled};
 use crate::limits::MAX_TEXT;
+
+pub use external::{ANY_TYPE, External, MAX_CONTENT_TYPE, MAX_DESCRIPTION, is_content_type};
 
 /// Most bytes of a content: what the largest bucket of [`pad`] takes.
 pub const MAX_CONTENT: usize = MAX_TEXT + AROUND - LENGTH_BYTES;
@@ -137,6 +140,8 @@ pub enum Part {
     Timer(u32),
     /// What the conversation is called from here on: 1 to [`MAX_NAME`] bytes without control characters.
     Title(String),
+    /// A file: where it is and how it is opened.
+    External(Box<External>),
     /// What one device tells another by itself, for nobody to see.
     Signal {
         /// Its media type, which begins with `application/vnd.trefoil.`.
@@ -236,6 +241,10 @@ impl Content {
             Part::Timer(seconds) => {
                 timer = seconds.to_be_bytes();
                 (RENDER, TIMER_TYPE, &timer[..])
+            }
+            Part::External(file) => {
+                external::write(&mut e, file)?;
+                return Ok(e.into_writer());
             }
             Part::Nothing => {
                 e.array(3)?.u8(RENDER)?.str("")?.u8(NOTHING)?;
@@ -401,6 +410,11 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
         if !content_type.is_empty() {
             return Ok(Part::Unknown { disposition, content_type: content_type.to_owned(), bytes: content.to_vec() });
         }
+    }
+    if kind == external::EXTERNAL
+        && let Some(file) = external::read(d, disposition)?
+    {
+        return Ok(Part::External(Box::new(file)));
     }
     let bytes = all.get(start..).unwrap_or_default().to_vec();
     Ok(Part::Unknown { disposition, content_type: String::new(), bytes })

@@ -51,6 +51,38 @@ impl<'de> Deserialize<'de> for GroupId {
     }
 }
 
+/// The id of an encrypted file at the service: 32 random bytes, chosen by its sender. Whoever has a token and knows the id
+/// gets the bytes, so it stands in the encrypted message only.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobId(pub [u8; 32]);
+
+impl BlobId {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Digest(self.0))
+    }
+}
+
+impl fmt::Debug for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // it opens the file's bytes, if not the file
+        f.write_str("BlobId(..)")
+    }
+}
+
+impl FromStr for BlobId {
+    type Err = ParseHexError;
+    fn from_str(text: &str) -> Result<Self, ParseHexError> {
+        text.parse::<Digest>().map(|digest| Self(digest.0))
+    }
+}
+
 /// The id of a message: [`crate::content::message_id`].
 pub type MessageId = Digest;
 

@@ -5,13 +5,15 @@
 //! the service keeps it (crate `service`), encryption (crate `client`).
 //!
 //! Reading order: [`api`] and its parts, [`members`] (whom a group may have, the one rule), [`confirm`] (how a device is
-//! let in), [`opaque`] (passwords), [`content`] (what a message says), [`effect`] (what it does to an earlier one), [`gossip`],
+//! let in), [`opaque`] (passwords), [`content`] (what a message says), [`effect`] (what it does to an earlier one), [`blob`]
+//! (files), [`gossip`],
 //! [`relay`], [`history`], [`backup`] (a file of them), [`recovery`] (words on paper), [`reset_permit`] (the operator's),
 //! [`settings`] (what an account's devices share), [`people`] (who may write), [`verification_code`], [`tame`]; [`refusal`],
 //! [`limits`], [`label`], [`id`], [`bytes`].
 
 pub mod api;
 pub mod backup;
+pub mod blob;
 pub mod bytes;
 pub mod confirm;
 pub mod content;

@@ -1,7 +1,7 @@
 //! Every bound of the service's interface, with unit and reason. They are start values of one service, not rules of
 //! the chain: an auditor never looks at them.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 /// Most bytes of a text: what the largest bucket has room for.
 pub const MAX_TEXT: usize = 65_536;
@@ -42,6 +42,12 @@ pub struct Limits {
     pub logins_a_minute_for_handle: Option<NonZeroU32>,
     /// Log-ins begun in a minute from one address that is not a loopback address (attack 56).
     pub logins_a_minute_from_address: Option<NonZeroU32>,
+    /// Blobs of one account that are kept at once.
+    pub blobs_kept: Option<NonZeroU32>,
+    /// Bytes of all blobs of one account that are kept at once.
+    pub blob_bytes_kept: Option<NonZeroU64>,
+    /// Bytes of blobs that one account begins in a day.
+    pub blob_bytes_a_day: Option<NonZeroU64>,
 }
 
 impl Limits {
@@ -54,6 +60,9 @@ impl Limits {
         lookups_a_minute: NonZeroU32::new(60),
         logins_a_minute_for_handle: NonZeroU32::new(10),
         logins_a_minute_from_address: NonZeroU32::new(30),
+        blobs_kept: NonZeroU32::new(10_000),
+        blob_bytes_kept: NonZeroU64::new(20 << 30),
+        blob_bytes_a_day: NonZeroU64::new(5 << 30),
     };
 
     /// No limit at all, for load tests.
@@ -65,6 +74,9 @@ impl Limits {
         lookups_a_minute: None,
         logins_a_minute_for_handle: None,
         logins_a_minute_from_address: None,
+        blobs_kept: None,
+        blob_bytes_kept: None,
+        blob_bytes_a_day: None,
     };
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::accounts::{
     DEVICE_CLONED, DEVICE_REMOVED, DEVICE_UNCONFIRMED, LOGIN_REFUSED, PERMIT_INVALID, TOKEN_INVALID, TOKEN_REFUSED,
 };
+use crate::api::blobs::{BLOB_EXISTS, BLOB_GONE, BLOB_OFFSET, BLOB_QUOTA, BLOB_TOO_LARGE};
 use crate::api::delivery::{GROUP_EXISTS, GROUP_UNKNOWN, NO_KEY_PACKAGE, REMOVED_LEAF, STALE_EPOCH};
 
 /// Somebody changed the account first: read, and sign again if it is still wanted.
@@ -87,11 +88,13 @@ pub fn status_of(code: &str) -> (u16, Kind) {
         TOKEN_INVALID | PERMIT_INVALID => (401, Kind::Refused),
         LOGIN_REFUSED | TOKEN_REFUSED | DEVICE_UNCONFIRMED | DEVICE_REMOVED | DEVICE_CLONED => (403, Kind::Refused),
         NOT_FOUND => (404, Kind::Misuse),
-        GROUP_UNKNOWN | NO_KEY_PACKAGE => (404, Kind::Refused),
+        GROUP_UNKNOWN | NO_KEY_PACKAGE | BLOB_GONE => (404, Kind::Refused),
         METHOD => (405, Kind::Misuse),
         CONFLICT | "confirm.replayed" | "handle.taken" => (409, Kind::Refused),
-        STALE_EPOCH | REMOVED_LEAF | GROUP_EXISTS => (409, Kind::Refused),
+        STALE_EPOCH | REMOVED_LEAF | GROUP_EXISTS | BLOB_EXISTS | BLOB_OFFSET => (409, Kind::Refused),
+        BLOB_QUOTA => (403, Kind::Refused),
         TOO_LARGE => (413, Kind::Misuse),
+        BLOB_TOO_LARGE => (413, Kind::Refused),
         RATE_LIMITED => (429, Kind::Refused),
         BUSY | STARTING | STOPPING | UNAVAILABLE => (503, Kind::Unreachable),
         STORE_FULL => (507, Kind::Unreachable),

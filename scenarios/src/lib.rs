@@ -8,6 +8,7 @@
 //! [`town`], [`townsfolk`], [`evil`], [`impostor`], [`usurper`], [`wire`].
 
 pub mod api;
+pub mod carrier;
 pub mod evil;
 pub mod impostor;
 pub mod lies;

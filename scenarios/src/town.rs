@@ -5,7 +5,7 @@
 //! fetched between the steps; what a network loses, doubles or holds back is up to the test ([`Weather`]).
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +15,7 @@ use axum::body::Body;
 use axum::http::{Request as HttpRequest, StatusCode, header};
 use chain::id::DeviceId;
 use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, RequestId, Secret};
+use client::transfer::Transfer;
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
 use protocol::api::HANDLE_LOOKUP;
@@ -27,6 +28,7 @@ use rusqlite::Connection;
 use service::{Options, Service};
 use tower::ServiceExt as _;
 
+use crate::carrier::Place;
 use crate::evil::{Face, Liar};
 
 mod disk;
@@ -66,6 +68,10 @@ pub struct Town {
     late: VecDeque<(Who, RequestId, Answer)>,
     /// What the service lies about.
     pub liar: Liar,
+    /// Files of devices.
+    pub files: BTreeMap<Place, Vec<u8>>,
+    /// How many more requests about files are answered, if that is counted.
+    pub pieces: Option<usize>,
 }
 
 /// What happens to requests on their way.
@@ -93,6 +99,7 @@ struct Device {
     db: Connection,
     client: Client,
     requests: VecDeque<Request>,
+    transfers: VecDeque<Transfer>,
     heard: VecDeque<Delivery>,
     events: Vec<Event>,
     online: bool,
@@ -136,6 +143,8 @@ impl Town {
             stirred: RefCell::default(),
             late: VecDeque::new(),
             liar: Liar::default(),
+            files: BTreeMap::new(),
+            pieces: None,
         };
         // block 0 is sealed by another thread
         while town
@@ -189,6 +198,7 @@ impl Town {
             db,
             client: fresh_client(),
             requests: VecDeque::new(),
+            transfers: VecDeque::new(),
             heard: VecDeque::new(),
             events: Vec::new(),
             online: true,
@@ -223,6 +233,7 @@ impl Town {
         device.db = database(&device.path);
         device.client = fresh_client();
         device.requests.clear();
+        device.transfers.clear();
         self.late.retain(|(of, ..)| *of != who);
         self.step(who, Input::Tick);
     }
@@ -423,12 +434,16 @@ impl Town {
                     _ => drop(self.step(who, Input::Answer { id: request.id, answer })),
                 }
             }
+            if let Some(transfer) = self.devices[index].transfers.pop_front() {
+                any = true;
+                self.carry(who, transfer);
+            }
             any |= self.fetch_feed(who);
         }
         any
     }
 
-    fn deliver(&mut self, who: Who, call: &Call) -> Answer {
+    pub(crate) fn deliver(&mut self, who: Who, call: &Call) -> Answer {
         if !self.devices[who.0].online || self.weather == Weather::Down {
             return Answer::Unreachable;
         }
@@ -505,7 +520,7 @@ impl Town {
         answer
     }
 
-    fn step(&mut self, who: Who, input: Input) -> Option<IntentId> {
+    pub(crate) fn step(&mut self, who: Who, input: Input) -> Option<IntentId> {
         let now_ms = self.now_ms();
         let device = &mut self.devices[who.0];
         let transaction = device.db.transaction().unwrap();
@@ -513,6 +528,7 @@ impl Town {
         let output = device.client.step(&transaction, now_ms, input).unwrap();
         transaction.commit().unwrap();
         device.requests.extend(output.requests);
+        device.transfers.extend(output.transfers);
         device.events.extend(output.events);
         device.wake_at_ms = output.wake_at_ms.map(|at| at.saturating_add_signed(-device.skew_ms));
         output.intent

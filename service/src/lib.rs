@@ -7,10 +7,11 @@
 //! which order a block reaches the disk) → `witnesses` (from sealed to published) → `lookup` (answers) → `http`
 //! (routes) → `http/connections` (how long a caller may keep it waiting) → `http/tls`. `accounts` says who asks:
 //! passwords, permits, tokens. `delivery` takes in and hands out what devices send each other, `groups` follows their
-//! groups by MLS. `start` and `sequencer/genesis` are how it begins, `record` and `nodes` what readers see, `disk` what
+//! groups by MLS, `blobs` keeps encrypted files. `start` and `sequencer/genesis` are how it begins, `record` and `nodes` what readers see, `disk` what
 //! is kept.
 
 mod accounts;
+mod blobs;
 mod delivery;
 mod disk;
 mod entries;

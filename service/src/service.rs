@@ -16,6 +16,7 @@ use protocol::limits::MAX_QUEUED;
 use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::Accounts;
+use crate::blobs::Blobs;
 use crate::delivery::{Delivery, hints};
 use crate::disk::folder::{Folder, write_atomically};
 use crate::disk::keys::Keys;
@@ -67,6 +68,7 @@ impl Service {
         let public = PublicKeys { entry: (&keys.entry).into(), vrf: keys.vrf.public(), log: &log_vkey };
         let found = open_log(&folder, &store, &public)?;
         let accounts = Accounts::open(&folder)?;
+        let blobs = Blobs::open(&folder)?;
         let (delivery, opened) = Delivery::open(folder.delivery())?;
         let (queue, receiver) = sync_channel(MAX_QUEUED);
         let shared = Arc::new(Shared {
@@ -75,6 +77,7 @@ impl Service {
             keys,
             accounts,
             delivery,
+            blobs,
             origin,
             log_vkey,
             clock: options.clock,

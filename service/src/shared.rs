@@ -11,6 +11,7 @@ use protocol::limits::Limits;
 use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::Accounts;
+use crate::blobs::Blobs;
 use crate::delivery::Delivery;
 use crate::disk::folder::Folder;
 use crate::disk::keys::Keys;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) keys: Keys,
     pub(crate) accounts: Accounts,
     pub(crate) delivery: Delivery,
+    pub(crate) blobs: Blobs,
     pub(crate) origin: String,
     pub(crate) log_vkey: VerifierKey,
     pub(crate) clock: Clock,

@@ -49,13 +49,8 @@ impl Core {
             What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
             What::Older { conversation, before, limit } => self.older(&conversation, &before, limit, reply),
             What::Changes => {
-                self.waiting.push(Waiting {
-                    reply: reply.clone(),
-                    goal: Goal::Changes,
-                    intent: None,
-                    until: None,
-                    lost: 0,
-                });
+                let (reply, goal) = (reply.clone(), Goal::Changes);
+                self.waiting.push(Waiting { reply, goal, intent: None, until: None, lost: 0 });
                 Ok(())
             }
             What::Search { text, with, from, limit } => {
@@ -92,6 +87,9 @@ impl Core {
             What::Delete { message, wait_s } => self.say(Command::Delete { message }, wait_s, reply),
             What::React { message, reaction, remove, wait_s } => {
                 self.say(Command::React { message, reaction, remove }, wait_s, reply)
+            }
+            What::SendFile { .. } | What::SaveFile { .. } | What::CancelFile { .. } | What::Files { .. } => {
+                self.file(what, reply)
             }
             What::BackupRows { .. }
             | What::BackupMessages { .. }

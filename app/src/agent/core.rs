@@ -17,6 +17,7 @@ use super::face::Reply;
 use super::keeper::{Keeper, locked};
 use super::log::Log;
 use super::net::Net;
+use super::porter::Porter;
 use super::push::{Target, is_other};
 use super::waiting::{Verdict, Waiting};
 use crate::clock::now_ms;
@@ -38,6 +39,7 @@ const GIVE_UP_AFTER: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct Outside {
     pub(crate) net: Net,
+    pub(crate) porter: Porter,
     pub(crate) push: watch::Sender<Option<Target>>,
     pub(crate) log: Log,
     /// Folder of evidence.
@@ -80,7 +82,7 @@ impl Open {
 pub(crate) struct Core {
     database: PathBuf,
     keeper: Arc<Keeper>,
-    outside: Outside,
+    pub(super) outside: Outside,
     pub(super) open: Option<Open>,
     /// Counts the clients: an answer to an earlier one is nobody's.
     generation: u64,
@@ -172,6 +174,13 @@ impl Core {
                 self.step_and_carry_out(Input::Answer { id, answer });
             }
             Incoming::Answered { .. } => (),
+            Incoming::Measured { to, text, file, reply } => self.measured(to, text, file, &reply),
+            Incoming::Moved { intent, done, total } => self.moved(intent, done, total),
+            Incoming::Transferred { generation, id, end } if generation == self.generation => {
+                self.note_transfer(&end);
+                self.step_and_carry_out(Input::Transferred { id, end });
+            }
+            Incoming::Transferred { .. } => (),
             Incoming::Connected => {
                 self.outside.log.note("push.connected", self.generation);
                 self.offline_since_ms = None;
@@ -245,6 +254,9 @@ impl Core {
         for request in output.requests {
             self.outside.net.send(self.service.as_deref(), self.generation, request);
         }
+        for transfer in output.transfers {
+            self.outside.porter.begin(self.service.as_deref(), self.generation, transfer);
+        }
         self.wake = output.wake_at_ms.map(|at_ms| {
             let wait = Duration::from_millis(at_ms.saturating_sub(now_ms()));
             Instant::now() + wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
@@ -256,6 +268,9 @@ impl Core {
     }
 
     fn show(&mut self, event: &Event) {
+        if let Event::Done { intent } | Event::Failed { intent, .. } = event {
+            self.outside.porter.give_up(*intent);
+        }
         if let Event::Lie { evidence, .. } = event {
             let kept = evidence.is_empty() || keep_evidence(&self.outside.state, evidence).is_ok();
             self.outside.log.note("lie.seen", u64::from(kept));
@@ -278,7 +293,11 @@ impl Core {
     }
 
     fn note_connection(&mut self, answer: &Answer) {
-        let is_lost = matches!(answer, Answer::Unreachable);
+        self.note_lost(matches!(answer, Answer::Unreachable));
+    }
+
+    /// Whether a request was lost.
+    pub(super) fn note_lost(&mut self, is_lost: bool) {
         self.note_reached(!is_lost);
         let Some(open) = &self.open else { return };
         let offline_since_ms = self.offline_since_ms;

@@ -14,9 +14,11 @@ mod asked;
 mod backup;
 mod core;
 mod face;
+mod files;
 mod keeper;
 mod log;
 mod net;
+mod porter;
 mod push;
 mod waiting;
 
@@ -27,7 +29,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use client::StoreKey;
-use client::step::{Answer, RequestId};
+use client::step::{Answer, IntentId, RequestId};
+use client::transfer::{End, LocalFile};
 use protocol::api::delivery::Delivery;
 use rustix::fs::Mode;
 use tokio::net::UnixListener;
@@ -55,6 +58,12 @@ pub(crate) enum Incoming {
     Key { key: StoreKey, reply: Reply },
     /// The service answered, or nobody did, a request of the client with this number.
     Answered { generation: u64, id: RequestId, answer: Answer },
+    /// A file that a face sends was read once.
+    Measured { to: String, text: String, file: Result<LocalFile, Failure>, reply: Reply },
+    /// How far a file is.
+    Moved { intent: IntentId, done: u64, total: u64 },
+    /// A transfer of the client with this number has ended.
+    Transferred { generation: u64, id: RequestId, end: End },
     /// The push connection is open.
     Connected,
     /// It broke, or nobody answered.
@@ -93,7 +102,8 @@ pub(crate) fn run(options: Options, ready: impl FnOnce()) -> Result<(), Failure>
         let (to_core, inbox) = mpsc::channel(INBOX);
         let (to_push, targets) = watch::channel(None);
         let net = net::Net::new(trusted.as_ref(), to_core.clone());
-        let outside = core::Outside { net, push: to_push, log, state: profile.state.clone() };
+        let porter = porter::Porter::new(trusted.as_ref(), to_core.clone());
+        let outside = core::Outside { net, porter, push: to_push, log, state: profile.state.clone() };
         let mut core = core::Core::new(database, Arc::clone(&keeper), outside);
         if let Some(key) = first_key(&keeper, options.passphrase).await? {
             core.open(key)?;
@@ -162,7 +172,8 @@ pub(crate) async fn face_for_test(folder: &std::path::Path) -> Face {
     let (to_core, inbox) = mpsc::channel(INBOX);
     let (push, _) = watch::channel(None);
     let log = Log::open(&folder.join("log")).unwrap();
-    let outside = core::Outside { net: net::Net::new(None, to_core.clone()), push, log, state: folder.to_owned() };
+    let (net, porter) = (net::Net::new(None, to_core.clone()), porter::Porter::new(None, to_core.clone()));
+    let outside = core::Outside { net, porter, push, log, state: folder.to_owned() };
     let mut core = core::Core::new(database, Arc::clone(&keeper), outside);
     core.open(keeper.create(None).await.unwrap()).unwrap();
     tokio::spawn(core.run(inbox, std::future::pending()));

@@ -1,6 +1,6 @@
 //! The requests of the client, over HTTP (RFC 9110): a bounded number at once, each with a bounded time and answer.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,23 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of an answer: a page of deliveries with commits in it.
 const MAX_ANSWER: u64 = 8 << 20;
 
+/// Asks over HTTP; each request has this time, and so many connections are kept.
+pub(super) fn http(trusted: Option<&Trusted>, timeout: Duration, kept: usize) -> ureq::Agent {
+    // no redirect: what is meant for the service goes to the service; no proxy: the push connection knows none
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .max_idle_connections_per_host(kept)
+        .proxy(None);
+    let config = match trusted {
+        Some(trusted) => config.tls_config(trusted.for_requests()),
+        None => config,
+    };
+    config.build().new_agent()
+}
+
 /// The way to the service.
 #[derive(Debug, Clone)]
 pub(crate) struct Net {
@@ -30,19 +47,7 @@ pub(crate) struct Net {
 impl Net {
     /// Answers go to `core`.
     pub(crate) fn new(trusted: Option<&Trusted>, core: mpsc::Sender<Incoming>) -> Self {
-        // no redirect: what is meant for the service goes to the service; no proxy: the push connection knows none
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .max_idle_connections_per_host(AT_ONCE)
-            .proxy(None);
-        let config = match trusted {
-            Some(trusted) => config.tls_config(trusted.for_requests()),
-            None => config,
-        };
-        Self { http: config.build().new_agent(), permits: Arc::new(Semaphore::new(AT_ONCE)), core }
+        Self { http: http(trusted, TIMEOUT, AT_ONCE), permits: Arc::new(Semaphore::new(AT_ONCE)), core }
     }
 
     /// Sends a request; its answer comes to the core by itself. To be called within the runtime.
@@ -53,7 +58,7 @@ impl Net {
             let http = net.http.clone();
             let id = request.id;
             let asked = tokio::task::spawn_blocking(move || {
-                service.map_or(Answer::Unreachable, |service| ask(&http, &service, &request.call))
+                service.map_or(Answer::Unreachable, |service| ask(&http, &service, &request.call, MAX_ANSWER))
             });
             let answer = asked.await.unwrap_or(Answer::Unreachable);
             // a core that has ended wants no answer
@@ -62,14 +67,15 @@ impl Net {
     }
 }
 
-fn ask(http: &ureq::Agent, service: &str, call: &Call) -> Answer {
-    let first = try_once(http, service, call);
+/// Asks; of an answer that is longer than `most`, one byte more than that is read.
+pub(super) fn ask(http: &ureq::Agent, service: &str, call: &Call, most: u64) -> Answer {
+    let first = try_once(http, service, call, most);
     // a kept connection that the service had closed meanwhile says nothing about the service; every request may be
     // sent twice, but for the end of a log-in, which the service takes once: the second answer would be that of a wrong
     // password
     let is_repeatable = call.path != LOGIN_FINISH;
     let again = match first {
-        Err(ureq::Error::Io(error)) if is_repeatable && is_lost(error.kind()) => try_once(http, service, call),
+        Err(ureq::Error::Io(error)) if is_repeatable && is_lost(error.kind()) => try_once(http, service, call, most),
         first => first,
     };
     again.unwrap_or(Answer::Unreachable)
@@ -80,7 +86,7 @@ fn is_lost(kind: ErrorKind) -> bool {
     matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
-fn try_once(http: &ureq::Agent, service: &str, call: &Call) -> Result<Answer, ureq::Error> {
+fn try_once(http: &ureq::Agent, service: &str, call: &Call, most: u64) -> Result<Answer, ureq::Error> {
     let url = format!("{service}{}", call.path);
     let bearer = call.bearer.as_ref().map(|token| format!("Bearer {token}"));
     let mut response = match &call.body {
@@ -102,7 +108,8 @@ fn try_once(http: &ureq::Agent, service: &str, call: &Call) -> Result<Answer, ur
         }
     };
     let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec()?;
+    let mut body = Vec::new();
+    response.body_mut().as_reader().take(most.saturating_add(1)).read_to_end(&mut body)?;
     Ok(answer_of(status, body))
 }
 
@@ -117,7 +124,7 @@ fn answer_of(status: u16, body: Vec<u8>) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
+    use std::io::Write as _;
 
     use super::*;
 
@@ -135,7 +142,7 @@ mod tests {
         let http = ureq::Agent::new_with_defaults();
         let call = Call { body: None, path: "/".to_owned(), bearer: None };
         // port 1 of this machine: nobody listens there without being root and meaning it
-        assert!(matches!(ask(&http, "http://127.0.0.1:1", &call), Answer::Unreachable));
+        assert!(matches!(ask(&http, "http://127.0.0.1:1", &call, MAX_ANSWER), Answer::Unreachable));
     }
 
     /// A service closes connections that are kept for later; that loses no request and costs no pause.
@@ -155,7 +162,7 @@ mod tests {
         let http = ureq::Agent::new_with_defaults();
         let call = Call { body: None, path: "/v1/feed".to_owned(), bearer: Some("token".to_owned()) };
         for _ in 0..2 {
-            assert!(matches!(ask(&http, &service, &call), Answer::Ok(body) if body == b"{}"));
+            assert!(matches!(ask(&http, &service, &call, MAX_ANSWER), Answer::Ok(body) if body == b"{}"));
         }
         server.join().unwrap();
     }

@@ -10,6 +10,7 @@ use super::core::Open;
 use super::face::Reply;
 use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
+use crate::local::files::Saved;
 use crate::local::rows::{self, Change, LogInEvent, ResetAnnounced, Sent, SignedUp};
 
 /// Requests in a row without an answer after which a face is told that nobody answers.
@@ -39,6 +40,8 @@ pub(crate) enum Goal {
     CodeShown(DeviceId),
     /// The message of this row is at the service.
     Sent { row: Option<i64> },
+    /// The file of a message is saved.
+    Saved(Saved),
     /// Whatever comes, in one conversation or in all. Of one conversation: rows above this one were not shown yet.
     Following { with: Option<String>, above: i64 },
     /// Whatever changes.
@@ -82,6 +85,9 @@ impl Waiting {
         let ended = match &mut self.goal {
             Goal::Done => matches!(event, Event::Done { intent } if Some(*intent) == self.intent).then(|| {
                 self.reply.done(&json!({}));
+            }),
+            Goal::Saved(saved) => matches!(event, Event::Done { intent } if Some(*intent) == self.intent).then(|| {
+                self.reply.done(saved);
             }),
             Goal::SignedUp => signed_up(&self.reply, event, open),
             Goal::ResetAnnounced => reset_announced(&self.reply, event, open),
@@ -143,10 +149,10 @@ impl Waiting {
                 );
             }
             Goal::SignedUp | Goal::ResetAnnounced | Goal::LoggedIn { .. } => self.reply.fail(unreachable()),
-            Goal::Done | Goal::Following { .. } | Goal::Changes if offline_since_ms.is_some() => {
+            Goal::Done | Goal::Saved(_) | Goal::Following { .. } | Goal::Changes if offline_since_ms.is_some() => {
                 self.reply.fail(unreachable())
             }
-            Goal::Done | Goal::Following { .. } | Goal::Changes => {
+            Goal::Done | Goal::Saved(_) | Goal::Following { .. } | Goal::Changes => {
                 waits_still("intent.waiting", "this takes longer than usual; it goes on by itself");
             }
         }
@@ -479,6 +485,7 @@ mod tests {
             lasts_s: None,
             title: None,
             change: None,
+            file: None,
         };
         let mut above = 0;
         let mut see = |rows: &[(i64, MessageState)]| {

@@ -73,18 +73,6 @@ impl Bots {
 }
 
 impl Shared {
-    #[cfg(test)]
-    pub(super) fn for_test(
-        address: SocketAddr,
-        face: Face,
-        token: &str,
-        rights: Vec<Right>,
-        asker: Reply,
-    ) -> Arc<Self> {
-        let tokens = [(Digest::sha256(token.as_bytes()), Token { rights, asker })].into();
-        Arc::new(Self { address, face, tokens: Mutex::new(tokens) })
-    }
-
     fn tokens(&self) -> MutexGuard<'_, BTreeMap<Digest, Token>> {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.retain(|_, token| !token.asker.is_gone());
@@ -264,17 +252,12 @@ struct Lines {
 impl Lines {
     /// The next row; now and then an empty line, which says that it goes on.
     async fn next(&mut self) -> Option<String> {
-        loop {
-            tokio::select! {
-                line = self.lines.recv() => return match line?.says {
-                    Says::Event(row) => Some(row.to_string() + "\n"),
-                    Says::Done(_) | Says::Error(_) => None,
-                },
-                () = tokio::time::sleep(LOOK) => {
-                    self.shared.rights(&self.headers)?;
-                    return Some("\n".to_owned());
-                }
-            }
+        tokio::select! {
+            line = self.lines.recv() => match line?.says {
+                Says::Event(row) => Some(row.to_string() + "\n"),
+                Says::Done(_) | Says::Error(_) => None,
+            },
+            () = tokio::time::sleep(LOOK) => self.shared.rights(&self.headers).map(|_| "\n".to_owned()),
         }
     }
 }

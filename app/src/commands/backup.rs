@@ -131,7 +131,7 @@ fn messages(agent: &mut Agent, rows: &[i64]) -> Result<Vec<HistoryMessage>, Fail
 }
 
 /// A bar on a terminal, and nothing elsewhere.
-fn bar(total: u64, template: &str, settings: &Settings) -> Result<ProgressBar, Failure> {
+pub(super) fn bar(total: u64, template: &str, settings: &Settings) -> Result<ProgressBar, Failure> {
     if settings.json || !stderr().is_terminal() {
         return Ok(ProgressBar::hidden());
     }

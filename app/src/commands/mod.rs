@@ -9,6 +9,7 @@ pub(crate) mod chat;
 pub(crate) mod contact;
 pub(crate) mod device;
 pub(crate) mod doctor;
+pub(crate) mod file;
 pub(crate) mod history;
 pub(crate) mod joining;
 pub(crate) mod login;

@@ -1,6 +1,7 @@
 //! `trefoil send`: a text to somebody.
 
 use std::io::Read as _;
+use std::path::PathBuf;
 
 use protocol::limits::MAX_TEXT;
 
@@ -21,6 +22,9 @@ pub(crate) struct Arguments {
     to: String,
     /// The text; from standard input if it is missing
     text: Option<String>,
+    /// A picture or any other file of up to 2 GiB; then a text may go with it
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
     /// Send although the record cannot be checked now, until it can be again
     #[arg(long)]
     unchecked: bool,
@@ -30,15 +34,21 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let text = match &arguments.text {
         Some(text) => text.clone(),
+        None if arguments.file.is_some() => String::new(),
         None => read_text()?,
     };
     let to = handle_or_title(&arguments.to);
-    let what = of_text(to.clone(), text, SENT_WITHIN_S)?;
+    if arguments.file.is_none() {
+        check_text(&text)?;
+    }
     let mut agent = Agent::opened(settings)?;
     if arguments.unchecked {
-        agent.ask::<serde_json::Value>(What::SendUnchecked { to })?;
+        agent.ask::<serde_json::Value>(What::SendUnchecked { to: to.clone() })?;
     }
-    let row: Sent = agent.ask(what)?;
+    if let Some(path) = &arguments.file {
+        return super::file::send(&mut agent, to, path, text, settings);
+    }
+    let row: Sent = agent.ask(of_text(to, text, SENT_WITHIN_S)?)?;
     if settings.json {
         return say_row(&row);
     }

@@ -3,6 +3,7 @@
 use client::query::{MessageRow, MessageState, ReactionRow};
 use serde::{Deserialize, Serialize};
 
+use super::files::FileInfo;
 use crate::clock::rfc3339;
 
 /// A message.
@@ -35,6 +36,8 @@ pub(crate) struct Message {
     pub(crate) title: Option<String>,
     /// It is no message but says who came and went; by whom is whose it is.
     pub(crate) change: Option<MemberChange>,
+    /// The file that it came with.
+    pub(crate) file: Option<FileInfo>,
 }
 
 /// Who came into a conversation and who went: handles, or ids where none is known.
@@ -84,6 +87,7 @@ impl From<MessageRow> for Message {
             timer_s: row.timer_s,
             lasts_s: row.lasts_s,
             title: row.title,
+            file: row.file.map(FileInfo::from),
             change: row.change.map(|change| MemberChange { came: named(change.came), went: named(change.went) }),
         }
     }

@@ -12,6 +12,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod connection;
+pub(crate) mod files;
 mod messages;
 pub(crate) mod rows;
 
@@ -159,6 +160,16 @@ pub(crate) enum What {
     Delete { message: String, wait_s: u64 },
     /// Says what a person thinks of a message, or takes that back; done as with [`What::Send`].
     React { message: String, reaction: String, remove: bool, wait_s: u64 },
+    /// Sends a file of this machine, by its absolute path, and a text with it that may be empty; events [`files::Moving`],
+    /// done as [`What::Send`] is.
+    SendFile { to: String, path: String, text: String },
+    /// Fetches the file of a message, by the beginning of its id, to this absolute path; events [`files::Moving`], done with
+    /// [`files::Saved`].
+    SaveFile { message: String, path: String, replace: bool },
+    /// Stops a file on its way.
+    CancelFile { transfer: i64 },
+    /// Events [`rows::Message`] of those that have a file, oldest first; done with [`files::Listed`].
+    Files { with: Option<String>, limit: u32 },
     /// Sends in a conversation although the record cannot be checked now.
     SendUnchecked { to: String },
     /// Events [`rows::Message`]: the newest `limit`, and with `follow` whatever comes until the connection is closed.

@@ -49,6 +49,11 @@ pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>
         _ if row.timer_s.is_some() => format!("({})", timer(row.timer_s.unwrap_or_default())),
         _ => tame::display(&row.text).lines().collect::<Vec<_>>().join("\n      "),
     };
+    let text = match &row.file {
+        Some(file) if text.is_empty() => super::file::of_message(file, &row.message),
+        Some(file) => format!("{text}\n      {}", super::file::of_message(file, &row.message)),
+        None => text,
+    };
     let edited = if row.edited { "  (edited)" } else { "" };
     let answers = row.answers.as_ref().map(answered).unwrap_or_default();
     let reactions = reactions(row);
@@ -193,6 +198,7 @@ mod tests {
             lasts_s: None,
             title: None,
             change: None,
+            file: None,
         }
     }
 

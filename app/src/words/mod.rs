@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod backup;
 pub(crate) mod device;
 pub(crate) mod digits;
+pub(crate) mod file;
 pub(crate) mod history;
 pub(crate) mod message;
 pub(crate) mod people;

@@ -11,7 +11,7 @@ use protocol::id::{GroupId, MessageId};
 use protocol::people::Standing;
 use protocol::settings::is_self_group_id;
 
-use super::{AnsweredRow, ChangeRow, ContactRow, ConversationRow, MessageRow, ReactionRow};
+use super::{AnsweredRow, ChangeRow, ContactRow, ConversationRow, FileRow, MessageRow, ReactionRow};
 use crate::arranging;
 use crate::contacts::{self, CONTACT, Contact};
 use crate::conversation::{self, Conversation, Stage};
@@ -233,6 +233,11 @@ fn handle_of(store: &Store<'_>, account: &AccountId) -> Result<Option<String>, E
 fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<MessageRow, Error> {
     let kept = stored.kept;
     let content = Content::decode(&kept.content).ok();
+    let file = content.as_ref().and_then(|content| match &content.part {
+        Part::External(file) => Some(file.clone()),
+        _ => None,
+    });
+    let text = file.as_ref().map_or(kept.text, |file| file.description.clone());
     let timer_s = content.as_ref().and_then(|content| match content.part {
         Part::Timer(seconds) => Some(seconds),
         _ => None,
@@ -264,7 +269,7 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         from: kept.from,
         from_handle: names.of(store, &kept.from)?,
         device: kept.device,
-        text: kept.text,
+        text,
         sent_at_ms: kept.sent_at_ms,
         state: kept.state,
         from_history: kept.from_history,
@@ -277,6 +282,7 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         lasts_s: lasts.map(|lasts| lasts.seconds),
         title,
         change,
+        file: file.as_deref().map(FileRow::of),
     })
 }
 

@@ -11,6 +11,7 @@
 )]
 
 mod backup;
+mod blob;
 #[expect(dead_code, reason = "written for the vectors of crate chain, which use more of it")]
 #[path = "../../../chain/tests/vectors/case.rs"]
 mod case;

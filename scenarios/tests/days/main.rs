@@ -5,6 +5,7 @@ mod backup_killed;
 mod bots;
 mod device;
 mod disk_full;
+mod files;
 mod hostile;
 mod lost_answers;
 mod permits;

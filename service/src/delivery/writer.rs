@@ -168,6 +168,7 @@ impl Writer {
         let acked = std::mem::take(&mut self.acked);
         self.rows.sweep(&acked, is_due.then_some(now_s))?;
         if is_due {
+            self.shared.blobs.sweep(now_s)?;
             self.swept_s = now_s;
         }
         Ok(())

@@ -6,6 +6,8 @@
 //! DATA/store.sqlite    records; its transactions are the points of no return
 //! DATA/accounts.sqlite password records, permits, tokens
 //! DATA/delivery.sqlite groups, messages and key packages until every device has them
+//! DATA/blobs.sqlite    whose blobs there are and how far each is
+//! DATA/blobs/          encrypted files, one a blob, mode 0600
 //! DATA/tree.snapshot   the map after one block, so that a start need not build it from records
 //! DATA/policy          the witness policy (C2SP tlog-policy), for clients
 //! DATA/public/         what any web server may serve: checkpoint, tile/..., block/<number>
@@ -72,6 +74,16 @@ impl Folder {
     /// The database of deliveries.
     pub(crate) fn delivery(&self) -> PathBuf {
         self.root.join("delivery.sqlite")
+    }
+
+    /// The database of blobs.
+    pub(crate) fn blobs_database(&self) -> PathBuf {
+        self.root.join("blobs.sqlite")
+    }
+
+    /// The folder of blobs.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
     }
 
     /// A secret key.

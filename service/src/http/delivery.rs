@@ -47,7 +47,7 @@ const fn body_of(bytes: usize) -> usize {
 }
 
 /// The device that asks.
-async fn caller(shared: &Arc<Shared>, headers: HeaderMap) -> Result<Caller, Refusal> {
+pub(super) async fn caller(shared: &Arc<Shared>, headers: HeaderMap) -> Result<Caller, Refusal> {
     blocking(Arc::clone(shared), move |shared| shared.caller(&headers)).await
 }
 

@@ -4,6 +4,7 @@
 //! the store or checks signatures runs on the runtime's blocking threads.
 
 mod accounts;
+mod blobs;
 pub(crate) mod connections;
 mod delivery;
 mod link;
@@ -61,6 +62,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(link::PLACE, get(link::page))
         .merge(accounts::router())
         .merge(delivery::router())
+        .merge(blobs::router())
         .fallback(|| std::future::ready(Refusal::NotFound))
         .method_not_allowed_fallback(|| std::future::ready(Refusal::Method))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BODY))

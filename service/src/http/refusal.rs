@@ -2,7 +2,7 @@
 
 use chain::audit::BlockBroken;
 use chain::encoding::DecodeError;
-use protocol::api::{accounts, delivery};
+use protocol::api::{accounts, blobs, delivery};
 use protocol::members::MembersBroken;
 use protocol::refusal as code;
 use protocol::refusal::{Problem, status_of};
@@ -105,6 +105,21 @@ pub(crate) enum Refusal {
     /// No key package of this device.
     #[error("there is no key package of this device")]
     NoKeyPackage,
+    /// No blob, none that is whole, or none any more.
+    #[error("the service does not have this file, or not any more")]
+    BlobGone,
+    /// Another blob has this id.
+    #[error("there is another file by this id already")]
+    BlobExists,
+    /// Not where the service is.
+    #[error("this part does not begin where the one before it has ended")]
+    BlobOffset,
+    /// Larger than any blob.
+    #[error("a file has up to 2 GiB")]
+    BlobTooLarge,
+    /// As much as an account may keep.
+    #[error("your account has as many files at the service as it may; older ones go by themselves")]
+    BlobQuota,
     /// The store fails; the service is ending.
     #[error("the store fails")]
     Broken(#[from] Stopped),
@@ -154,6 +169,11 @@ impl Refusal {
             Self::GroupUnknown => delivery::GROUP_UNKNOWN,
             Self::GroupExists => delivery::GROUP_EXISTS,
             Self::NoKeyPackage => delivery::NO_KEY_PACKAGE,
+            Self::BlobGone => blobs::BLOB_GONE,
+            Self::BlobExists => blobs::BLOB_EXISTS,
+            Self::BlobOffset => blobs::BLOB_OFFSET,
+            Self::BlobTooLarge => blobs::BLOB_TOO_LARGE,
+            Self::BlobQuota => blobs::BLOB_QUOTA,
             Self::Broken(stopped) => stopped.code(),
         }
     }

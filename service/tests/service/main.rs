@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod blobs;
 mod delivery;
 mod entries;
 mod listener;

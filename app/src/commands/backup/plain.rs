@@ -98,8 +98,10 @@ fn setting_line(setting: &Setting, names: &mut BTreeMap<AccountId, String>) -> O
 }
 
 fn message_line(message: &HistoryMessage, names: &BTreeMap<AccountId, String>) -> Option<Value> {
-    let text = match Content::decode(&message.content).ok()?.part {
-        Part::Text(text) => text,
+    let (text, file) = match Content::decode(&message.content).ok()?.part {
+        Part::Text(text) => (text, None),
+        // the name of the file, which is not in the backup
+        Part::External(file) => (file.description, Some(file.name)),
         // a change says again what it was about
         Part::Signal { .. }
         | Part::Unknown { .. }
@@ -114,5 +116,5 @@ fn message_line(message: &HistoryMessage, names: &BTreeMap<AccountId, String>) -
     let from = names.get(&message.from).cloned().unwrap_or_else(|| message.from.to_string());
     Some(json!({ "kind": "message", "message": id.to_string(), "conversation": message.group.to_string(),
         "position": message.place, "from": from, "account": message.from.to_string(), "device": message.device.to_string(),
-        "text": text, "sent_at": rfc3339(message.sent_at_ms) }))
+        "text": text, "file": file, "sent_at": rfc3339(message.sent_at_ms) }))
 }

@@ -1,0 +1,317 @@
+//! Moves files between this machine and the service, each on a thread of its own; the client says what comes next
+//! (`client::transfer`), here is what it cannot do: open files and ask.
+//!
+//! Never more than a few parts of a file are in memory. What is being fetched lies in a file beside its place, under a name
+//! that nobody else has chosen, until all of it was compared; then it gets its own name (BLB-6).
+
+mod unfinished;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use client::step::{Answer, Call, IntentId};
+use client::transfer::{Download, Downloading, End, Job, LocalFile, Transfer, Upload, Uploading};
+use protocol::api::blobs::MAX_PIECE;
+use protocol::blob::{MAX_FILE, Measure};
+use tokio::sync::{Semaphore, mpsc};
+
+use self::unfinished::Unfinished;
+use super::Incoming;
+use super::net;
+use crate::failure::Failure;
+use crate::file_kind;
+use crate::tls::Trusted;
+
+/// Files that are moved at once.
+const AT_ONCE: usize = 2;
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Faces are told how far it is this often.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
+/// Bytes that are read at a time.
+const STEP: usize = 1 << 20;
+
+/// The one who moves them.
+#[derive(Debug, Clone)]
+pub(crate) struct Porter {
+    http: ureq::Agent,
+    places: Arc<Semaphore>,
+    core: mpsc::Sender<Incoming>,
+    under_way: Arc<Mutex<BTreeMap<IntentId, Arc<UnderWay>>>>,
+}
+
+/// How far a transfer is.
+#[derive(Debug, Default)]
+struct UnderWay {
+    done: AtomicU64,
+    total: AtomicU64,
+    is_unwanted: AtomicBool,
+    /// What is there of a file that is fetched, also while nobody answers.
+    unfinished: Mutex<Option<PathBuf>>,
+}
+
+/// One transfer, on its thread.
+struct Trip {
+    porter: Porter,
+    service: String,
+    intent: IntentId,
+    state: Arc<UnderWay>,
+    told: Instant,
+}
+
+impl Porter {
+    /// What it hears goes to `core`.
+    pub(crate) fn new(trusted: Option<&Trusted>, core: mpsc::Sender<Incoming>) -> Self {
+        let http = net::http(trusted, TIMEOUT, AT_ONCE * 2);
+        Self { http, places: Arc::new(Semaphore::new(AT_ONCE)), core, under_way: Arc::default() }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, BTreeMap<IntentId, Arc<UnderWay>>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a transfer; how it ended comes to the core by itself. To be called within the runtime.
+    pub(crate) fn begin(&self, service: Option<&str>, generation: u64, transfer: Transfer) {
+        let Transfer { id, intent, job } = transfer;
+        let state = Arc::<UnderWay>::default();
+        if let Some(before) = self.under_way().insert(intent, Arc::clone(&state)) {
+            before.is_unwanted.store(true, Ordering::SeqCst);
+        }
+        let (porter, service) = (self.clone(), service.map(str::to_owned));
+        tokio::spawn(async move {
+            let Ok(_place) = Arc::clone(&porter.places).acquire_owned().await else { return };
+            let core = porter.core.clone();
+            let moved = tokio::task::spawn_blocking(move || {
+                let Some(service) = service else { return End::Unreachable };
+                let trip = Trip { porter, service, intent, state, told: Instant::now() };
+                trip.make(job)
+            });
+            let end = moved.await.unwrap_or(End::Unreachable);
+            // a core that has ended wants to hear nothing
+            core.send(Incoming::Transferred { generation, id, end }).await.unwrap_or_default();
+        });
+    }
+
+    /// Nobody wants this any more.
+    pub(crate) fn give_up(&self, intent: IntentId) {
+        if let Some(state) = self.under_way().remove(&intent) {
+            state.is_unwanted.store(true, Ordering::SeqCst);
+            let unfinished = state.unfinished.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // gone already, if it got its name
+            unfinished.map_or(Ok(()), fs::remove_file).unwrap_or_default();
+        }
+    }
+
+    /// How many bytes of a transfer are where they are to be, and of how many.
+    pub(crate) fn progress(&self, intent: IntentId) -> Option<(u64, u64)> {
+        let state = self.under_way().get(&intent).cloned()?;
+        Some((state.done.load(Ordering::Relaxed), state.total.load(Ordering::Relaxed)))
+    }
+
+    /// Reads a file once, to know what it is; the core hears of it.
+    pub(crate) fn measure(
+        &self,
+        path: String,
+        then: impl FnOnce(Result<LocalFile, Failure>) -> Incoming + Send + 'static,
+    ) {
+        let core = self.core.clone();
+        tokio::task::spawn_blocking(move || core.blocking_send(then(measured(path))).unwrap_or_default());
+    }
+}
+
+/// A regular file, open for reading. Anything else could keep its reader waiting for ever.
+fn open(path: &Path) -> io::Result<File> {
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("this is no regular file")) }
+}
+
+fn measured(path: String) -> Result<LocalFile, Failure> {
+    let unreadable =
+        |error: io::Error| Failure::misuse("file.unreadable", format_args!("{path} can't be read: {error}"));
+    let too_large = || Failure::misuse("file.too_large", "a file has up to 2 GiB");
+    let file = open(Path::new(&path)).map_err(unreadable)?;
+    // told before anything is read of it
+    if file.metadata().map_err(unreadable)?.len() > MAX_FILE {
+        return Err(too_large());
+    }
+    let (mut measure, mut buffer, mut at) = (Measure::default(), vec![0; STEP], 0_u64);
+    loop {
+        let length = file.read_at(&mut buffer, at).map_err(unreadable)?;
+        if length == 0 {
+            break;
+        }
+        at = at.saturating_add(length as u64);
+        if !measure.add(buffer.get(..length).unwrap_or_default()) {
+            return Err(too_large());
+        }
+    }
+    let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let manifest = measure.finish().ok_or_else(too_large)?;
+    Ok(LocalFile { content_type: file_kind::of(&name).to_owned(), path, name, manifest })
+}
+
+/// These bytes of a file, or what there is of them.
+fn read(file: &File, range: &Range<u64>) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
+    let (mut bytes, mut filled) = (vec![0; length], 0_usize);
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, range.start.saturating_add(filled as u64))? {
+            0 => break,
+            more => filled = filled.saturating_add(more),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+impl Trip {
+    fn make(mut self, job: Job) -> End {
+        let end = match job {
+            Job::Upload(mut upload) => self.upload(&mut upload),
+            Job::Download(mut download) => self.download(&mut download),
+        };
+        self.tell(true);
+        end
+    }
+
+    fn is_unwanted(&self) -> bool {
+        self.state.is_unwanted.load(Ordering::SeqCst) || self.porter.core.is_closed()
+    }
+
+    fn note(&mut self, (done, total): (u64, u64)) {
+        self.state.done.store(done, Ordering::Relaxed);
+        self.state.total.store(total, Ordering::Relaxed);
+        self.tell(false);
+    }
+
+    fn tell(&mut self, is_last: bool) {
+        if !is_last && self.told.elapsed() < TOLD_EVERY {
+            return;
+        }
+        self.told = Instant::now();
+        let (done, total) = (self.state.done.load(Ordering::Relaxed), self.state.total.load(Ordering::Relaxed));
+        // a core that has ended wants to hear nothing
+        self.porter.core.blocking_send(Incoming::Moved { intent: self.intent, done, total }).unwrap_or_default();
+    }
+
+    fn upload(&mut self, upload: &mut Upload) -> End {
+        let file = match open(Path::new(upload.path())) {
+            Ok(file) => file,
+            Err(error) => {
+                upload.unreadable(&error.to_string());
+                return ended(upload.go_on());
+            }
+        };
+        loop {
+            if self.is_unwanted() {
+                return End::Unreachable;
+            }
+            match upload.go_on() {
+                Uploading::Read(range) => give(upload, &file, &range),
+                Uploading::Ask(call) => {
+                    let began = Instant::now();
+                    let (http, service) = (&self.porter.http, &self.service);
+                    // while this part goes out, the next one is sealed
+                    let answer = thread::scope(|scope| {
+                        let asked = scope.spawn(|| net::ask(http, service, &call, MAX_PIECE));
+                        if let Some(range) = upload.ahead() {
+                            give(upload, &file, &range);
+                        }
+                        asked.join().unwrap_or(Answer::Unreachable)
+                    });
+                    upload.answered(answer, u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+                    self.note(upload.progress());
+                }
+                Uploading::End(end) => return end,
+            }
+        }
+    }
+
+    fn download(&mut self, download: &mut Download) -> End {
+        let mut unfinished = match Unfinished::open(download, self.intent) {
+            Ok(Some(unfinished)) => unfinished,
+            // another thread still writes there, and ends soon
+            Ok(None) => return End::Unreachable,
+            Err(failure) => return unwritable(download, failure),
+        };
+        let place = Some(unfinished.path().to_owned());
+        *self.state.unfinished.lock().unwrap_or_else(PoisonError::into_inner) = place;
+        if let Err(failure) = unfinished.go_on_behind(download) {
+            return unwritable(download, failure);
+        }
+        let end = self.fetch(download, &mut unfinished);
+        // what may be gone on with stays
+        if !matches!(end, End::Unreachable) || self.state.is_unwanted.load(Ordering::SeqCst) {
+            unfinished.remove();
+        }
+        end
+    }
+
+    fn fetch(&mut self, download: &mut Download, unfinished: &mut Unfinished) -> End {
+        let mut coming: Option<(Call, thread::JoinHandle<Answer>)> = None;
+        loop {
+            if self.is_unwanted() {
+                return End::Unreachable;
+            }
+            match download.go_on() {
+                Downloading::Ask(call) => {
+                    let answer = match coming.take().filter(|(asked, _)| *asked == call) {
+                        Some((_, answer)) => answer.join().unwrap_or(Answer::Unreachable),
+                        None => net::ask(&self.porter.http, &self.service, &call, MAX_PIECE),
+                    };
+                    // while this piece is opened and written, the next one comes
+                    coming = download.ahead().filter(|_| matches!(answer, Answer::Ok(_))).map(|call| {
+                        let (http, service, asked) = (self.porter.http.clone(), self.service.clone(), call.clone());
+                        (call, thread::spawn(move || net::ask(&http, &service, &asked, MAX_PIECE)))
+                    });
+                    download.answered(answer);
+                }
+                Downloading::Write(bytes) => match unfinished.write(&bytes) {
+                    Ok(()) => self.note(download.progress()),
+                    Err(failure) => return unwritable(download, failure),
+                },
+                Downloading::Finish => match unfinished.finish(Path::new(download.path()), download.replaces()) {
+                    Ok(()) => download.finished(),
+                    Err(failure) => return unwritable(download, failure),
+                },
+                Downloading::End(end) => return end,
+            }
+        }
+    }
+}
+
+fn give(upload: &mut Upload, file: &File, range: &Range<u64>) {
+    match read(file, range) {
+        Ok(bytes) => upload.read(&bytes),
+        Err(error) => upload.unreadable(&error.to_string()),
+    }
+}
+
+fn ended(doing: Uploading) -> End {
+    match doing {
+        Uploading::End(end) => end,
+        Uploading::Ask(_) | Uploading::Read(_) => End::Unreachable,
+    }
+}
+
+fn unwritable(download: &mut Download, failure: Failure) -> End {
+    download.unwritable(&failure.code, failure.message);
+    match download.go_on() {
+        Downloading::End(end) => end,
+        _ => End::Unreachable,
+    }
+}
+
+/// True if there is something by this name, also a link that leads nowhere.
+pub(super) fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}

@@ -1,0 +1,76 @@
+//! What commands and the agent say to each other about files.
+
+use client::query::FileRow;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{now_ms, rfc3339};
+
+/// The file of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileInfo {
+    /// Tamed: one part of a path, nothing hidden, nothing that moves a cursor.
+    pub(crate) name: String,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// Its media type, as its sender says.
+    pub(crate) kind: String,
+    /// True for a picture that may be shown in its place.
+    pub(crate) inline: bool,
+    /// `available`, or `expired` once the service need not have it any more.
+    pub(crate) state: String,
+    /// Until when the service keeps it at least.
+    pub(crate) expires_at: Option<String>,
+}
+
+impl From<FileRow> for FileInfo {
+    fn from(row: FileRow) -> Self {
+        let is_over = row.expires_s.is_some_and(|at| at <= now_ms() / 1_000);
+        Self {
+            name: row.name,
+            size: row.length,
+            kind: row.content_type,
+            inline: row.inline,
+            state: if is_over { "expired" } else { "available" }.to_owned(),
+            expires_at: row.expires_s.map(|at| rfc3339(at.saturating_mul(1_000))),
+        }
+    }
+}
+
+/// How far a file is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moving {
+    /// Names it, to stop it.
+    pub(crate) transfer: i64,
+    /// Encrypted bytes that are where they are to be.
+    pub(crate) done: u64,
+    /// Of so many; 0 as long as it has not begun.
+    pub(crate) total: u64,
+}
+
+/// A file that waits to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Outgoing {
+    pub(crate) transfer: i64,
+    pub(crate) name: String,
+    /// In bytes.
+    pub(crate) size: u64,
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+}
+
+/// What a list of files ends with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listed {
+    pub(crate) outgoing: Vec<Outgoing>,
+}
+
+/// A file was fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Saved {
+    /// The message that it came with.
+    pub(crate) message: String,
+    /// Where it is.
+    pub(crate) path: String,
+    /// In bytes.
+    pub(crate) size: u64,
+}

@@ -1,0 +1,81 @@
+//! What people read of files.
+
+use protocol::tame;
+
+use super::{one_line, time};
+use crate::local::files::{FileInfo, Outgoing, Saved};
+
+/// Before the bar of a file that was on its way before.
+pub(crate) const GOES_ON: &str = "continuing where it stopped";
+
+/// A number of bytes.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        1 => "1 byte".to_owned(),
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{} KB", bytes.div_ceil(1_000)),
+        1_000_000..10_000_000 => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
+/// The file of a message, and how to get it; `message` is the message's id.
+pub(crate) fn of_message(file: &FileInfo, message: &str) -> String {
+    let id: String = message.chars().take(8).collect();
+    let (name, kind) = (one_line(&file.name), tame::display(&file.kind));
+    let how = match (file.state.as_str(), file.expires_at.as_deref()) {
+        ("expired", _) => "no longer at the service".to_owned(),
+        (_, Some(at)) => format!("until {}: trefoil file save {id}", time(at)),
+        _ => format!("trefoil file save {id}"),
+    };
+    format!("[{name}, {}, {kind}; {how}]", size(file.size))
+}
+
+/// A file that waits to be sent.
+pub(crate) fn outgoing(row: &Outgoing) -> String {
+    let percent = row.done.saturating_mul(100).checked_div(row.total).unwrap_or_default();
+    let name = one_line(&row.name);
+    format!("{}  on its way out: {name}, {}, {percent} % there", row.transfer, size(row.size))
+}
+
+/// A file was fetched.
+pub(crate) fn saved(row: &Saved) -> String {
+    format!("Saved, {}: {}", size(row.size), tame::display(&row.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, state: &str) -> FileInfo {
+        FileInfo {
+            name: name.into(),
+            size: 120_400_000,
+            kind: "video/mp4".into(),
+            inline: false,
+            state: state.into(),
+            expires_at: None,
+        }
+    }
+
+    #[test]
+    fn a_file_says_what_it_is_and_how_to_get_it() {
+        let line = of_message(&file("holiday.mp4", "available"), "0123456789abcdef");
+        assert_eq!(line, "[holiday.mp4, 120 MB, video/mp4; trefoil file save 01234567]");
+        let line = of_message(&file("holiday.mp4", "expired"), "0123456789abcdef");
+        assert_eq!(line, "[holiday.mp4, 120 MB, video/mp4; no longer at the service]");
+    }
+
+    /// Attack 63: whatever an agent says, nothing of it moves the cursor.
+    #[test]
+    fn no_name_moves_the_cursor() {
+        let line = of_message(&file("a\u{1b}[2J\nb", "available"), "0123456789abcdef");
+        assert!(!line.contains(['\u{1b}', '\n']), "{line:?}");
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        let said = [0, 1, 999, 1_000, 1_001, 2_500_000, 2 << 30].map(size);
+        assert_eq!(said, ["0 bytes", "1 byte", "999 bytes", "1 KB", "2 KB", "2.5 MB", "2147 MB"]);
+    }
+}

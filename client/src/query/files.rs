@@ -1,0 +1,69 @@
+//! What a person may ask of files.
+
+use protocol::content::External;
+
+use super::MessageRow;
+use super::talk::rows_of;
+use crate::conversation;
+use crate::error::Error;
+use crate::files::{file_of, outgoing};
+use crate::step::IntentId;
+use crate::store::Store;
+
+/// The file that a message names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRow {
+    /// Its name, tamed: one part of a path, nothing hidden.
+    pub name: String,
+    /// Its length in bytes.
+    pub length: u64,
+    /// What its sender says that it is.
+    pub content_type: String,
+    /// True for a picture that may be shown in its place.
+    pub inline: bool,
+    /// Until when the service keeps it at least, seconds since 1970, if that is known.
+    pub expires_s: Option<u64>,
+}
+
+impl FileRow {
+    pub(crate) fn of(file: &External) -> Self {
+        Self {
+            name: file.name.clone(),
+            length: file.length,
+            content_type: file.content_type.clone(),
+            inline: file.inline,
+            expires_s: Some(u64::from(file.expires_s)).filter(|at| *at > 0),
+        }
+    }
+}
+
+/// A file that is to be sent, and is not yet at the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingRow {
+    /// The intent.
+    pub intent: IntentId,
+    /// Its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+/// The messages with a file whose id begins so (hexadecimal).
+///
+/// # Errors
+/// [`Error`].
+pub fn files_called(store: &Store<'_>, beginning: &str) -> Result<Vec<MessageRow>, Error> {
+    let groups: Vec<_> = conversation::all(store)?.into_iter().map(|it| it.group).collect();
+    let mut found = store.messages_called(&groups, &beginning.to_ascii_lowercase())?;
+    found.retain(|stored| file_of(&stored.kept.content).is_some());
+    rows_of(store, found)
+}
+
+/// The files that wait to be sent, oldest first.
+///
+/// # Errors
+/// [`Error`].
+pub fn outgoing_files(store: &Store<'_>) -> Result<Vec<OutgoingRow>, Error> {
+    let rows = outgoing(store)?.into_iter().map(|(intent, name, length)| OutgoingRow { intent, name, length });
+    Ok(rows.collect())
+}
