@@ -15,6 +15,7 @@ mod secret;
 mod settings;
 mod store_key;
 mod tls;
+mod tui;
 mod words;
 
 use std::io::Write as _;
@@ -26,7 +27,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
     account, agent as agent_command, audit, backup, chat, contact, device, doctor, history, joining, login, logout,
-    message, permit, read, record, recovery, search, send, serve, signup, status, try_out, witness,
+    message, permit, read, record, recovery, search, send, serve, signup, status, try_out, tui as tui_command, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -81,6 +82,8 @@ enum Verb {
     Read(read::Arguments),
     /// Find messages by their words, among those that are here
     Search(search::Arguments),
+    /// Conversations, messages and devices in this terminal, all at once
+    Tui,
     /// What is going on
     Status,
     /// What is wrong, and how to cure it
@@ -145,6 +148,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Message(verb) => message::run(verb, settings),
         Verb::Read(arguments) => read::run(arguments, settings),
         Verb::Search(arguments) => search::run(arguments, settings),
+        Verb::Tui => tui_command::run(settings),
         Verb::Status => status::run(settings),
         Verb::Doctor => doctor::run(settings),
         Verb::Record(arguments) => record::run(arguments, settings),

@@ -81,7 +81,8 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Add { who } => {
             let wanted = link::Contact::parse(who)?;
             let mut agent = Agent::opened(settings)?;
-            check_host(&mut agent, &wanted)?;
+            let state: State = agent.ask(What::Status)?;
+            check_host(state.service.as_deref(), &wanted)?;
             let (account, token) = (wanted.account.map(|it| it.to_string()), wanted.token.map(|it| it.to_string()));
             agent.ask::<Value>(What::AddContact { handle: wanted.handle.clone(), account, token })?;
             tell(&find(&mut agent, &wanted.handle)?, settings)
@@ -217,10 +218,11 @@ fn find(agent: &mut Agent, handle: &str) -> Result<rows::Contact, Failure> {
 }
 
 /// A contact is at the service of this account: there is no way to another one yet.
-fn check_host(agent: &mut Agent, wanted: &link::Contact) -> Result<(), Failure> {
-    let state: State = agent.ask(What::Status)?;
-    let own = state.service.as_deref().map(host_of);
-    match (&wanted.host, own) {
+///
+/// # Errors
+/// `contact.other_service`.
+pub(crate) fn check_host(own_service: Option<&str>, wanted: &link::Contact) -> Result<(), Failure> {
+    match (&wanted.host, own_service.map(host_of)) {
         (Some(host), Some(own)) if host != own => {
             let message = format_args!("{host} is not the service of this profile, which is {own}");
             Err(Failure::misuse("contact.other_service", message))

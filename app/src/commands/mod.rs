@@ -23,6 +23,7 @@ pub(crate) mod serve;
 pub(crate) mod signup;
 pub(crate) mod status;
 pub(crate) mod try_out;
+pub(crate) mod tui;
 pub(crate) mod witness;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};

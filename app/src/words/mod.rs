@@ -9,6 +9,7 @@ pub(crate) mod message;
 pub(crate) mod people;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod tui;
 
 use client::query::Phase;
 use jiff::tz::TimeZone;
