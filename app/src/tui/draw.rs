@@ -23,6 +23,10 @@ const LEAST: (u16, u16) = (20, 6);
 pub(super) fn draw(state: &State, colours: Colours, frame: &mut Frame<'_>) {
     let area = frame.area();
     frame.render_widget(Clear, area);
+    if state.size != (area.width, area.height) {
+        // it is told in a moment
+        return;
+    }
     if area.width < LEAST.0 || area.height < LEAST.1 {
         frame.render_widget(Paragraph::new(words::tui::TOO_SMALL), area);
         return;

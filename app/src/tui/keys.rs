@@ -58,10 +58,13 @@ pub(super) fn open(state: &mut State, with: &str) -> Vec<Wish> {
 }
 
 /// What is shown is read; of a request nobody says so.
-pub(super) fn mark_read(state: &State) -> Option<Wish> {
-    let row = state.talk_row().filter(|row| row.unread > 0 && row.standing == OPEN)?;
+pub(super) fn mark_read(state: &mut State) -> Option<Wish> {
     let is_shown = state.page == super::state::Page::Talk && (state.is_wide() || state.focus != Pane::List);
-    is_shown.then(|| Wish { why: Why::Quiet, what: What::MarkRead { with: row.conversation.clone() } })
+    let row = state.talk_row().filter(|row| is_shown && row.unread > 0 && row.standing == OPEN)?;
+    let (with, counts) = (row.conversation.clone(), (row.messages, row.unread));
+    let talk = state.talk.as_mut().filter(|talk| talk.said_read != Some(counts))?;
+    talk.said_read = Some(counts);
+    Some(Wish { why: Why::Quiet, what: What::MarkRead { with } })
 }
 
 fn list(state: &mut State, key: &KeyEvent) -> Vec<Wish> {

@@ -19,6 +19,8 @@ mod state;
 mod talk;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod text;
 mod update;
 mod wire;

@@ -87,6 +87,9 @@ fn failed(state: &mut State, why: &Why, failure: &Failure) -> Vec<Wish> {
     let is_look = matches!(why, Why::Conversations | Why::Devices | Why::Notices | Why::Contacts | Why::Quiet);
     match why {
         _ if is_look && failure.kind == Kind::Unreachable => (),
+        // only what was to be done is worth a word then
+        Why::Status | Why::Follow | Why::Messages if failure.code == "agent.ended" => (),
+        _ if is_look && failure.code == "agent.ended" => (),
         Why::Open(device) | Why::Confirm(device) | Why::Refuse(device) => return popup::failed(state, device, failure),
         Why::Search | Why::Added(_) => popup::refused(state, failure),
         // a conversation that nobody has begun yet has no messages

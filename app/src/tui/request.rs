@@ -2,7 +2,7 @@
 //!
 //! Nothing is preset, and no single key lets a device in: digits, a choice and Enter do.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::news::next_request;
 use super::popup::Popup;
@@ -193,7 +193,8 @@ pub(super) fn key(state: &mut State, mut request: Request, key: &KeyEvent) -> Ve
             return next(state);
         }
         (Stage::Answering, _) => (),
-        (_, KeyCode::Char('x' | 'X')) => request.stage = Stage::NotMe,
+        // a letter could be meant for the text that was being written when this came up
+        (_, KeyCode::Char('x')) if key.modifiers.contains(KeyModifiers::CONTROL) => request.stage = Stage::NotMe,
         (_, KeyCode::Char('o' | 'O')) => request.history = Some(true),
         (_, KeyCode::Char('w' | 'W')) => request.history = Some(false),
         (_, KeyCode::Left | KeyCode::Right | KeyCode::Tab) => request.history = Some(request.history != Some(true)),

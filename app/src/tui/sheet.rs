@@ -230,7 +230,7 @@ fn request(it: &Request, width: usize, colours: Colours) -> Sheet {
     let column = text::width(label) + it.digits.len() + usize::from(it.digits.len() > 2);
     sheet.typing = Some((sheet.foot.len(), column));
     sheet.end(format!("{label}{typed}"), colours.strong());
-    words::tui::history_choice(it.history).iter().for_each(|line| sheet.end(*line, Style::new()));
+    sheet.end(words::tui::history_choice(it.history), Style::new());
     sheet.end(text::cut(words::tui::REQUEST_KEYS, width), colours.aside());
     sheet
 }

@@ -50,7 +50,6 @@ fn show(wire: &mut Wire, to_take: &Receiver<Happening>) -> Result<End, Failure> 
     let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout())).map_err(Failure::broken)?;
     let mut state = State::new(size().map_err(Failure::broken)?);
     let mut next_tick = Instant::now() + TICK;
-    let mut shown_as = None;
     loop {
         terminal.draw(|frame| draw(&state, colours, frame)).map_err(Failure::broken)?;
         ring(&mut state)?;
@@ -69,11 +68,6 @@ fn show(wire: &mut Wire, to_take: &Receiver<Happening>) -> Result<End, Failure> 
         }
         if let Some(end) = state.end.take() {
             return Ok(end);
-        }
-        // a terminal redraws its cells otherwise when its size changes
-        if shown_as != Some(state.size) {
-            shown_as = Some(state.size);
-            terminal.clear().map_err(Failure::broken)?;
         }
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Talk {
     pub(super) marked: Option<String>,
     /// A message to be shown once it has come.
     pub(super) wanted: Option<String>,
+    /// How many messages there were, and how many of them unread, when it was last said that they are read.
+    pub(super) said_read: Option<(u64, u64)>,
 }
 
 /// What a line of it is.
@@ -53,7 +55,15 @@ pub(super) struct TalkLine {
 impl Talk {
     /// Opened, and nothing of it seen yet.
     pub(super) fn new(with: &str) -> Self {
-        Self { with: with.to_owned(), limit: MESSAGES, rows: Vec::new(), top: None, marked: None, wanted: None }
+        Self {
+            with: with.to_owned(),
+            limit: MESSAGES,
+            rows: Vec::new(),
+            top: None,
+            marked: None,
+            wanted: None,
+            said_read: None,
+        }
     }
 
     /// To look at its messages.

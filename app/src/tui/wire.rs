@@ -71,9 +71,13 @@ fn keep_listening(
             return;
         }
         *shared.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        under_way.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let unanswered = std::mem::take(&mut *under_way.lock().unwrap_or_else(PoisonError::into_inner));
         if happenings.send(Happening::AgentLost).is_err() {
             return;
+        }
+        for (why, rows) in unanswered.into_values() {
+            let answer = Err(Failure::new(Kind::Broken, "agent.ended", words::tui::UNANSWERED));
+            happenings.send(Happening::Told { why, rows, answer }).unwrap_or_default();
         }
         stream = loop {
             std::thread::sleep(AGAIN_AFTER);

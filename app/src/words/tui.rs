@@ -7,7 +7,7 @@ use crate::local::rows::{Connection, Conversation, Device, State, Verification};
 pub(crate) const TOO_SMALL: &str = "Make this window larger.";
 pub(crate) const CHOOSE: &str = "Choose a conversation with the arrows and Enter, or begin one with Ctrl-N.";
 pub(crate) const CONVERSATIONS: &str = "Conversations";
-pub(crate) const REQUESTS: &str = "You don't know them (a: accept, b: block)";
+pub(crate) const REQUESTS: &str = "You don't know them:";
 pub(crate) const NOBODY_YET: &str = "Nobody yet. Ctrl-N begins a conversation, with a handle or a contact link.";
 pub(crate) const DEVICES: &str = "Your devices";
 pub(crate) const DEVICE_KEYS: &str = "Enter: let a waiting one in · x: not me · r: rename · d: remove · Esc: back";
@@ -56,7 +56,7 @@ pub(crate) const NO_DIGITS_YET: &str = "It shows no digits yet; keep Trefoil ope
 pub(crate) const NO_DIGITS: &str = "Is it on, and does it wait there? Enter asks it again.";
 pub(crate) const ANSWERING: &str = "Your answer goes into the record …";
 pub(crate) const DIGITS_AND_CHOICE: &str = "Type all 6 digits, and say whether it gets your old messages.";
-pub(crate) const REQUEST_KEYS: &str = "Enter: let in   x: not me   Esc: later";
+pub(crate) const REQUEST_KEYS: &str = "Enter: let in  Ctrl-X: not me  Esc: later";
 pub(crate) const REFUSE_SURE: &str = "Not you? Then it will never get in. Refuse it?   y: yes   n: no";
 
 /// All keys, by where they work.
@@ -191,7 +191,7 @@ pub(crate) fn connection(state: &State) -> String {
 /// On every living device; the key stops it.
 pub(crate) fn reset_alarm(due: &str) -> String {
     format!(
-        "SOMEONE ASKED TO RESET YOUR ACCOUNT; if that isn't you, stop it now: F8. Unstopped, it takes effect at {}.",
+        "SOMEONE ASKED TO RESET YOUR ACCOUNT: F8 stops it. If that isn't you, do so now; unstopped, it takes effect at {}.",
         time(due)
     )
 }
@@ -268,11 +268,11 @@ pub(crate) fn digits(typed: &str, all: usize) -> String {
 }
 
 /// Whether the new device gets the old messages; nothing is preset.
-pub(crate) fn history_choice(chosen: Option<bool>) -> [&'static str; 1] {
+pub(crate) fn history_choice(chosen: Option<bool>) -> &'static str {
     match chosen {
-        None => ["o: ( ) with old messages  w: ( ) without"],
-        Some(true) => ["o: (x) with old messages  w: ( ) without"],
-        Some(false) => ["o: ( ) with old messages  w: (x) without"],
+        None => "Old messages: o( ) with w( ) without",
+        Some(true) => "Old messages: o(x) with w( ) without",
+        Some(false) => "Old messages: o( ) with w(x) without",
     }
 }
 
@@ -299,6 +299,8 @@ pub(crate) fn notification(from: &str) -> String {
 
 /// There is no terminal to draw on.
 pub(crate) const NO_TERMINAL: &str = "this face needs a terminal; `trefoil read` and `trefoil send` do not";
+/// What was asked has no answer.
+pub(crate) const UNANSWERED: &str = "the agent ended before it had answered; look whether it was done";
 /// The agent is another one now, and its messages are locked.
 pub(crate) const LOCKED_NOW: &str =
     "the agent was started anew and your messages are locked; start `trefoil tui` again";

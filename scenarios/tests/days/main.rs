@@ -10,4 +10,5 @@ mod permits;
 mod secrets;
 mod service_killed;
 mod stubborn;
+mod terminal;
 mod wire;
