@@ -70,7 +70,9 @@ pub(super) fn rows(state: &State) -> Vec<Alert> {
                 *last = format!("{beginning}{more}");
             }
         }
-        rows.extend(lines.into_iter().map(|text| Alert { text, is_loud: alert.is_loud }));
+        let mark = |(number, line): (usize, String)| format!("{}{line}", if number == 0 { "! " } else { "  " });
+        let marked = lines.into_iter().enumerate().map(mark);
+        rows.extend(marked.map(|text| Alert { text, is_loud: alert.is_loud }));
     }
     rows.truncate(most);
     rows

@@ -12,7 +12,7 @@ use super::colours::Colours;
 use super::layout::Parts;
 use super::state::{Page, Pane, Purpose, State};
 use super::talk::{Kind, Talk, TalkLine};
-use super::{sheet, text};
+use super::{layout, sheet, text};
 use crate::local::rows::{Conversation, REQUEST};
 use crate::words;
 
@@ -54,7 +54,7 @@ fn cells(area: Rect) -> usize {
 fn draw_alerts(state: &State, colours: Colours, frame: &mut Frame<'_>, area: Rect) {
     let line = |alert: alerts::Alert| {
         let style = if alert.is_loud { colours.bad() } else { colours.notice() };
-        Line::styled(format!("! {}", alert.text), style)
+        Line::styled(alert.text, style)
     };
     let lines = alerts::rows(state).into_iter().map(line).collect();
     put(frame, area, lines);
@@ -237,19 +237,20 @@ fn draw_devices(state: &State, colours: Colours, frame: &mut Frame<'_>, area: Re
 
 fn draw_bottom(state: &State, colours: Colours, frame: &mut Frame<'_>, area: Rect) {
     let width = cells(area);
-    let (shown, style) = match (&state.remark, state.is_agent_lost) {
-        (Some(remark), _) => {
-            let style = if remark.is_bad { colours.bad() } else { colours.notice() };
-            (text::cut(&remark.text.replace('\n', " "), width), style)
-        }
-        (None, true) => (text::cut(words::tui::AGENT_LOST, width), colours.bad()),
-        (None, false) => {
-            let connection = state.status.as_ref().map(words::tui::connection).unwrap_or_default();
-            let hint = words::tui::HINT;
-            let left = text::cut(&connection, width.saturating_sub(hint.len() + 1));
-            let gap = width.saturating_sub(text::width(&left) + hint.len());
-            (format!("{left}{}{hint}", " ".repeat(gap)), colours.aside())
-        }
+    if let Some(remark) = &state.remark {
+        let style = if remark.is_bad { colours.bad() } else { colours.notice() };
+        let rows = layout::remark_rows(state);
+        put(frame, area, rows.into_iter().map(|row| Line::styled(row, style)).collect());
+        return;
+    }
+    let (shown, style) = if state.is_agent_lost {
+        (text::cut(words::tui::AGENT_LOST, width), colours.bad())
+    } else {
+        let connection = state.status.as_ref().map(words::tui::connection).unwrap_or_default();
+        let hint = words::tui::HINT;
+        let left = text::cut(&connection, width.saturating_sub(hint.len() + 1));
+        let gap = width.saturating_sub(text::width(&left) + hint.len());
+        (format!("{left}{}{hint}", " ".repeat(gap)), colours.aside())
     };
     put(frame, area, vec![Line::styled(shown, style)]);
 }

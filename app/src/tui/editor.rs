@@ -43,8 +43,8 @@ impl Editor {
             match key.code {
                 KeyCode::Char('w') => self.erase_word(),
                 KeyCode::Char('u') => self.before.clear(),
-                KeyCode::Char('a') => self.to_start_of_line(),
-                KeyCode::Char('e') => self.to_end_of_line(),
+                KeyCode::Char('a') => self.go_to_start_of_line(),
+                KeyCode::Char('e') => self.go_to_end_of_line(),
                 _ => return false,
             }
             return true;
@@ -58,8 +58,8 @@ impl Editor {
                 let letter = self.pop_after();
                 self.before.push_str(&letter);
             }
-            KeyCode::Home => self.to_start_of_line(),
-            KeyCode::End => self.to_end_of_line(),
+            KeyCode::Home => self.go_to_start_of_line(),
+            KeyCode::End => self.go_to_end_of_line(),
             _ => return false,
         }
         true
@@ -71,9 +71,9 @@ impl Editor {
             return false;
         }
         let column = self.column();
-        self.to_start_of_line();
+        self.go_to_start_of_line();
         self.move_back();
-        self.to_start_of_line();
+        self.go_to_start_of_line();
         self.forward(column);
         true
     }
@@ -84,7 +84,7 @@ impl Editor {
             return false;
         }
         let column = self.column();
-        self.to_end_of_line();
+        self.go_to_end_of_line();
         let end = self.pop_after();
         self.before.push_str(&end);
         self.forward(column);
@@ -110,13 +110,13 @@ impl Editor {
         self.after.insert_str(0, &letter);
     }
 
-    fn to_start_of_line(&mut self) {
+    fn go_to_start_of_line(&mut self) {
         while !self.before.is_empty() && !self.before.ends_with('\n') {
             self.move_back();
         }
     }
 
-    fn to_end_of_line(&mut self) {
+    fn go_to_end_of_line(&mut self) {
         let line: String = self.after.chars().take_while(|letter| *letter != '\n').collect();
         self.after = self.after.chars().skip(line.chars().count()).collect();
         self.before.push_str(&line);

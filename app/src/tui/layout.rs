@@ -10,6 +10,12 @@ const LIST: (u16, u16) = (22, 32);
 /// Most rows of what is being written.
 const MOST_WRITTEN: u16 = 6;
 
+/// What was said last, in as many rows as it needs; none if nothing was.
+pub(super) fn remark_rows(state: &State) -> Vec<String> {
+    let said = state.remark.as_ref().map(|remark| remark.text.replace('\n', " "));
+    said.map_or_else(Vec::new, |said| text::wrap(&said, usize::from(state.size.0)))
+}
+
 /// The parts of the screen; what is not shown is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Parts {
@@ -32,7 +38,8 @@ impl Parts {
         let (columns, rows) = state.size;
         let alert_rows = u16::try_from(alerts::rows(state).len()).unwrap_or(u16::MAX).min(rows.saturating_sub(5));
         let band = |x: u16, y: u16, width: u16, height: u16| Rect { x, y, width, height };
-        let bottom_row = rows.saturating_sub(1);
+        let bottom_rows = u16::try_from(remark_rows(state).len()).unwrap_or(u16::MAX).clamp(1, (rows / 5).clamp(1, 4));
+        let bottom_row = rows.saturating_sub(bottom_rows);
         let middle = band(0, alert_rows, columns, bottom_row.saturating_sub(alert_rows));
         let list_columns = match (state.is_wide(), state.focus == Pane::List || state.talk.is_none()) {
             (true, _) => (columns / 3).clamp(LIST.0, LIST.1),
@@ -55,7 +62,7 @@ impl Parts {
             messages: band(x, middle.y + 1, width, messages),
             rule: band(x, middle.y + 1 + messages, width, middle.height.saturating_sub(1 + messages).min(1)),
             writing: band(x, middle.y + 2 + messages, width, written.min(middle.height.saturating_sub(2 + messages))),
-            bottom: band(0, bottom_row, columns, rows.min(1)),
+            bottom: band(0, bottom_row, columns, rows.min(bottom_rows)),
         }
     }
 }

@@ -44,7 +44,10 @@ pub(super) fn told(state: &mut State, why: Why, rows: Vec<Value>, answer: Result
             Vec::new()
         }
         Why::Code => {
-            state.popup = read(done).map(Popup::Code);
+            // a request that has come up meanwhile is not to be covered
+            if state.popup.is_none() {
+                state.popup = read(done).map(Popup::Code);
+            }
             Vec::new()
         }
         Why::Said(said) => sent(state, said, read(done)),
@@ -135,6 +138,11 @@ fn conversations(state: &mut State) -> Vec<Wish> {
             state.drafts.insert(id, draft);
         }
     }
+    if state.talk_row().is_some_and(|row| row.standing == rows::BLOCKED) {
+        // nothing more is to be seen of them
+        state.talk = None;
+        state.focus = super::state::Pane::List;
+    }
     if state.marked.is_none() {
         state.marked = state.listed().first().map(|row| row.conversation.clone());
     }
@@ -195,6 +203,10 @@ fn sent(state: &mut State, said: Option<&'static str>, row: Option<Sent>) -> Vec
 
 /// Somebody was looked up: what is written now goes there.
 fn added(state: &mut State, handle: &str) -> Vec<Wish> {
+    if !matches!(state.popup, Some(Popup::Newcomer(_))) {
+        // whoever asked has gone on to something else
+        return vec![look(Why::Contacts)];
+    }
     state.popup = None;
     let known = state.conversations.iter().find(|row| row.pair && row.title == handle);
     let with = known.map_or_else(|| handle.to_owned(), |row| row.conversation.clone());

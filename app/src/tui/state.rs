@@ -87,6 +87,8 @@ pub(super) enum Why {
 pub(super) struct Remark {
     pub(super) text: String,
     pub(super) is_bad: bool,
+    /// The tick at which it was said.
+    pub(super) since: u64,
 }
 
 /// How the face ended.
@@ -225,12 +227,12 @@ impl State {
 
     /// The line at the bottom says this.
     pub(super) fn say(&mut self, text: impl Into<String>) {
-        self.remark = Some(Remark { text: text.into(), is_bad: false });
+        self.remark = Some(Remark { text: text.into(), is_bad: false, since: self.ticks });
     }
 
     /// The same about something that went wrong.
     pub(super) fn complain(&mut self, failure: &Failure) {
-        self.remark = Some(Remark { text: crate::words::tui::failed(failure), is_bad: true });
+        self.remark = Some(Remark { text: crate::words::tui::failed(failure), is_bad: true, since: self.ticks });
     }
 }
 

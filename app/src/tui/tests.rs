@@ -58,7 +58,7 @@ fn wide_screens_show_list_and_conversation_and_narrow_ones_what_has_the_keys() {
 #[test]
 fn a_conversation_shows_days_and_what_became_of_its_messages() {
     for size in SIZES {
-        let mut rows = vec![message("m1", "six"), own("m2", "not yet"), own("m3", "never"), message("m4", "gone")];
+        let mut rows = [message("m1", "six"), own("m2", "not yet"), own("m3", "never"), message("m4", "gone")];
         rows[0].edited = true;
         rows[0].reactions = vec![Reaction { reaction: "+".into(), from: "bob".into(), account: "b".into() }];
         rows[0].answers = Some(Answered { message: "q".into(), from: Some("bob".into()), text: Some("when?".into()) });
@@ -116,7 +116,7 @@ fn two_hundred_hostile_texts_leave_the_frame_as_it_is() {
     let mut texts: Vec<String> = Vec::new();
     for number in 0..200_usize {
         let picked = (0..=number % 23).map(|at| pieces[(number * 7 + at * at) % pieces.len()]);
-        texts.push(picked.collect::<Vec<_>>().concat().repeat(1 + number % 5));
+        texts.push(picked.collect::<Vec<_>>().concat().repeat(1 + number % 3));
     }
     texts[7] = format!("a{}", "\u{300}".repeat(3_000));
     for size in SIZES {
@@ -337,6 +337,13 @@ fn somebody_unknown_is_accepted_or_blocked_and_nobody_is_told_that_it_was_read()
         assert!(stage.take_asked().is_empty());
         stage.press(KeyCode::Char('a'));
         assert_eq!(stage.take_asked(), [json!({"do": "decide", "who": id('e'), "decision": "accepted"})]);
+        stage.press(KeyCode::Char('b'));
+        stage.press(KeyCode::Char('y'));
+        assert_eq!(stage.take_asked(), [json!({"do": "decide", "who": id('e'), "decision": "blocked"})]);
+        let mut row = conversation('e', "mallory");
+        row.standing = crate::local::rows::BLOCKED.into();
+        stage.tell_rows(Why::Conversations, &[row]);
+        assert!(stage.state.talk.is_none() && !stage.shown().contains("mallory"), "{}", stage.shown());
     }
 }
 

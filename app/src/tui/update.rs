@@ -11,6 +11,8 @@ use crate::words;
 
 /// Ticks between looks at everything; one is half a second.
 const LOOK_EVERY: u64 = 4;
+/// Ticks that a line at the bottom stays if no key is pressed.
+const REMARK_STAYS: u64 = 20;
 /// The same while the service does not answer: each look makes the agent try again.
 const LOOK_OFFLINE_EVERY: u64 = 12;
 
@@ -86,7 +88,7 @@ fn under_way(state: &mut State, wishes: Vec<Wish>) -> Vec<Wish> {
     };
     let is_lost = state.is_agent_lost;
     if is_lost && wishes.iter().any(|wish| !is_look(&wish.why)) {
-        state.remark = Some(Remark { text: words::tui::AGENT_LOST.to_owned(), is_bad: true });
+        state.remark = Some(Remark { text: words::tui::AGENT_LOST.to_owned(), is_bad: true, since: state.ticks });
     }
     wishes
         .into_iter()
@@ -100,6 +102,7 @@ fn look_at_everything() -> Vec<Wish> {
 
 fn tick(state: &mut State) -> Vec<Wish> {
     state.ticks = state.ticks.wrapping_add(1);
+    state.remark.take_if(|remark| state.ticks.saturating_sub(remark.since) > REMARK_STAYS);
     let is_offline = state.status.as_ref().is_some_and(|status| status.offline_since.is_some());
     let every = if is_offline { LOOK_OFFLINE_EVERY } else { LOOK_EVERY };
     let mut wishes = Vec::new();
@@ -119,10 +122,11 @@ fn tick(state: &mut State) -> Vec<Wish> {
 fn pasted(state: &mut State, text: &str) -> Vec<Wish> {
     if state.popup.is_some() {
         popup::pasted(state, text);
-    } else if state.page == super::state::Page::Talk && state.focus == Pane::Writing {
-        if let Some(draft) = state.draft_mut() {
-            draft.editor.insert(text);
-        }
+    } else if state.page == super::state::Page::Talk
+        && state.focus == Pane::Writing
+        && let Some(draft) = state.draft_mut()
+    {
+        draft.editor.insert(text);
     }
     Vec::new()
 }
