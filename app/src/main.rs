@@ -17,6 +17,7 @@ mod secret;
 mod settings;
 mod store_key;
 mod tls;
+mod tui;
 mod web;
 mod words;
 
@@ -30,7 +31,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use crate::commands::{
     account, agent as agent_command, audit, backup, bot as bot_command, chat, contact, device, doctor, file, history,
     joining, login, logout, message, permit, read, record, recovery, search, send, serve, signup, status, try_out,
-    web as web_command, witness,
+    tui as tui_command, web as web_command, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -90,6 +91,8 @@ enum Verb {
     Search(search::Arguments),
     /// Run a program of your own that reads and writes for you
     Bot(bot_command::Arguments),
+    /// Conversations, messages and devices in this terminal, all at once
+    Tui,
     /// What is going on
     Status,
     /// What is wrong, and how to cure it
@@ -158,6 +161,7 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Read(arguments) => read::run(arguments, settings),
         Verb::Search(arguments) => search::run(arguments, settings),
         Verb::Bot(arguments) => bot_command::run(arguments, settings),
+        Verb::Tui => tui_command::run(settings),
         Verb::Status => status::run(settings),
         Verb::Doctor => doctor::run(settings),
         Verb::Record(arguments) => record::run(arguments, settings),

@@ -229,20 +229,27 @@ fn find(agent: &mut Agent, handle: &str) -> Result<rows::Contact, Failure> {
     rows.into_iter().find(|row| row.handle == handle).ok_or_else(unknown)
 }
 
-/// What adds somebody. He has to be at the service of this account: there is no way to another one yet.
+/// What adds somebody.
 ///
 /// # Errors
 /// `contact.other_service`.
 pub(crate) fn add(wanted: &link::Contact, own: &State) -> Result<What, Failure> {
-    match (&wanted.host, own.service.as_deref().map(host_of)) {
+    check_host(own.service.as_deref(), wanted)?;
+    let (account, token) = (wanted.account.map(|it| it.to_string()), wanted.token.map(|it| it.to_string()));
+    Ok(What::AddContact { handle: wanted.handle.clone(), account, token })
+}
+
+/// A contact is at the service of this account: there is no way to another one yet.
+///
+/// # Errors
+/// `contact.other_service`.
+pub(crate) fn check_host(own_service: Option<&str>, wanted: &link::Contact) -> Result<(), Failure> {
+    match (&wanted.host, own_service.map(host_of)) {
         (Some(host), Some(own)) if host != own => {
             let message = format_args!("{host} is not the service of this profile, which is {own}");
             Err(Failure::misuse("contact.other_service", message))
         }
-        _ => {
-            let (account, token) = (wanted.account.map(|it| it.to_string()), wanted.token.map(|it| it.to_string()));
-            Ok(What::AddContact { handle: wanted.handle.clone(), account, token })
-        }
+        _ => Ok(()),
     }
 }
 

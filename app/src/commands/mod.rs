@@ -25,6 +25,7 @@ pub(crate) mod serve;
 pub(crate) mod signup;
 pub(crate) mod status;
 pub(crate) mod try_out;
+pub(crate) mod tui;
 pub(crate) mod web;
 pub(crate) mod witness;
 

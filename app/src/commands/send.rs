@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::words;
 
 /// How long to wait until the service has it; then it goes out by itself.
-pub(super) const SENT_WITHIN_S: u64 = 10;
+pub(crate) const SENT_WITHIN_S: u64 = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -65,7 +65,7 @@ pub(crate) fn of_text(to: String, text: String, wait_s: u64) -> Result<What, Fai
 }
 
 /// Refuses what is no text to send.
-pub(super) fn check_text(text: &str) -> Result<(), Failure> {
+pub(crate) fn check_text(text: &str) -> Result<(), Failure> {
     match text.len() {
         0 => Err(Failure::misuse("message.empty", "there is no text to send")),
         1..=MAX_TEXT => Ok(()),

@@ -181,6 +181,13 @@ impl Agent {
     }
 }
 
+impl From<Agent> for UnixStream {
+    /// For who reads and writes the lines by himself; nothing is under way, so nothing of an answer is lost.
+    fn from(agent: Agent) -> Self {
+        agent.reader.into_inner()
+    }
+}
+
 /// Where the passphrase of a profile may come from.
 pub(crate) fn passphrase_origin(settings: &Settings) -> Origin {
     Origin { file: settings.passphrase_file.clone(), variable: "TREFOIL_PASSPHRASE_FD" }

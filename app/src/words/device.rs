@@ -55,6 +55,16 @@ pub(crate) fn name_of(device: &str, all: &[Device]) -> String {
 
 /// What stands above the question for the digits.
 pub(crate) fn request(row: &Device) -> Vec<String> {
+    let mut lines = asks(row);
+    lines.push(
+        "If it is in front of you, type the 6 digits it shows. If it is not yours: trefoil device refuse.".to_owned(),
+    );
+    lines.push(ONLY_IN_FRONT_OF_YOU.to_owned());
+    lines
+}
+
+/// Who wants to be let in.
+pub(crate) fn asks(row: &Device) -> Vec<String> {
     let name = row.name.as_deref().map_or_else(
         || "a device that gives itself no name".to_owned(),
         |name| format!("a device calling itself {}", claimed(name)),
@@ -63,8 +73,6 @@ pub(crate) fn request(row: &Device) -> Vec<String> {
         "A new device wants to read all your messages.".to_owned(),
         format!("It is {name}; it asked at {} to join your account.", time(&row.added_at)),
         format!("Its fingerprint: {}", fingerprint(&row.device)),
-        "If it is in front of you, type the 6 digits it shows. If it is not yours: trefoil device refuse.".to_owned(),
-        ONLY_IN_FRONT_OF_YOU.to_owned(),
     ]
 }
 

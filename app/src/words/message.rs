@@ -30,14 +30,22 @@ const QUOTED: usize = 40;
 /// A message; `title` is that of a conversation of several people. Further lines are indented, so that no text looks like
 /// a message of somebody else.
 pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>) -> String {
-    let from = if own_account == Some(row.account.as_str()) { "you".to_owned() } else { one_line(&row.from) };
+    let from = writer(row, own_account);
     let place = title.map(|title| format!(" in {}", one_line(title))).unwrap_or_default();
-    let state = match row.state {
-        MessageState::Waiting => "  (waiting)",
-        MessageState::Failed => "  (not sent)",
-        MessageState::Sent | MessageState::Received | MessageState::Unreadable => "",
-    };
-    let text = match row.state {
+    let text = body(row, &from).lines().collect::<Vec<_>>().join("\n      ");
+    let answers = row.answers.as_ref().map(answered).unwrap_or_default();
+    let reactions = reactions(row);
+    format!("{}  {from}{place}: {answers}{text}{}{reactions}", time(&row.sent_at), marks(row))
+}
+
+/// Who wrote it.
+pub(crate) fn writer(row: &Message, own_account: Option<&str>) -> String {
+    if own_account == Some(row.account.as_str()) { "you".to_owned() } else { one_line(&row.from) }
+}
+
+/// What it says, or why it says nothing.
+pub(crate) fn body(row: &Message, from: &str) -> String {
+    match row.state {
         MessageState::Unreadable => {
             format!("(This message couldn't be read here; {from}'s device was asked to send it again.)")
         }
@@ -47,17 +55,22 @@ pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>
         }
         _ if row.deleted => "(taken back)".to_owned(),
         _ if row.timer_s.is_some() => format!("({})", timer(row.timer_s.unwrap_or_default())),
-        _ => tame::display(&row.text).lines().collect::<Vec<_>>().join("\n      "),
+        _ => match (&row.file, tame::display(&row.text)) {
+            (None, text) => text,
+            (Some(file), text) if text.is_empty() => super::file::of_message(file, &row.message),
+            (Some(file), text) => format!("{text}\n{}", super::file::of_message(file, &row.message)),
+        },
+    }
+}
+
+/// What became of it.
+pub(crate) fn marks(row: &Message) -> String {
+    let state = match row.state {
+        MessageState::Waiting => "  (waiting)",
+        MessageState::Failed => "  (not sent)",
+        MessageState::Sent | MessageState::Received | MessageState::Unreadable => "",
     };
-    let text = match &row.file {
-        Some(file) if text.is_empty() => super::file::of_message(file, &row.message),
-        Some(file) => format!("{text}\n      {}", super::file::of_message(file, &row.message)),
-        None => text,
-    };
-    let edited = if row.edited { "  (edited)" } else { "" };
-    let answers = row.answers.as_ref().map(answered).unwrap_or_default();
-    let reactions = reactions(row);
-    format!("{}  {from}{place}: {answers}{text}{edited}{state}{reactions}", time(&row.sent_at))
+    format!("{}{state}", if row.edited { "  (edited)" } else { "" })
 }
 
 /// Who came and went, after the name of who let them in or took them out.
@@ -74,8 +87,13 @@ pub(crate) fn change(change: &MemberChange) -> String {
 pub(crate) fn timer(seconds: u32) -> String {
     match seconds {
         0 => "from here on messages stay".to_owned(),
-        seconds => format!("from here on messages are gone {} after they were read", duration(seconds)),
+        seconds => format!("from here on messages are {}", gone_after(seconds)),
     }
+}
+
+/// When they are.
+pub(crate) fn gone_after(seconds: u32) -> String {
+    format!("gone {} after they were read", duration(seconds))
 }
 
 /// A time in words, in the largest unit that it is a whole number of.
@@ -89,7 +107,7 @@ fn duration(seconds: u32) -> String {
 }
 
 /// The message that another one answers, in a few words.
-fn answered(row: &Answered) -> String {
+pub(crate) fn answered(row: &Answered) -> String {
     let from = row.from.as_deref().map_or_else(|| "somebody".to_owned(), one_line);
     match &row.text {
         Some(text) => format!("[to {from}: {}] ", short(text)),
@@ -98,7 +116,7 @@ fn answered(row: &Answered) -> String {
 }
 
 /// The beginning of a text, on one line.
-fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     let text = one_line(text);
     match text.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -107,7 +125,7 @@ fn short(text: &str) -> String {
 }
 
 /// What people think of a message, on a line of its own.
-fn reactions(row: &Message) -> String {
+pub(crate) fn reactions(row: &Message) -> String {
     let said = |it: &Reaction| format!("{} {}", one_line(&it.reaction), one_line(&it.from));
     match row.reactions.as_slice() {
         [] => String::new(),

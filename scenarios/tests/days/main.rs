@@ -12,4 +12,5 @@ mod permits;
 mod secrets;
 mod service_killed;
 mod stubborn;
+mod terminal;
 mod wire;
