@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "408ca616705a4e0182958105930b8eb7cf778d5c3e62a4820c012e03544e35a9",
+        sha256: "63ce5a7ee382eb6f4e62d30c6f9d22ec92c7493e7ab0a882043cbe7ac1eea860",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "6d74606833af29dd80403653c7247c76b794560479f6dedf34dec721d08826cd",
+        sha256: "64885465fe566e44f33b3317f68756587b7c1405d498905037bc465a54a5b8ac",
     },
     Asset {
         path: "/assets/icon.svg",
