@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "63ce5a7ee382eb6f4e62d30c6f9d22ec92c7493e7ab0a882043cbe7ac1eea860",
+        sha256: "b5c96c0892f54cca57a3755da18ff25432ceff6363cad96794ebac183f6c85b7",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "64885465fe566e44f33b3317f68756587b7c1405d498905037bc465a54a5b8ac",
+        sha256: "c00347b28bd981969b8ff70c3b663913016013b9204fdbd23161fa7148dce00c",
     },
     Asset {
         path: "/assets/icon.svg",

@@ -14,7 +14,7 @@ pub(crate) const GONE: &str = "a message that is not here";
 pub(crate) const GO_THERE: &str = "Show the message that this answers";
 pub(crate) const REACTIONS: &str = "Reactions";
 pub(crate) const REACT: &str = "React";
-pub(crate) const REACT_WITH: &str = "Another emoji, or a short word";
+pub(crate) const REACT_WITH: &str = "Another emoji or word";
 pub(crate) const ANSWER: &str = "Answer";
 pub(crate) const EDIT: &str = "Edit";
 pub(crate) const TAKE_BACK: &str = "Take back";
@@ -48,7 +48,6 @@ pub(crate) const YOU: &str = "you";
 pub(crate) const OPENED_IT: &str = "opened it";
 pub(crate) const LET_IN: &str = "Let people in";
 pub(crate) const LET_IN_BUTTON: &str = "Let in";
-pub(crate) const LET_IN_EXAMPLE: &str = "handles, with commas in between";
 pub(crate) const LET_IN_DONE: &str =
     "They come in as soon as the record has proven their devices; what was written before stays unseen.";
 pub(crate) const ONLY_OPENER: &str = "Only who opened it lets people in or out, and says what it is called.";

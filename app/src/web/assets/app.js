@@ -278,7 +278,7 @@
     const at = button.getBoundingClientRect();
     const left = Math.min(Math.max(8, at.left - menu.offsetWidth / 2), innerWidth - menu.offsetWidth - 8);
     const below = at.bottom + 6;
-    const top = below + menu.offsetHeight + 60 < innerHeight ? below : Math.max(8, at.top - menu.offsetHeight - 6);
+    const top = Math.max(8, below + menu.offsetHeight + 60 < innerHeight ? below : at.top - menu.offsetHeight - 6);
     menu.style.setProperty("--left", `${left}px`);
     menu.style.setProperty("--top", `${top}px`);
     menu.querySelector("button").focus();
@@ -297,7 +297,10 @@
     form.querySelectorAll("[data-when]").forEach((it) => (it.hidden = it.dataset.when !== what));
     form.querySelector("[data-whom]").textContent = button.dataset.fromWhom;
     form.querySelector("[data-quoted]").textContent = item.querySelector(".text").textContent;
+    const scroll = document.getElementById("scroll");
+    const isAtEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
     form.querySelector("[data-about]").hidden = false;
+    if (isAtEnd) scroll.scrollTop = scroll.scrollHeight;
     if (what === "edits") {
       beforeEdit = text.value;
       text.value = written ?? button.dataset.text;

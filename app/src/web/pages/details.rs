@@ -139,7 +139,7 @@ fn letting_in(row: &Conversation) -> Markup {
             input type="hidden" name="conversation" value=(row.conversation);
             label for="let-in" { (web_talk::LET_IN) }
             input id="let-in" name="with" type="text" required autocapitalize="none" spellcheck="false" autocomplete="off"
-                placeholder=(web_talk::LET_IN_EXAMPLE);
+                placeholder=(web_talk::OTHERS_EXAMPLE);
             button type="submit" { (web_talk::LET_IN_BUTTON) }
             div data-answer role="alert" {}
         }

@@ -156,7 +156,7 @@ fn entry(row: &Conversation, at: &str, today: &str) -> Markup {
         li {
             a.entry href=(place) aria-current=[(at == place).then_some("page")] {
                 (avatar(&name))
-                span.name dir="auto" { (name) (marks(row)) }
+                span.name { bdi { (name) } (marks(row)) }
                 @if let Some(newest) = &row.newest_at { time.when datetime=(newest) { (words::shortly(newest, today)) } }
                 span.about { (words::about(row)) }
                 @if shown_unread {
