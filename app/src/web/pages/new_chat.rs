@@ -53,8 +53,9 @@ async fn page(State(shared): App) -> Answer {
 
 /// Those whom one knows, to be chosen.
 fn people(own: &Own, contacts: &[Contact]) -> Markup {
+    // who has only asked to write is no suggestion
     let can_be_chosen =
-        |it: &&Contact| own.handle.as_deref() != Some(&it.handle) && it.decision != Some(Decided::Blocked);
+        |it: &&Contact| own.handle.as_deref() != Some(&it.handle) && it.decision == Some(Decided::Accepted);
     let contacts: Vec<&Contact> = contacts.iter().filter(can_be_chosen).collect();
     html! {
         @if !contacts.is_empty() {
