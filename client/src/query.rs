@@ -1,6 +1,6 @@
 //! What a person may ask of his device: reads the store, changes nothing, asks nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chain::id::{AccountId, DeviceId};
 use chain::sigchain::body::{Body, Confirmer};
@@ -222,6 +222,8 @@ pub struct ConversationRow {
     pub title: String,
     /// Accounts in it, with their handles where known.
     pub members: Vec<(AccountId, Option<String>)>,
+    /// Those of them who let people in and out, and say what it is called; nobody in one of two people.
+    pub admins: BTreeSet<AccountId>,
     /// True for a conversation of two people.
     pub pair: bool,
     /// True for the account's notes to itself.

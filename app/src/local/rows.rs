@@ -390,11 +390,19 @@ pub(crate) const ALWAYS: &str = "always";
 pub(crate) struct Member {
     pub(crate) account: String,
     pub(crate) handle: Option<String>,
+    /// True for whoever lets people in and out of one of several people.
+    #[serde(default)]
+    pub(crate) admin: bool,
 }
 
 impl From<ConversationRow> for Conversation {
     fn from(row: ConversationRow) -> Self {
-        let member = |(account, handle): (chain::id::AccountId, _)| Member { account: account.to_string(), handle };
+        let admins = row.admins;
+        let member = |(account, handle): (chain::id::AccountId, _)| Member {
+            account: account.to_string(),
+            handle,
+            admin: admins.contains(&account),
+        };
         Self {
             conversation: row.group.to_string(),
             title: row.title,

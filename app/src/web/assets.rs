@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "408ca616705a4e0182958105930b8eb7cf778d5c3e62a4820c012e03544e35a9",
+        sha256: "b5c96c0892f54cca57a3755da18ff25432ceff6363cad96794ebac183f6c85b7",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "6d74606833af29dd80403653c7247c76b794560479f6dedf34dec721d08826cd",
+        sha256: "c00347b28bd981969b8ff70c3b663913016013b9204fdbd23161fa7148dce00c",
     },
     Asset {
         path: "/assets/icon.svg",

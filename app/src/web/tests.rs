@@ -77,22 +77,59 @@ async fn text(answer: Response) -> String {
 }
 
 /// Everything that is answered without a token.
-const FOR_EVERYBODY: [&str; 9] =
-    ["/", "/welcome", "/login", "/waiting", "/devices", "/contacts", "/contacts/bob", "/c/00ff", "/to/bob"];
+const FOR_EVERYBODY: [&str; 12] = [
+    "/",
+    "/welcome",
+    "/login",
+    "/waiting",
+    "/devices",
+    "/contacts",
+    "/contacts/bob",
+    "/c/00ff",
+    "/c/00ff/details",
+    "/to/bob",
+    "/new",
+    "/search",
+];
 /// What is answered with one only.
-const PRIVATE: [&str; 9] = [
+const PRIVATE: [&str; 14] = [
     "/page/",
     "/page/welcome",
     "/page/devices",
     "/page/contacts",
     "/page/c/00ff",
+    "/page/c/00ff/details",
+    "/page/new",
+    "/page/search",
     "/part/side",
     "/part/popup",
     "/part/messages/00ff",
+    "/part/members/00ff",
+    "/part/keeping/00ff",
     "/events",
 ];
-const CHANGES: [&str; 8] =
-    ["/do/send", "/do/read", "/do/confirm", "/do/refuse", "/do/remove", "/do/decide", "/do/signup", "/do/lock"];
+const CHANGES: [&str; 20] = [
+    "/do/send",
+    "/do/react",
+    "/do/take-back",
+    "/do/read",
+    "/do/new",
+    "/do/let-in",
+    "/do/take-out",
+    "/do/title",
+    "/do/timer",
+    "/do/mute",
+    "/do/pin",
+    "/do/put-away",
+    "/do/search",
+    "/do/confirm",
+    "/do/refuse",
+    "/do/remove",
+    "/do/decide",
+    "/do/add",
+    "/do/signup",
+    "/do/lock",
+];
 
 /// W2 to W4, W6: of all combinations exactly one is let through.
 #[tokio::test]
@@ -313,7 +350,17 @@ async fn a_locked_page_has_no_token_any_more() {
 #[tokio::test]
 async fn who_has_no_account_is_led_to_where_one_is_opened() {
     let pages = Pages::open().await;
-    for path in ["/page/", "/page/devices", "/page/contacts", "/page/c/00ff", "/page/to/bob", "/page/help"] {
+    for path in [
+        "/page/",
+        "/page/devices",
+        "/page/contacts",
+        "/page/c/00ff",
+        "/page/c/00ff/details",
+        "/page/to/bob",
+        "/page/new",
+        "/page/search",
+        "/page/help",
+    ] {
         let answer = pages.get(path).await;
         assert_eq!(answer.headers()["trefoil-go"], "/welcome", "{path}");
     }

@@ -97,7 +97,7 @@ pub(crate) fn gone_after(seconds: u32) -> String {
 }
 
 /// A time in words, in the largest unit that it is a whole number of.
-fn duration(seconds: u32) -> String {
+pub(super) fn duration(seconds: u32) -> String {
     let units = [(604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
     let (unit, name) = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit)).unwrap_or((1, "second"));
     match seconds / unit {

@@ -12,6 +12,7 @@ pub(crate) mod record;
 pub(crate) mod recovery;
 pub(crate) mod tui;
 pub(crate) mod web;
+pub(crate) mod web_talk;
 
 use client::query::Phase;
 use jiff::tz::TimeZone;

@@ -168,7 +168,7 @@ pub(crate) const KEYS_AND_WHAT_THEY_DO: [(&str, &str); 5] = [
     ("Enter", "sends"),
     ("Shift-Enter, Alt-Enter", "begins a new line"),
     ("Ctrl-K", "goes to the first conversation; then Tab and the arrow keys"),
-    ("Esc", "puts the popup aside"),
+    ("Esc", "puts the popup aside, or an answer that was begun"),
     ("?", "this page"),
 ];
 pub(crate) const HONEST: &str = "What these pages can't protect you from";
@@ -179,7 +179,7 @@ pub(crate) const HONEST_WORDS: [&str; 2] = [
 ];
 pub(crate) const CLEAN_PROFILE: &str = "chromium --user-data-dir=\"$(mktemp -d)\" LINK";
 pub(crate) const MORE_COMMANDS: &str = "More than these pages";
-pub(crate) const MORE_COMMANDS_WHY: &str = "`trefoil --help` lists everything else: the public record, recovery key, backup, search. `trefoil web --stop` ends these \
+pub(crate) const MORE_COMMANDS_WHY: &str = "`trefoil --help` lists everything else: the public record, recovery key, backup. `trefoil web --stop` ends these \
      pages.";
 
 /// A failure as a sentence: its own, with a capital and a full stop, or one that says where on these pages to go on.

@@ -335,6 +335,7 @@ fn conversation_row(
         group,
         title,
         members,
+        admins: now.as_ref().map(|now| now.roles.admins.clone()).unwrap_or_default(),
         pair: conversation.pair.is_some(),
         own,
         unverified: conversation.unverified,

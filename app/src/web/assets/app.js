@@ -43,6 +43,7 @@
     sessionStorage.removeItem(TOKEN);
     stream?.abort();
     drafts.clear();
+    again.clear();
     app.replaceChildren();
     popup.replaceChildren();
     said.replaceChildren();
@@ -58,12 +59,13 @@
 
   // ---- pages ----
 
-  async function visit(path, how = "push") {
+  async function visit(path, how = "push", at) {
     keepDrafts();
     const response = await ask("/page" + path);
     const go = response.headers.get("trefoil-go");
-    if (go) return visit(go, how === "none" ? "replace" : how);
+    if (go) return visit(go, how === "none" ? "replace" : how, at);
     const html = await response.text();
+    keepAgain();
     if (how !== "none" && location.pathname !== path) history[how + "State"](null, "", path);
     app.replaceChildren(piece(html));
     const titled = app.querySelector("[data-title]");
@@ -72,6 +74,8 @@
     settle();
     popup.hidden = !app.querySelector(".frame");
     (app.querySelector("[autofocus]") ?? app.querySelector("main"))?.focus({ preventScroll: true });
+    restoreAgain();
+    if (at) await goTo(at);
   }
 
   // After something was put on the page.
@@ -95,7 +99,7 @@
 
   function keepDrafts() {
     for (const form of app.querySelectorAll("form[data-keep]")) {
-      const text = form.elements.text.value;
+      const text = form.elements.edits?.value ? beforeEdit : form.elements.text.value;
       if (text) drafts.set(form.dataset.keep, text);
       else drafts.delete(form.dataset.keep);
     }
@@ -104,6 +108,19 @@
   function restoreDrafts() {
     for (const form of app.querySelectorAll("form[data-keep]")) {
       form.elements.text.value = drafts.get(form.dataset.keep) ?? "";
+    }
+  }
+
+  // A search whose results somebody comes back to is made again; its words stand in no address and in no history.
+  const again = new Map();
+  function keepAgain() {
+    for (const form of app.querySelectorAll("form[data-again]")) again.set(form.dataset.again, new FormData(form));
+  }
+
+  function restoreAgain() {
+    for (const form of app.querySelectorAll("form[data-again]")) {
+      for (const [name, value] of again.get(form.dataset.again) ?? []) form.elements[name].value = value;
+      if (form.checkValidity()) form.requestSubmit();
     }
   }
 
@@ -160,7 +177,9 @@
       return;
     }
     const place = focused?.id || focused?.getAttribute("href");
+    const open = [...element.querySelectorAll("details[open][id]")].map((it) => it.id);
     element.replaceChildren(fresh);
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (!place) return;
     const again = [...element.querySelectorAll("a, input, button")].find(
       (it) => it.id === place || it.getAttribute("href") === place);
@@ -192,12 +211,19 @@
           before = old;
           continue;
         }
+        // whoever stands on a button of it stands there again
+        const held = old?.contains(document.activeElement) ? buttonsOf(old).indexOf(document.activeElement) : -1;
         old?.remove();
         before ? before.after(item) : list.prepend(item);
+        buttonsOf(item)[held]?.focus({ preventScroll: true });
         before = item;
       }
     }
     if (isAtEnd) scroll.scrollTop = scroll.scrollHeight;
+  }
+
+  function buttonsOf(item) {
+    return [...item.querySelectorAll("button")];
   }
 
   let isFetching = false;
@@ -222,17 +248,98 @@
     }
   }
 
+  // Leads to a message; older ones are fetched until it is there, up to a thousand.
+  async function goTo(id) {
+    for (let pages = 0; pages < 20 && !document.getElementById(id); pages += 1) {
+      const button = app.querySelector("[data-older]");
+      if (!button) break;
+      await older(button);
+    }
+    const item = document.getElementById(id);
+    if (!item) return tell(document.getElementById("too-old").content.cloneNode(true));
+    item.scrollIntoView({ block: "center" });
+    item.focus({ preventScroll: true });
+    item.classList.add("shown");
+    setTimeout(() => item.classList.remove("shown"), 2500);
+  }
+
+  // ---- what one does with a message ----
+
+  function openMenu(button) {
+    const menu = document.getElementById("menu");
+    menu.querySelectorAll("form").forEach((form) => form.reset());
+    menu.querySelectorAll("[data-answer]").forEach((answer) => answer.replaceChildren());
+    menu.querySelectorAll("details").forEach((it) => (it.open = false));
+    menu.querySelectorAll("[name=message]").forEach((field) => (field.value = button.dataset.menu));
+    menu.querySelectorAll("[data-own]").forEach((it) => (it.hidden = !("text" in button.dataset)));
+    menu.dataset.about = button.dataset.menu;
+    menu.showPopover();
+    // beside the button, and on the page; a narrow page has it at its lower edge
+    const at = button.getBoundingClientRect();
+    const left = Math.min(Math.max(8, at.left - menu.offsetWidth / 2), innerWidth - menu.offsetWidth - 8);
+    const below = at.bottom + 6;
+    const top = Math.max(8, below + menu.offsetHeight + 60 < innerHeight ? below : at.top - menu.offsetHeight - 6);
+    menu.style.setProperty("--left", `${left}px`);
+    menu.style.setProperty("--top", `${top}px`);
+    menu.querySelector("button").focus();
+  }
+
+  let beforeEdit = "";
+  // The next text answers a message, or changes an own one.
+  function begin(what, id, written) {
+    const item = document.getElementById("m-" + id);
+    const button = item?.querySelector("[data-menu]");
+    const form = app.querySelector("form.write");
+    if (!button || !form) return;
+    endAbout(form);
+    const text = form.elements.text;
+    form.elements[what].value = button.dataset.menu;
+    form.querySelectorAll("[data-when]").forEach((it) => (it.hidden = it.dataset.when !== what));
+    form.querySelector("[data-whom]").textContent = button.dataset.fromWhom;
+    form.querySelector("[data-quoted]").textContent = item.querySelector(".text").textContent;
+    const scroll = document.getElementById("scroll");
+    const isAtEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+    form.querySelector("[data-about]").hidden = false;
+    if (isAtEnd) scroll.scrollTop = scroll.scrollHeight;
+    if (what === "edits") {
+      beforeEdit = text.value;
+      text.value = written ?? button.dataset.text;
+    }
+    grow(text);
+    text.focus();
+  }
+
+  function beginInMenu(what) {
+    const menu = document.getElementById("menu");
+    menu.hidePopover();
+    begin(what, menu.dataset.about);
+  }
+
+  // True if there was something to end.
+  function endAbout(form) {
+    const strip = form?.querySelector("[data-about]");
+    if (!strip || strip.hidden) return false;
+    if (form.elements.edits.value) form.elements.text.value = beforeEdit;
+    form.elements.edits.value = form.elements.answers.value = beforeEdit = "";
+    strip.hidden = true;
+    grow(form.elements.text);
+    return true;
+  }
+
   // ---- what people want ----
 
   async function submit(form, submitter) {
     const answer = form.querySelector("[data-answer]");
-    const body = Object.fromEntries(new FormData(form, submitter));
+    const body = {};
+    for (const [name, value] of new FormData(form, submitter)) body[name] = name in body ? body[name] + "\n" + value : value;
     const text = form.matches("[data-keep]") ? form.elements.text : null;
     const buttons = [...form.querySelectorAll("button")];
-    answer.replaceChildren();
+    const focused = document.activeElement;
+    answer?.replaceChildren();
     if (text) {
       // whoever writes on does not wait; what was not taken comes back
       text.value = "";
+      endAbout(form);
       grow(text);
     } else {
       buttons.forEach((button) => (button.disabled = true));
@@ -244,12 +351,17 @@
       if (response.ok && go) return await visit(go, "push");
       const fresh = piece(await response.text());
       if (!response.ok) {
+        for (const what of ["answers", "edits"]) if (text && body[what]) begin(what, body[what], body.text);
         if (text && !text.value) text.value = body.text;
-        answer.replaceChildren(fresh);
+        answer ? answer.replaceChildren(fresh) : tell(fresh);
       } else if (form.dataset.into) {
         document.querySelector(form.dataset.into)?.replaceChildren(fresh);
       } else if (fresh.children.length > 0) {
         tell(fresh);
+      }
+      if (response.ok) {
+        form.closest("[popover]")?.hidePopover();
+        if ("reset" in form.dataset) form.reset();
       }
       changed({ changed: "all" });
     } catch (error) {
@@ -259,6 +371,7 @@
     } finally {
       buttons.forEach((button) => (button.disabled = false));
       form.removeAttribute("aria-busy");
+      if (document.activeElement === document.body && form.contains(focused)) focused.focus({ preventScroll: true });
       if (text) grow(text);
     }
   }
@@ -310,7 +423,18 @@
     const href = target.getAttribute("href");
     if (href?.startsWith("/")) {
       event.preventDefault();
-      visit(href);
+      visit(href, "push", target.dataset.at);
+    } else if ("menu" in target.dataset) {
+      openMenu(target);
+    } else if ("answerTo" in target.dataset) {
+      beginInMenu("answers");
+    } else if ("edit" in target.dataset) {
+      beginInMenu("edits");
+    } else if ("cancel" in target.dataset) {
+      endAbout(target.form);
+      target.form.elements.text.focus();
+    } else if ("goto" in target.dataset) {
+      goTo(target.dataset.goto);
     } else if ("older" in target.dataset) {
       older(target);
     } else if ("later" in target.dataset) {
@@ -345,6 +469,7 @@
       event.preventDefault();
       app.querySelector("#side a")?.focus();
     } else if (event.key === "Escape") {
+      if (app.querySelector("[popover]:popover-open") || endAbout(app.querySelector("form.write"))) return;
       const waiting = popup.querySelector("[data-popup]:not([hidden])");
       if (waiting) putAside(waiting.dataset.popup);
     } else if ((event.key === "?" || event.key === "F1") && !isTyping) {

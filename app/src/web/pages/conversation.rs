@@ -2,31 +2,26 @@
 
 use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
-use client::query::MessageState;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::frame::{self, Page, confirmed, framed};
-use super::text::text;
-use super::{App, Routes, requests};
+use super::message::Seen;
+use super::{App, Routes, message, requests, saying};
 use crate::failure::{Failure, Kind};
 use crate::local::What;
-use crate::local::rows::{Contact, Conversation, Message, REQUEST, Sent, State as Own};
+use crate::local::rows::{Contact, Conversation, Message, OPEN, REQUEST, State as Own};
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::web::server::Shared;
-use crate::words::one_line;
 use crate::words::web as words;
+use crate::words::{one_line, web_talk};
 
 /// By the id of a conversation, or for somebody whom one has not written to yet.
 pub(super) const PLACES: &[&str] = &["/c/{conversation}", "/to/{handle}"];
 
 /// Messages that are fetched at once.
 const PAGE: u32 = 50;
-/// How long to wait for the service before the page is told that the message waits.
-const SENT_WITHIN_S: u64 = 10;
-/// Messages of one person with less than so many minutes in between stand together.
-const TOGETHER_MIN: i64 = 5;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -34,16 +29,20 @@ pub(super) fn routes() -> Routes {
         .route("/page/to/{handle}", get(page_to))
         .route("/part/messages/{conversation}", get(newest))
         .route("/part/older/{conversation}", get(older))
-        .route("/do/send", post(send))
         .route("/do/read", post(read))
 }
 
 async fn page(State(shared): App, Path(conversation): Path<String>) -> Answer {
     let own = confirmed(&shared).await?;
+    let row = found(&shared, &conversation).await?;
+    show(&shared, &own, &row).await
+}
+
+/// A conversation by its id.
+pub(super) async fn found(shared: &Shared, id: &str) -> Result<Conversation, Failure> {
     let rows: Vec<Conversation> = shared.face.list(What::Conversations).await?;
     let unknown = || Failure::new(Kind::Refused, "chat.unknown", words::NO_SUCH_CONVERSATION);
-    let row = rows.into_iter().find(|row| row.conversation == conversation).ok_or_else(unknown)?;
-    show(&shared, &own, &row).await
+    rows.into_iter().find(|row| row.conversation == id).ok_or_else(unknown)
 }
 
 /// The conversation with somebody, or a place to begin one.
@@ -61,9 +60,9 @@ async fn page_to(State(shared): App, Path(handle): Path<String>) -> Answer {
     let name = one_line(&handle);
     let main = html! {
         section.talk {
-            (head(&name, words::NOT_WRITTEN_YET, known.as_ref()))
+            (head(&name, words::NOT_WRITTEN_YET, known.as_ref().map(|it| format!("/contacts/{}", it.handle))))
             div.scroll { }
-            (write(&handle, &name))
+            (saying::write(&handle, &name))
         }
     };
     framed(&shared, &own, Page { title: &name, at: &format!("/to/{handle}"), main }).await
@@ -75,28 +74,29 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
     let contact = contacts.iter().find(other);
     let name = words::title(row);
     let id = &row.conversation;
-    let messages = messages(shared, own, row).await?;
+    let (messages, has_older) = messages(shared, own, row).await?;
     let main = html! {
         section.talk {
-            (head(&name, &words::about(row), contact))
+            (head(&name, &web_talk::about(row), Some(format!("/c/{id}/details"))))
             @if let Some((at, handle)) = contact.and_then(|it| it.reset_at.as_ref().zip(Some(&it.handle))) {
                 (reset_banner(handle, at))
             }
             @if row.unverified { p.notice { (words::UNVERIFIED) } }
             div.scroll id="scroll" tabindex="0" role="log" aria-label=(words::messages_with(&name)) {
-                @if row.messages > u64::from(PAGE) {
+                @if has_older {
                     button.older type="button" data-older={ "/part/older/" (id) } { (words::OLDER) }
                 }
                 ol.messages id="messages" data-merge data-read=(id) data-from={ "/part/messages/" (id) }
                     data-on={ "messages:" (id) } { (messages) }
             }
-            @if row.standing == REQUEST { (requests::decision(row, &name)) } @else { (write(id, &name)) }
+            @if row.standing == REQUEST { (requests::decision(row, &name)) } @else { (saying::write(id, &name)) }
+            (saying::menu())
         }
     };
     framed(shared, own, Page { title: &name, at: &format!("/c/{id}"), main }).await
 }
 
-fn head(name: &str, about: &str, contact: Option<&Contact>) -> Markup {
+fn head(name: &str, about: &str, details: Option<String>) -> Markup {
     html! {
         header.head {
             a.back href="/" aria-label=(words::BACK) { "‹" }
@@ -105,7 +105,7 @@ fn head(name: &str, about: &str, contact: Option<&Contact>) -> Markup {
                 h1 dir="auto" { (name) }
                 p.about { (about) }
             }
-            @if let Some(contact) = contact { a.quiet href={ "/contacts/" (contact.handle) } { (words::DETAILS) } }
+            @if let Some(details) = details { a.quiet href=(details) { (words::DETAILS) } }
         }
     }
 }
@@ -127,32 +127,29 @@ fn reset_banner(handle: &str, at: &str) -> Markup {
     }
 }
 
-fn write(to: &str, name: &str) -> Markup {
-    html! {
-        form.write data-do="/do/send" data-keep={ "to:" (to) } {
-            input type="hidden" name="to" value=(to);
-            textarea name="text" rows="1" required data-enter dir="auto" placeholder=(words::WRITE)
-                aria-label=(words::write_to(name)) title=(words::WRITE_HOW) autofocus {}
-            button.main type="submit" { (words::SEND) }
-            div data-answer role="alert" {}
-        }
-    }
-}
-
 async fn newest(State(shared): App, Path(conversation): Path<String>) -> Answer {
     let own = confirmed(&shared).await?;
     let rows: Vec<Conversation> = shared.face.list(What::Conversations).await?;
     let row = rows.into_iter().find(|row| row.conversation == conversation);
     match row {
-        Some(row) => Ok(messages(&shared, &own, &row).await?.into()),
+        Some(row) => Ok(messages(&shared, &own, &row).await?.0.into()),
         None => Ok(Fragment::go("/")),
     }
 }
 
-async fn messages(shared: &Shared, own: &Own, row: &Conversation) -> Result<Markup, Failure> {
+/// The newest, and whether there may be older ones.
+async fn messages(shared: &Shared, own: &Own, row: &Conversation) -> Result<(Markup, bool), Failure> {
     let what = What::Read { with: Some(row.conversation.clone()), limit: PAGE, follow: false };
     let rows: Vec<Message> = shared.face.list(what).await?;
-    Ok(list(&rows, own, row.pair))
+    Ok((message::list(&rows, seen(own, row)), is_full(&rows)))
+}
+
+fn is_full(rows: &[Message]) -> bool {
+    u32::try_from(rows.len()).is_ok_and(|count| count >= PAGE)
+}
+
+fn seen<'a>(own: &'a Own, row: &Conversation) -> Seen<'a> {
+    Seen { own, is_pair: row.pair, is_open: row.standing == OPEN }
 }
 
 #[derive(Deserialize)]
@@ -167,85 +164,10 @@ async fn older(
     Query(Before { before }): Query<Before>,
 ) -> Answer {
     let own = confirmed(&shared).await?;
-    let conversations: Vec<Conversation> = shared.face.list(What::Conversations).await?;
-    let is_pair = conversations.iter().any(|row| row.conversation == conversation && row.pair);
+    let row = found(&shared, &conversation).await?;
     let rows: Vec<Message> = shared.face.list(What::Older { conversation, before, limit: PAGE }).await?;
-    let is_all = rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
-    Ok(html! { (list(&rows, &own, is_pair)) @if is_all { li data-all {} } }.into())
-}
-
-/// Messages with the days between them. Every element has an id that stays, so that the script changes only what is new.
-fn list(rows: &[Message], own: &Own, is_pair: bool) -> Markup {
-    let today = words::today();
-    let mut before: Option<&Message> = None;
-    let items = rows.iter().map(|row| {
-        let day = words::date(&row.sent_at);
-        let is_new_day = before.is_none_or(|before| words::date(&before.sent_at) != day);
-        let follows = !is_new_day && before.is_some_and(|before| stands_together(before, row));
-        before = Some(row);
-        html! {
-            @if is_new_day { li.day id={ "d-" (day) } { span { (words::day(&day, &today)) } } }
-            (message(row, own, is_pair, follows))
-        }
-    });
-    html! { @for item in items { (item) } }
-}
-
-fn stands_together(before: &Message, row: &Message) -> bool {
-    before.account == row.account && words::minutes_between(&before.sent_at, &row.sent_at) < TOGETHER_MIN
-}
-
-fn message(row: &Message, own: &Own, is_pair: bool, follows: bool) -> Markup {
-    let is_own = own.account.as_deref() == Some(row.account.as_str());
-    let shows_name = !is_own && !is_pair && !follows;
-    html! {
-        li id={ "m-" (row.message) } class=(class_of(is_own, follows)) {
-            @if shows_name { span.from dir="auto" { (one_line(&row.from)) } }
-            div.bubble {
-                @if row.state == MessageState::Unreadable {
-                    p.text.unreadable { (words::unreadable(&row.from)) }
-                } @else {
-                    p.text dir="auto" { (text(&row.text)) }
-                }
-                span.meta {
-                    time datetime=(row.sent_at) { (words::hour(&row.sent_at)) }
-                    @if let Some(state) = words::state(row.state) { span class={ "state " (words::state_class(row.state)) } { (state) } }
-                }
-            }
-            @if row.state == MessageState::Failed {
-                form.again data-do="/do/send" {
-                    input type="hidden" name="to" value=(row.conversation);
-                    input type="hidden" name="text" value=(row.text);
-                    button.quiet type="submit" { (words::TRY_AGAIN) }
-                    div data-answer role="alert" {}
-                }
-            }
-        }
-    }
-}
-
-fn class_of(is_own: bool, follows: bool) -> &'static str {
-    match (is_own, follows) {
-        (true, true) => "own follows",
-        (true, false) => "own",
-        (false, true) => "theirs follows",
-        (false, false) => "theirs",
-    }
-}
-
-#[derive(Deserialize)]
-struct Send {
-    to: String,
-    text: String,
-}
-
-async fn send(State(shared): App, Wanted(Send { to, text }): Wanted<Send>) -> Answer {
-    let what = crate::commands::send::of_text(to, text, SENT_WITHIN_S)?;
-    let sent: Sent = shared.face.done(what).await?;
-    match sent.state {
-        MessageState::Failed => Err(Failure::new(Kind::Refused, "message.failed", words::NOT_SENT).into()),
-        _ => Ok(Fragment::default()),
-    }
+    let is_all = !is_full(&rows);
+    Ok(html! { (message::list(&rows, seen(&own, &row))) @if is_all { li data-all {} } }.into())
 }
 
 #[derive(Deserialize)]

@@ -8,14 +8,14 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::text::with_commands;
-use super::{App, Routes};
+use super::{App, Routes, icons};
 use crate::failure::Failure;
 use crate::local::What;
 use crate::local::rows::{Conversation, KeyState, OPEN, REQUEST, State as Own};
 use crate::web::answer::{Answer, Instead};
 use crate::web::server::Shared;
 use crate::words::web as words;
-use crate::words::{self as common, one_line};
+use crate::words::{self as common, one_line, web_talk};
 
 /// The list alone, where there is room for no more.
 pub(super) const PLACES: &[&str] = &["/"];
@@ -58,6 +58,8 @@ pub(super) async fn framed(shared: &Shared, own: &Own, page: Page<'_>) -> Answer
             nav.side aria-label=(words::PLACES) {
                 header {
                     a.me href="/devices" { bdi { (handle) } }
+                    (tool("/search", web_talk::SEARCH, icons::SEARCH, page.at))
+                    (tool("/new", web_talk::NEW, icons::NEW, page.at))
                     button.quiet type="button" data-lock title=(words::LOCK_WHY) { (words::LOCK) }
                 }
                 div id="side" data-from={ "/part/side?at=" (page.at) } data-on="conversations messages contacts connection account" {
@@ -73,6 +75,13 @@ pub(super) async fn framed(shared: &Shared, own: &Own, page: Page<'_>) -> Answer
         }
     };
     Ok(piece.into())
+}
+
+/// A drawing that leads somewhere.
+fn tool(place: &str, name: &str, icon: icons::Icon, at: &str) -> Markup {
+    html! {
+        a.tool href=(place) aria-label=(name) title=(name) aria-current=[(at == place).then_some("page")] { (icons::drawn(icon)) }
+    }
 }
 
 #[derive(Deserialize)]
@@ -100,19 +109,28 @@ async fn side(shared: &Shared, own: &Own, at: &str) -> Result<Markup, Failure> {
     let rows: Vec<Conversation> = shared.face.list(What::Conversations).await?;
     let (open, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.standing == OPEN);
     let requests: Vec<_> = others.into_iter().filter(|row| row.standing == REQUEST).collect();
-    let unread = open.iter().fold(0_u64, |sum, row| sum.saturating_add(row.unread));
+    let (away, open): (Vec<_>, Vec<_>) = open.into_iter().partition(|row| row.archived);
+    // what is silent calls nobody
+    let unread =
+        open.iter().filter(|row| !web_talk::is_silent(row)).fold(0_u64, |sum, row| sum.saturating_add(row.unread));
     let today = words::today();
     Ok(html! {
         div.rows data-unread=(unread) {
             @if let Some(sentence) = trouble(own) { p.notice { (with_commands(&sentence)) } }
             h2.hidden { (words::CONVERSATIONS) }
-            @if open.is_empty() && requests.is_empty() {
+            @if open.is_empty() && away.is_empty() && requests.is_empty() {
                 div.none { p { (words::NO_CONVERSATIONS) } a.button href="/contacts" { (words::ADD_SOMEBODY) } }
             }
             ul { @for row in &open { (entry(row, at, &today)) } }
             @if !requests.is_empty() {
                 h2 { (words::REQUESTS) " " span.count { (requests.len()) } }
                 ul { @for row in &requests { (entry(row, at, &today)) } }
+            }
+            @if !away.is_empty() {
+                details.away id="away" {
+                    summary { (web_talk::put_away(away.len())) }
+                    ul { @for row in &away { (entry(row, at, &today)) } }
+                }
             }
         }
     })
@@ -138,14 +156,23 @@ fn entry(row: &Conversation, at: &str, today: &str) -> Markup {
         li {
             a.entry href=(place) aria-current=[(at == place).then_some("page")] {
                 (avatar(&name))
-                span.name dir="auto" { (name) }
+                span.name { bdi { (name) } (marks(row)) }
                 @if let Some(newest) = &row.newest_at { time.when datetime=(newest) { (words::shortly(newest, today)) } }
                 span.about { (words::about(row)) }
                 @if shown_unread {
-                    span.count { (row.unread) span.hidden { " " (words::UNREAD) } }
+                    span.count.quiet[web_talk::is_silent(row)] { (row.unread) span.hidden { " " (words::UNREAD) } }
                 }
             }
         }
+    }
+}
+
+/// How it is kept.
+fn marks(row: &Conversation) -> Markup {
+    let mark = |icon, name: &str| html! { span.kept title=(name) { (icons::drawn(icon)) span.hidden { ", " (name) } } };
+    html! {
+        @if row.pinned { (mark(icons::PIN, web_talk::PINNED)) }
+        @if web_talk::is_silent(row) { (mark(icons::SILENT, web_talk::SILENT)) }
     }
 }
 

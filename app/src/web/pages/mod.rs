@@ -5,13 +5,19 @@
 
 mod contacts;
 mod conversation;
+mod details;
 mod devices;
 mod frame;
 mod help;
+mod icons;
 mod joining;
+mod message;
+mod new_chat;
 mod popup;
 mod qr;
 mod requests;
+mod saying;
+mod search;
 mod shell;
 mod text;
 
@@ -28,15 +34,19 @@ type App = axum::extract::State<Arc<Shared>>;
 
 /// The places of all pages, each with the shell.
 pub(super) fn shells() -> Routes {
-    let places =
-        [frame::PLACES, conversation::PLACES, contacts::PLACES, devices::PLACES, joining::PLACES, help::PLACES];
-    places.concat().into_iter().fold(Router::new(), |routes, place| routes.route(place, get(shell::shell)))
+    let talk = [frame::PLACES, conversation::PLACES, details::PLACES, new_chat::PLACES, search::PLACES].concat();
+    let others = [contacts::PLACES, devices::PLACES, joining::PLACES, help::PLACES].concat();
+    [talk, others].concat().into_iter().fold(Router::new(), |routes, place| routes.route(place, get(shell::shell)))
 }
 
 /// What they ask for, behind the token.
 pub(super) fn private() -> Routes {
     frame::routes()
         .merge(conversation::routes())
+        .merge(saying::routes())
+        .merge(details::routes())
+        .merge(new_chat::routes())
+        .merge(search::routes())
         .merge(requests::routes())
         .merge(popup::routes())
         .merge(devices::routes())

@@ -1,0 +1,150 @@
+//! What one does with a message: write one, answer, change or take back one's own, and react.
+
+use axum::extract::State;
+use axum::routing::post;
+use client::query::MessageState;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::{App, Routes, icons};
+use crate::commands::send;
+use crate::failure::{Failure, Kind};
+use crate::local::What;
+use crate::local::rows::Sent;
+use crate::web::answer::{Answer, Fragment, Wanted};
+use crate::web::server::Shared;
+use crate::words::web as words;
+use crate::words::{message, web_talk};
+
+/// How long to wait for the service before the page is told that the message waits.
+pub(super) const SENT_WITHIN_S: u64 = 10;
+/// What people say most.
+const REACTIONS: [&str; 6] = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
+
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/do/send", post(send)).route("/do/react", post(react)).route("/do/take-back", post(take_back))
+}
+
+/// The field for a text. What it answers or changes stands above it.
+pub(super) fn write(to: &str, name: &str) -> Markup {
+    html! {
+        form.write data-do="/do/send" data-keep={ "to:" (to) } {
+            input type="hidden" name="to" value=(to);
+            input type="hidden" name="answers";
+            input type="hidden" name="edits";
+            div.about-what data-about hidden {
+                div {
+                    strong { span data-when="answers" { (web_talk::YOU_ANSWER) " " bdi data-whom {} } span data-when="edits" { (web_talk::YOU_EDIT) } }
+                    span.quoted data-quoted dir="auto" {}
+                }
+                button.quiet type="button" data-cancel aria-label=(web_talk::CANCEL) title=(web_talk::CANCEL) { (icons::drawn(icons::CLOSE)) }
+            }
+            textarea name="text" rows="1" required data-enter dir="auto" placeholder=(words::WRITE)
+                aria-label=(words::write_to(name)) title=(words::WRITE_HOW) autofocus {}
+            button.main type="submit" { (words::SEND) }
+            div data-answer role="alert" {}
+        }
+    }
+}
+
+/// The one menu of the page; the script says for which message it opens.
+pub(super) fn menu() -> Markup {
+    html! {
+        div.menu id="menu" popover role="dialog" aria-label=(web_talk::MORE) {
+            form.faces data-do="/do/react" {
+                input type="hidden" name="message";
+                input type="hidden" name="remove" value="no";
+                @for reaction in REACTIONS {
+                    button type="submit" name="reaction" value=(reaction) aria-label={ (web_talk::REACT) " " (reaction) } { (reaction) }
+                }
+                div data-answer role="alert" {}
+            }
+            form.inline data-do="/do/react" {
+                input type="hidden" name="message";
+                input type="hidden" name="remove" value="no";
+                input name="reaction" type="text" required maxlength="64" autocomplete="off" placeholder=(web_talk::REACT_WITH)
+                    aria-label=(web_talk::REACT_WITH);
+                button type="submit" { (web_talk::REACT) }
+                div data-answer role="alert" {}
+            }
+            button.item type="button" data-answer-to { (web_talk::ANSWER) }
+            button.item type="button" data-edit data-own { (web_talk::EDIT) }
+            details data-own {
+                summary.item.danger { (web_talk::TAKE_BACK) }
+                form data-do="/do/take-back" {
+                    p.small { (web_talk::TAKE_BACK_WHY) }
+                    input type="hidden" name="message";
+                    button.danger type="submit" { (web_talk::TAKE_BACK) }
+                    div data-answer role="alert" {}
+                }
+            }
+        }
+        template id="too-old" { p.said { (web_talk::TOO_OLD) } }
+    }
+}
+
+#[derive(Deserialize)]
+struct Send {
+    to: String,
+    text: String,
+    /// The message that it answers, or the own one that it replaces.
+    #[serde(default)]
+    answers: String,
+    #[serde(default)]
+    edits: String,
+}
+
+async fn send(State(shared): App, Wanted(Send { to, text, answers, edits }): Wanted<Send>) -> Answer {
+    let (wait_s, what) = (SENT_WITHIN_S, send::of_text(to, text.clone(), SENT_WITHIN_S)?);
+    let what = match (answers.is_empty(), edits.is_empty()) {
+        (_, false) => What::Edit { message: edits, text, wait_s },
+        (false, true) => What::Reply { message: answers, text, wait_s },
+        (true, true) => what,
+    };
+    said(&shared, what).await?;
+    Ok(Fragment::default())
+}
+
+/// Says something, and waits for the service for a while.
+pub(super) async fn said(shared: &Shared, what: What) -> Result<(), Failure> {
+    let sent: Sent = shared.face.done(what).await?;
+    match sent.state {
+        MessageState::Failed => Err(Failure::new(Kind::Refused, "message.failed", words::NOT_SENT)),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Deserialize)]
+struct React {
+    message: String,
+    reaction: String,
+    remove: YesOrNo,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum YesOrNo {
+    Yes,
+    No,
+}
+
+/// As a button sends it.
+pub(super) fn yes_or_no(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
+}
+
+async fn react(State(shared): App, Wanted(React { message, reaction, remove }): Wanted<React>) -> Answer {
+    let remove = remove == YesOrNo::Yes;
+    said(&shared, What::React { message, reaction, remove, wait_s: SENT_WITHIN_S }).await?;
+    Ok(Fragment::default())
+}
+
+#[derive(Deserialize)]
+struct Meant {
+    message: String,
+}
+
+async fn take_back(State(shared): App, Wanted(Meant { message }): Wanted<Meant>) -> Answer {
+    said(&shared, What::Delete { message, wait_s: SENT_WITHIN_S }).await?;
+    Ok(Fragment::said(message::TAKEN_BACK))
+}
