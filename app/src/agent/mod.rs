@@ -18,6 +18,7 @@ mod keeper;
 mod log;
 mod net;
 mod push;
+mod recorded;
 mod waiting;
 
 use std::fs::{File, OpenOptions, Permissions};

@@ -13,6 +13,7 @@
 pub(crate) mod backup;
 pub(crate) mod connection;
 mod messages;
+pub(crate) mod record;
 pub(crate) mod rows;
 
 use std::os::unix::fs::MetadataExt as _;
@@ -100,6 +101,9 @@ pub(crate) enum What {
     FetchHistory,
     /// Done with [`rows::History`].
     History,
+    /// What the public record says of somebody known, or of the own account: events [`record::RecordEntry`], oldest first; done
+    /// with [`record::RecordProof`].
+    Record { handle: Option<String> },
     /// The account has this recovery key from now on (its public half, hexadecimal), or none.
     SetRecoveryKey { key: Option<String> },
     /// Lets this waiting device in, with the words of the recovery key.

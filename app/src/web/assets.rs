@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "6d74606833af29dd80403653c7247c76b794560479f6dedf34dec721d08826cd",
+        sha256: "73ad114b436e7a167b457d3c8fbfd4a8f0bc58d2e333a63052472e2961f2651b",
     },
     Asset {
         path: "/assets/icon.svg",

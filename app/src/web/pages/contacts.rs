@@ -129,7 +129,7 @@ async fn page_of_one(State(shared): App, Path(handle): Path<String>) -> Answer {
             }
             div.column {
                 @if let Some(at) = &row.reset_at { p.notice { (words::contact_reset(&handle, at)) } }
-                p { (words::about_devices(&row)) }
+                p { (words::about_devices(&row)) " " a href={ "/record/" (handle) } { (crate::words::web_record::LINK) } }
                 (comparing(&row, &code)?)
                 (blocking(&row))
             }

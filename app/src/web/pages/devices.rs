@@ -36,7 +36,7 @@ async fn page(State(shared): App) -> Answer {
         section.page {
             header.head { a.back href="/" aria-label=(words::BACK) { "‹" } h1 { (words::DEVICES) } }
             div.column {
-                p.lead { (words::DEVICES_WHY) }
+                p.lead { (words::DEVICES_WHY) " " a href="/record" { (crate::words::web_record::LINK) } }
                 div id="devices" data-from="/part/devices" data-on="devices notices account contacts" { (list) }
                 (more(&own))
             }

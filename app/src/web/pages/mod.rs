@@ -9,8 +9,10 @@ mod devices;
 mod frame;
 mod help;
 mod joining;
+mod lanes;
 mod popup;
 mod qr;
+mod record;
 mod requests;
 mod shell;
 mod text;
@@ -29,7 +31,7 @@ type App = axum::extract::State<Arc<Shared>>;
 /// The places of all pages, each with the shell.
 pub(super) fn shells() -> Routes {
     let places =
-        [frame::PLACES, conversation::PLACES, contacts::PLACES, devices::PLACES, joining::PLACES, help::PLACES];
+        [frame::PLACES, conversation::PLACES, contacts::PLACES, devices::PLACES, joining::PLACES, help::PLACES, record::PLACES];
     places.concat().into_iter().fold(Router::new(), |routes, place| routes.route(place, get(shell::shell)))
 }
 
@@ -43,4 +45,5 @@ pub(super) fn private() -> Routes {
         .merge(contacts::routes())
         .merge(joining::routes())
         .merge(help::routes())
+        .merge(record::routes())
 }
