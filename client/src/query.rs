@@ -22,8 +22,8 @@ mod talk;
 
 pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, backup_rows};
 pub use crate::history::{HistoryRow, handed, history};
-pub use proven::{AccountRecord, SealedEntry, account_record};
 pub use crate::search::{Found, Unknown, Wanted, search};
+pub use proven::{AccountRecord, SealedEntry, account_record};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
 pub use talk::{contacts, conversations, is_of, is_open, knows, lines, message, messages, messages_before, openers};
 

@@ -282,6 +282,7 @@ mod tests {
         let line = serde_json::to_string(&Ask { id: 7, what }).unwrap();
         assert_eq!(line, r#"{"id":7,"do":"send","to":"bob","text":"a\nb","wait_s":10}"#);
         assert!(reads(&line) && reads(r#"{"id":1,"do":"hello"}"#));
+        assert!(reads(r#"{"id":1,"do":"record","handle":null}"#) && reads(r#"{"id":1,"do":"record","handle":"bob"}"#));
         assert!(reads(r#"{"id":1,"do":"read","with":null,"limit":3,"follow":true}"#));
         let join = r#""service":"http://a","handle":"bob","password":"p","device_name":"laptop""#;
         assert!(reads(&format!(r#"{{"id":1,"do":"reset",{join}}}"#)));

@@ -99,6 +99,8 @@ pub(crate) struct RecordProof {
     pub(crate) confirmed: Vec<String>,
     /// Devices that wait to be let in.
     pub(crate) pending: Vec<String>,
+    /// How long a reset has to wait; null: there can be none.
+    pub(crate) reset_wait_hours: Option<u64>,
     /// Hash of the state, as the map has it.
     pub(crate) record: String,
     pub(crate) record_bytes: usize,
@@ -146,6 +148,7 @@ impl From<&AccountRecord> for RecordProof {
             state: state_word(&row.set).to_owned(),
             confirmed: row.set.confirmed().keys().map(ToString::to_string).collect(),
             pending: row.set.pending().keys().map(ToString::to_string).collect(),
+            reset_wait_hours: row.set.reset_choice().wait_s().map(|wait_s| wait_s / 3_600),
             record: row.set.hash().to_string(),
             record_bytes: row.proven.record.len(),
             map_proof_bytes: row.proven.proof.len(),

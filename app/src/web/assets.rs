@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "73ad114b436e7a167b457d3c8fbfd4a8f0bc58d2e333a63052472e2961f2651b",
+        sha256: "4dfca243b02c552e067357119e365469efcfc553082a18defac6d41488c1663a",
     },
     Asset {
         path: "/assets/icon.svg",

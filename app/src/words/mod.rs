@@ -10,6 +10,7 @@ pub(crate) mod people;
 pub(crate) mod record;
 pub(crate) mod recovery;
 pub(crate) mod web;
+pub(crate) mod web_pages;
 pub(crate) mod web_record;
 
 use client::query::Phase;

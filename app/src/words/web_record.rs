@@ -12,8 +12,7 @@ pub(crate) const LEAD: &str = "Every device stands in a public record that nobod
 pub(crate) const VERIFIED: &str = "Verified on this device";
 pub(crate) const NOT_NOW: &str = "Can't be verified now";
 pub(crate) const WITNESSES: &str = "Witnesses of this";
-pub(crate) const NO_WITNESS: &str =
-    "No independent witness watches this service's record: for its being the same for everybody you believe the service alone.";
+pub(crate) const NO_WITNESS: &str = "No independent witness watches this service's record: for its being the same for everybody you believe the service alone.";
 pub(crate) const DEVICES: &str = "Devices, in the order in which they asked";
 pub(crate) const COUNTS: &str = "counts";
 pub(crate) const WAITS: &str = "waits; nothing is encrypted to it";
@@ -171,8 +170,18 @@ mod tests {
     #[test]
     fn every_kind_of_entry_is_told_in_plain_words() {
         let all = [
-            "AccountCreated", "DeviceAdded", "DeviceConfirmed", "DeviceRefused", "DeviceRemoved", "HandleBound",
-            "RecoveryKeySet", "ResetChoiceSet", "ResetRequested", "ResetVetoed", "AccountReset", "AccountClosed",
+            "AccountCreated",
+            "DeviceAdded",
+            "DeviceConfirmed",
+            "DeviceRefused",
+            "DeviceRemoved",
+            "HandleBound",
+            "RecoveryKeySet",
+            "ResetChoiceSet",
+            "ResetRequested",
+            "ResetVetoed",
+            "AccountReset",
+            "AccountClosed",
         ];
         for kind in all {
             assert!(!entry(&row(kind)).contains(kind), "{kind}");

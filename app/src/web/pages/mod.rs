@@ -3,17 +3,21 @@
 //!
 //! A place itself answers with the shell, which is the same for everybody; the script in it asks for the page.
 
+mod alarm;
 mod contacts;
 mod conversation;
 mod devices;
 mod frame;
 mod help;
+mod history;
 mod joining;
 mod lanes;
 mod popup;
 mod qr;
 mod record;
+mod recovery;
 mod requests;
+mod settings;
 mod shell;
 mod text;
 
@@ -22,6 +26,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 
+pub(super) use self::recovery::Making;
 pub(super) use self::text::with_commands;
 use super::server::Shared;
 
@@ -30,8 +35,17 @@ type App = axum::extract::State<Arc<Shared>>;
 
 /// The places of all pages, each with the shell.
 pub(super) fn shells() -> Routes {
-    let places =
-        [frame::PLACES, conversation::PLACES, contacts::PLACES, devices::PLACES, joining::PLACES, help::PLACES, record::PLACES];
+    let places = [
+        frame::PLACES,
+        conversation::PLACES,
+        contacts::PLACES,
+        devices::PLACES,
+        joining::PLACES,
+        help::PLACES,
+        record::PLACES,
+        recovery::PLACES,
+        settings::PLACES,
+    ];
     places.concat().into_iter().fold(Router::new(), |routes, place| routes.route(place, get(shell::shell)))
 }
 
@@ -46,4 +60,8 @@ pub(super) fn private() -> Routes {
         .merge(joining::routes())
         .merge(help::routes())
         .merge(record::routes())
+        .merge(recovery::routes())
+        .merge(settings::routes())
+        .merge(history::routes())
+        .merge(alarm::routes())
 }

@@ -60,7 +60,8 @@ async fn show(shared: &Shared, handle: Option<String>) -> Answer {
             div.column id="record" data-from={ "/part/record" (of) } data-on="devices contacts account" { (account) }
         }
     };
-    framed(shared, &own, Page { title: &title, at: if handle.is_some() { "/contacts" } else { "/devices" }, main }).await
+    framed(shared, &own, Page { title: &title, at: if handle.is_some() { "/contacts" } else { "/devices" }, main })
+        .await
 }
 
 /// How the devices of an account are called on this page.
