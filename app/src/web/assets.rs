@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "4dfca243b02c552e067357119e365469efcfc553082a18defac6d41488c1663a",
+        sha256: "f350f690c71e3af04864fad189b13671c6ee6f9295129aa66c5e044a25c9ad0a",
     },
     Asset {
         path: "/assets/icon.svg",

@@ -2,7 +2,7 @@
 
 use super::device::name_of;
 use super::{one_line, time};
-use crate::local::rows::{Device, History, State};
+use crate::local::rows::{Device, History, Notice, State};
 
 /// Settings.
 pub(crate) const SETTINGS: &str = "Settings";
@@ -149,6 +149,11 @@ pub(crate) fn reset_due(own: &State) -> Option<String> {
         own.handle.as_deref().map(one_line).unwrap_or_default(),
         time(due)
     ))
+}
+
+/// That it was asked for; above the page stands whether it still can be stopped.
+pub(crate) fn reset_noticed(row: &Notice) -> String {
+    format!("Since you last looked: someone asked to reset your account ({}, block {}).", time(&row.at), row.block)
 }
 
 #[cfg(test)]

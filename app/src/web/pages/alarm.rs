@@ -71,7 +71,7 @@ pub(super) async fn notices(shared: &Shared, most: usize) -> Result<Markup, Fail
     Ok(html! {
         @if let Some(up_to) = up_to {
             form.notice data-do="/do/notices-read" {
-                ul { @for row in notices.iter().skip(left_out) { li dir="auto" { (with_commands(&device::notice(row, &devices))) } } }
+                ul { @for row in notices.iter().skip(left_out) { li dir="auto" { (with_commands(&said(row, &devices))) } } }
                 input type="hidden" name="up_to" value=(up_to);
                 div.choices {
                     // what is not shown was not seen
@@ -82,6 +82,11 @@ pub(super) async fn notices(shared: &Shared, most: usize) -> Result<Markup, Fail
             }
         }
     })
+}
+
+/// As a command says it, but for what is done on a page.
+fn said(row: &Notice, devices: &[Device]) -> String {
+    if row.notice == "reset.requested" { words::reset_noticed(row) } else { device::notice(row, devices) }
 }
 
 #[derive(Deserialize)]

@@ -141,8 +141,9 @@ impl Row {
     }
 
     fn across(&self, by: usize, to: usize) -> Markup {
-        let colour = self.pieces.iter().find(|piece| piece.seen.lane == by).map(|piece| piece.seen.colour());
-        html! { line.across class=[colour] x1=(middle(by)) y1=(MIDDLE) x2=(middle(to)) y2=(MIDDLE) {} }
+        let signer = self.pieces.iter().find(|piece| piece.seen.lane == by);
+        let colour = signer.map(|piece| piece.seen.colour()).unwrap_or_default();
+        html! { line class={ "across " (colour) } x1=(middle(by)) y1=(MIDDLE) x2=(middle(to)) y2=(MIDDLE) {} }
     }
 
     fn piece(&self, Piece { seen, before }: Piece) -> Markup {
@@ -155,7 +156,7 @@ impl Row {
                     line class=(seen.standing.class()) x1=(x) y1=(MIDDLE) x2=(x) y2="100%" {}
                 }
                 @if is_about {
-                    circle.about class=(seen.standing.class()) cx=(x) cy=(MIDDLE) r="6" {}
+                    circle class={ "about " (seen.standing.class()) } cx=(x) cy=(MIDDLE) r="6" {}
                     @if seen.standing.is_gone() {
                         path.cross d={ "M" (x - 3) " " (MIDDLE - 3) "l6 6m0 -6l-6 6" } {}
                     }
@@ -194,6 +195,7 @@ mod tests {
         assert_eq!((rows[2].by, &rows[2].about[..]), (Some(0), &[1][..]), "a let b in");
         let waiting = rows[1].markup().into_string();
         assert!(waiting.contains("class=\"waits\"") && !waiting.contains("style="), "{waiting}");
+        assert!(waiting.contains("class=\"about waits\""), "a ring, until it counts: {waiting}");
         assert!(rows[3].markup().into_string().contains("cross"), "where it ends");
     }
 

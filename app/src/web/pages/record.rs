@@ -78,7 +78,7 @@ impl Named {
         let own = self.own.iter().find(|row| row.device == id).and_then(|row| row.name.as_deref());
         let short = || format!("device {}", id.chars().take(8).collect::<String>());
         let name = own.map(one_line).or_else(|| seen.map(|seen| words::device(seen.number))).unwrap_or_else(short);
-        html! { bdi.chip class=[seen.map(|seen| seen.colour())] { (name) } }
+        html! { bdi class={ "chip " (seen.map(|seen| seen.colour()).unwrap_or_default()) } { (name) } }
     }
 
     /// A sentence with the devices of an entry in it.
