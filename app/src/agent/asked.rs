@@ -74,8 +74,7 @@ impl Core {
             }
             What::ResetWithPermit { join, permit } => {
                 let permit = link::permit(&permit)?;
-                let command = |joining| Command::ResetWithPermit { joining, permit };
-                self.join(join, reply, command, |_| Goal::ResetAnnounced)
+                self.join(join, reply, |joining| Command::ResetWithPermit { joining, permit }, |_| Goal::ResetAnnounced)
             }
             What::Reset(join) => self.join(join, reply, Command::Reset, |_| Goal::ResetAnnounced),
             What::History => self.history(reply),

@@ -125,7 +125,7 @@ pub(crate) fn handed(device: &str, messages: u64, devices: &[Device]) -> String 
 pub(crate) fn counted(number: u64) -> String {
     let digits = number.to_string();
     let apart = digits.char_indices().map(|(at, digit)| {
-        let is_apart = at > 0 && (digits.len() - at) % 3 == 0;
+        let is_apart = at > 0 && (digits.len() - at).is_multiple_of(3);
         if is_apart { format!(",{digit}") } else { digit.to_string() }
     });
     apart.collect()
