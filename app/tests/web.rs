@@ -254,13 +254,119 @@ fn two_people_write_and_one_lets_a_device_in_by_pages_alone() {
     assert!(!older.contains("answer 59."));
 
     let_a_device_in(&bob, &second_home, &service);
-    for path in ["/", "/devices", "/contacts", &format!("/c/{conversation}"), "/page/", "/part/side?at=/", "/events"] {
+    the_record_is_shown(&alice, &bob);
+    for path in [
+        "/",
+        "/devices",
+        "/record",
+        "/record/bob",
+        "/contacts",
+        &format!("/c/{conversation}"),
+        "/page/",
+        "/part/side?at=/",
+        "/events",
+    ] {
         let Answer(_, head, body) = ask(bob.0, None, path, None);
         let all = head + &body;
         for private in ["alice", "marker-of-alice", "answer", "notebook", "laptop", &link] {
             assert!(!all.contains(private), "{path}: {private}");
         }
     }
+}
+
+/// Stories 5, 14: why each device counts, with the names of one's own devices and without those of others.
+fn the_record_is_shown(alice: &Browser, bob: &Browser) {
+    let own = bob.page("/page/record").2;
+    for wanted in [
+        "Verified on this device",
+        ">laptop<",
+        "&lt;b&gt;top&lt;/b&gt;",
+        "asked to join",
+        "let ",
+        "<svg>",
+        "the service",
+    ] {
+        assert!(own.contains(wanted), "{wanted}: {own}");
+    }
+    assert!(!own.contains("<b>") && !own.contains("style=") && own.contains("\\u{202e}"), "{own}");
+    assert!(bob.page("/page/devices").2.contains("href=\"/record\""));
+    assert!(alice.page("/page/contacts/bob").2.contains("href=\"/record/bob\""));
+    let seen = alice.page_with("/part/record/bob", "device 2");
+    for private in ["laptop", "top&lt;"] {
+        assert!(!seen.contains(private), "{private}: {seen}");
+    }
+    let Answer(status, head, _) = alice.page("/page/record/nobody");
+    assert!(status == 409 && head.contains("contact.unknown"), "{head}");
+}
+
+/// Story 11, 20: a key counts once two of its words were typed; the last device goes only with one.
+#[test]
+fn a_recovery_key_is_made_in_two_steps_and_lets_the_last_device_go() {
+    let (place, home) = (Home::new(), Home::new());
+    let service = Service::start(&place);
+    let bob = Browser::of(&home, &service);
+    bob.sign_up("bob", "<i>laptop</i>");
+    assert!(bob.page("/part/side?at=/").2.contains("href=\"/recovery\""), "offered early");
+    let settings = bob.page("/page/settings").2;
+    assert!(
+        settings.contains("this is your last device") || settings.contains("This is your last device"),
+        "{settings}"
+    );
+    assert!(settings.contains("lies beside them without a passphrase"), "{settings}");
+    assert_eq!(ask(bob.0, Some(&bob.1), "/do/sign-out", Some(&json!({}))).0, 409);
+
+    let shown = bob.wants("/do/recovery-make", &json!({})).2;
+    let list = between(&shown, "<ol class=\"words\" translate=\"no\">", "</ol>").replace("</li>", "");
+    let words: Vec<&str> = list.split("<li>").filter(|word| !word.is_empty()).collect();
+    assert_eq!(words.len(), 24, "{shown}");
+    let asked = bob.wants("/do/recovery-ask", &json!({})).2;
+    assert!(!words.iter().any(|word| asked.contains(&format!(">{word}<"))), "the words are off the screen: {asked}");
+    let place_of = |name: &str| between(&asked, &format!("for=\"{name}\">Word "), "<").parse::<usize>().unwrap();
+    let right = [words[place_of("first") - 1], words[place_of("second") - 1]];
+    let wrong = json!({ "first": right[0], "second": "xyzzy" });
+    assert_eq!(ask(bob.0, Some(&bob.1), "/do/recovery-set", Some(&wrong)).0, 409);
+    assert!(bob.page("/page/recovery").2.contains("has no recovery key"), "nothing counts yet");
+    let done = bob.wants("/do/recovery-set", &json!({ "first": right[0], "second": right[1] })).2;
+    assert!(done.contains("is in place"), "{done}");
+    let again = ask(bob.0, Some(&bob.1), "/do/recovery-show", Some(&json!({})));
+    assert!(again.0 == 409 && !again.2.contains(words[0]), "shown only while it is made");
+    let record = bob.page_with("/part/record", "made a recovery key");
+    assert!(record.contains("&lt;i&gt;laptop&lt;/i&gt;") && !record.contains("<i>"), "{record}");
+
+    let reset = bob.wants("/do/reset-wait", &json!({ "hours": "168" })).2;
+    assert!(reset.contains("168 hours"), "{reset}");
+    bob.page_with("/page/settings", "value=\"168\" checked");
+    let password = json!({ "password": "another horse battery", "again": "another horse battery" });
+    assert!(bob.wants("/do/password", &password).2.contains("New password set"));
+    assert!(bob.page("/page/settings").2.contains("Only your recovery key"), "what leaving costs now");
+    assert!(bob.wants("/do/sign-out", &json!({})).1.contains("trefoil-go: /welcome\r\n"));
+    assert!(bob.page("/page/").1.contains("trefoil-go: /welcome"));
+}
+
+/// Story 12: whoever knows the password can announce a reset; on whatever page somebody is, one step stops it.
+#[test]
+fn a_reset_raises_an_alarm_on_every_page_and_one_step_stops_it() {
+    let (place, home, stranger) = (Home::new(), Home::new(), Home::new());
+    let service = Service::start(&place);
+    let bob = Browser::of(&home, &service);
+    bob.sign_up("bob", "laptop");
+    let password = stranger.write("password", "correct horse battery");
+    let arguments =
+        ["account", "reset", "bob", "--yes", "--name", "x", "--service", &service.1, "--password-file", &password];
+    let announced = stranger.run(&arguments);
+    assert!(announced.status.success(), "{}", String::from_utf8_lossy(&announced.stderr));
+    bob.page_with("/part/alarm", "/do/veto");
+    for path in ["/page/", "/page/devices", "/page/contacts", "/page/settings", "/page/help", "/page/record"] {
+        assert!(bob.page(path).2.contains("Someone asked to reset your account"), "{path}");
+    }
+    assert!(bob.page("/page/record").2.contains("announced a reset of the account: due "));
+    let notices = bob.page_with("/part/notices", "/do/notices-read");
+    let up_to = between(&notices, "name=\"up_to\" value=\"", "\"").to_owned();
+    assert!(bob.wants("/do/veto", &json!({})).2.contains("Stopped"));
+    bob.page_with("/part/record", "stopped the reset");
+    assert!(!bob.page("/part/alarm").2.contains("/do/veto"), "it is over");
+    assert!(bob.page("/part/notices").2.contains("/do/notices-read"), "and told until it was read");
+    bob.wants("/do/notices-read", &json!({ "up_to": up_to }));
 }
 
 /// Stories 3 and 4: the digits of the one screen are typed on the other.
@@ -296,4 +402,10 @@ fn let_a_device_in(bob: &Browser, second_home: &Home, service: &Service) {
     let shown = bob.page_with("/part/devices", "&lt;b&gt;top&lt;/b&gt;");
     assert!(!shown.contains("<b>") && shown.contains("\\u{202e}") && shown.contains("\\u{1b}"), "{shown}");
     second.page_with("/part/side?at=/", "alice");
+    // story 6: both say how much went over
+    let here = second.page_with("/part/history", "Your old messages are here: ");
+    assert!(here.contains(": 61."), "{here}");
+    let handed = bob.page_with("/part/history", "Handed to ");
+    assert!(handed.contains(": 61 messages.") && !handed.contains("<b>"), "{handed}");
+    assert!(!second.page("/part/progress").2.contains("<progress"), "no bar any more");
 }

@@ -18,12 +18,14 @@ use crate::store::Store;
 use crate::{notices as kept_notices, own, people, record, requests, settings};
 
 mod files;
+mod proven;
 mod talk;
 
 pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, backup_rows};
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::search::{Found, Unknown, Wanted, search};
 pub use files::{FileRow, OutgoingRow, files_called, outgoing_files};
+pub use proven::{AccountRecord, SealedEntry, account_record};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
 pub use talk::{contacts, conversations, is_of, is_open, knows, lines, message, messages, messages_before, openers};
 

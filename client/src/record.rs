@@ -100,6 +100,11 @@ impl Known {
     pub(crate) fn set(&self) -> &DeviceSet {
         self.account.set()
     }
+
+    /// The state after each entry.
+    pub(crate) fn sets(&self) -> impl Iterator<Item = &DeviceSet> {
+        self.states.iter().map(|(_, set)| set)
+    }
 }
 
 /// A trouble with the record that lasts: nothing new is believed meanwhile.
@@ -208,7 +213,7 @@ impl Turn<'_> {
 
     /// What stops the record from being believed now.
     pub(crate) fn trouble(&self) -> Result<Option<Trouble>, Error> {
-        self.store.get(RECORD, b"trouble")
+        stored_trouble(&self.store)
     }
 
     /// The service was caught in a lie that another part found.
@@ -393,6 +398,10 @@ pub(crate) fn stored_view(store: &Store<'_>) -> Result<Option<View>, Error> {
 }
 
 /// An account as the store has it.
+pub(crate) fn stored_trouble(store: &Store<'_>) -> Result<Option<Trouble>, Error> {
+    store.get(RECORD, b"trouble")
+}
+
 pub(crate) fn stored_account(store: &Store<'_>, view: &View, account: &AccountId) -> Result<Option<Known>, Error> {
     store.get::<StoredKnown>(ACCOUNT, &account.0)?.map(|stored| restore(view, stored)).transpose()
 }

@@ -69,11 +69,11 @@ impl Core {
             }
             What::ResetWithPermit { join, permit } => {
                 let permit = link::permit(&permit)?;
-                let command = |joining| Command::ResetWithPermit { joining, permit };
-                self.join(join, reply, command, |_| Goal::ResetAnnounced)
+                self.join(join, reply, |joining| Command::ResetWithPermit { joining, permit }, |_| Goal::ResetAnnounced)
             }
             What::Reset(join) => self.join(join, reply, Command::Reset, |_| Goal::ResetAnnounced),
             What::History => self.history(reply),
+            What::Record { handle } => self.record(handle.as_deref(), reply),
             What::ContactLink { renew } => self.contact_link(renew, reply),
             What::VerificationCode { handle } => self.verification_code(&handle, reply),
             What::Recover { words } => self.recover(words, reply),
@@ -292,7 +292,7 @@ impl Core {
     }
 
     /// Somebody whom this device knows.
-    fn contact(&self, handle: &str) -> Result<ContactRow, Failure> {
+    pub(super) fn contact(&self, handle: &str) -> Result<ContactRow, Failure> {
         let rows = query::contacts(&self.opened()?.store()).map_err(|error| Failure::from_store(&error))?;
         let unknown = || Failure::new(Kind::Refused, "contact.unknown", format_args!("you know nobody as {handle}"));
         rows.into_iter().find(|row| row.handle == handle).ok_or_else(unknown)

@@ -94,7 +94,8 @@ impl Face {
         match what {
             What::Hello => {
                 let (version, build) = (VERSION.to_owned(), self.build.to_string());
-                reply.done(&Hello { version, build, key: self.keeper.state(), process: std::process::id() });
+                let (key, wrapped) = (self.keeper.state(), self.keeper.is_wrapped());
+                reply.done(&Hello { version, build, key, wrapped, process: std::process::id() });
                 Ok(())
             }
             What::Unlock { passphrase } => {

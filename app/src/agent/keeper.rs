@@ -50,6 +50,11 @@ impl Keeper {
         }
     }
 
+    /// True if the key needs a passphrase.
+    pub(crate) fn is_wrapped(&self) -> bool {
+        self.file.open_plain().is_ok_and(|plain| plain.is_none())
+    }
+
     /// The store was opened.
     pub(crate) fn opened(&self) {
         self.is_open.store(true, Ordering::SeqCst);

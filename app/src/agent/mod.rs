@@ -20,6 +20,7 @@ mod log;
 mod net;
 mod porter;
 mod push;
+mod recorded;
 mod waiting;
 
 use std::fs::{File, OpenOptions, Permissions};

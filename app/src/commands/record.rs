@@ -7,7 +7,6 @@ use chain::handle::Handle;
 use chain::id::AccountId;
 use chain::log::note::VerifierKey;
 use chain::log::policy::Policy;
-use chain::sigchain::device_set::{AccountState, DeviceSet};
 use chain::sigchain::entry::Entry;
 use chain::view::View;
 use clap::Subcommand;
@@ -18,6 +17,7 @@ use crate::failure::{Failure, Kind};
 use crate::keeping::{Kept, origin_shown, remember_origin, replace};
 use crate::local::What;
 use crate::local::connection::Agent;
+use crate::local::record::state_word;
 use crate::local::rows::State;
 use crate::remote::{Remote, Seen, read_policy};
 use crate::settings::Settings;
@@ -196,14 +196,6 @@ fn tell(view: &View, seen: &Seen) -> Result<(), Failure> {
         "age_s": now_s().saturating_sub(view.witnessed_s()),
     }));
     Ok(())
-}
-
-fn state_word(set: &DeviceSet) -> &'static str {
-    match set.state() {
-        AccountState::Open => "open",
-        AccountState::ResetTo { .. } => "reset",
-        AccountState::Closed => "closed",
-    }
 }
 
 fn print(who: &str, view: &View, seen: &Seen) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ pub(crate) mod backup;
 pub(crate) mod connection;
 pub(crate) mod files;
 mod messages;
+pub(crate) mod record;
 pub(crate) mod rows;
 
 use std::os::unix::fs::MetadataExt as _;
@@ -102,6 +103,9 @@ pub(crate) enum What {
     FetchHistory,
     /// Done with [`rows::History`].
     History,
+    /// What the public record says of somebody known, or of the own account: events [`record::RecordEntry`], oldest first; done
+    /// with [`record::RecordProof`].
+    Record { handle: Option<String> },
     /// The account has this recovery key from now on (its public half, hexadecimal), or none.
     SetRecoveryKey { key: Option<String> },
     /// Lets this waiting device in, with the words of the recovery key.
@@ -292,6 +296,7 @@ mod tests {
         let line = serde_json::to_string(&Ask { id: 7, what }).unwrap();
         assert_eq!(line, r#"{"id":7,"do":"send","to":"bob","text":"a\nb","wait_s":10}"#);
         assert!(reads(&line) && reads(r#"{"id":1,"do":"hello"}"#));
+        assert!(reads(r#"{"id":1,"do":"record","handle":null}"#) && reads(r#"{"id":1,"do":"record","handle":"bob"}"#));
         assert!(reads(r#"{"id":1,"do":"read","with":null,"limit":3,"follow":true}"#));
         let join = r#""service":"http://a","handle":"bob","password":"p","device_name":"laptop""#;
         assert!(reads(&format!(r#"{{"id":1,"do":"reset",{join}}}"#)));

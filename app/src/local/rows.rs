@@ -22,6 +22,9 @@ pub(crate) struct Hello {
     pub(crate) build: String,
     /// Whether the messages can be opened.
     pub(crate) key: KeyState,
+    /// True if it needs a passphrase to be opened.
+    #[serde(default)]
+    pub(crate) wrapped: bool,
     /// Id of the agent's process.
     pub(crate) process: u32,
 }

@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "c00347b28bd981969b8ff70c3b663913016013b9204fdbd23161fa7148dce00c",
+        sha256: "49a1a0e0e3220f84b7cf8c29c01a700d224fab64021c230a9d74d64a00c907c7",
     },
     Asset {
         path: "/assets/icon.svg",

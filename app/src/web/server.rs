@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::answer::Wanted;
 use super::assets::{self, ASSETS};
+use super::pages::Making;
 use super::sessions::{By, Sessions};
 use super::{Prefilled, events, guard, pages};
 use crate::agent::Face;
@@ -36,18 +37,24 @@ const TRIES: usize = 20;
 pub(super) struct Shared {
     pub(super) addresses: Vec<SocketAddr>,
     sessions: Mutex<Sessions>,
+    making: Mutex<Option<Making>>,
     pub(super) face: Face,
     pub(super) prefilled: Prefilled,
 }
 
 impl Shared {
     pub(super) fn new(addresses: Vec<SocketAddr>, face: Face, prefilled: Prefilled) -> Self {
-        Self { addresses, sessions: Mutex::default(), face, prefilled }
+        Self { addresses, sessions: Mutex::default(), making: Mutex::default(), face, prefilled }
     }
 
     /// Links and tokens. Whoever panicked in between left them whole: each call changes them at one place.
     pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The recovery key that somebody is about to write down.
+    pub(super) fn making(&self) -> MutexGuard<'_, Option<Making>> {
+        self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The token of a request, if it is good now.
@@ -196,6 +203,7 @@ async fn exchange(State(shared): State<Arc<Shared>>, Wanted(start): Wanted<Start
 async fn lock(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> StatusCode {
     if let Some(token) = shared.good_token(&headers) {
         shared.sessions().end(&token);
+        *shared.making() = None;
     }
     StatusCode::NO_CONTENT
 }

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// How long a start link may lie around.
 const LINK_LASTS: Duration = Duration::from_secs(10 * 60);
-/// A page that nobody has used for so long locks itself.
+/// A page that nobody has used for so long locks itself, unless somebody chose another time.
 pub(super) const IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// Who asks: a page by itself, because something has happened, or a person.
@@ -29,6 +29,8 @@ pub(super) struct Sessions {
     link: Option<(Digest, Instant)>,
     /// When a person last used each.
     tokens: BTreeMap<Digest, Instant>,
+    /// After how long without anybody a token dies, if somebody chose it.
+    idle: Option<Duration>,
 }
 
 impl Sessions {
@@ -62,12 +64,27 @@ impl Sessions {
 
     /// True for a token that is good; a person's use keeps it so.
     pub(super) fn is_good(&mut self, token: &str, by: By, now: Instant) -> bool {
-        self.tokens.retain(|_, used| now.saturating_duration_since(*used) <= IDLE);
+        let idle = self.idle();
+        self.tokens.retain(|_, used| now.saturating_duration_since(*used) <= idle);
         let Some(used) = self.tokens.get_mut(&Digest::sha256(token.as_bytes())) else { return false };
         if by == By::Person {
             *used = now;
         }
         true
+    }
+
+    /// After how many minutes without anybody a page locks itself.
+    pub(super) fn locks_after_min(&self) -> u64 {
+        self.idle().as_secs() / 60
+    }
+
+    /// Chooses that, for all pages.
+    pub(super) fn lock_after_min(&mut self, minutes: u64) {
+        self.idle = Some(Duration::from_secs(minutes.saturating_mul(60)));
+    }
+
+    fn idle(&self) -> Duration {
+        self.idle.unwrap_or(IDLE)
     }
 
     /// Ends a token.
@@ -102,6 +119,17 @@ mod tests {
         assert!(token != secret && sessions.is_good(&token, By::Person, now));
         assert!(!sessions.is_good(&secret, By::Person, now), "a secret is no token");
         assert_eq!(sessions.exchange(&secret, now).unwrap(), None);
+    }
+
+    /// W12: sooner or later, as somebody wants it.
+    #[test]
+    fn a_page_locks_itself_after_the_time_that_was_chosen() {
+        let (mut sessions, now) = (Sessions::default(), Instant::now());
+        let token = opened(&mut sessions, now);
+        assert_eq!(sessions.locks_after_min(), 30);
+        sessions.lock_after_min(5);
+        assert!(sessions.is_good(&token, By::Page, now + Duration::from_secs(300)));
+        assert!(!sessions.is_good(&token, By::Page, now + Duration::from_secs(301)));
     }
 
     #[test]

@@ -77,7 +77,7 @@ async fn text(answer: Response) -> String {
 }
 
 /// Everything that is answered without a token.
-const FOR_EVERYBODY: [&str; 12] = [
+const FOR_EVERYBODY: [&str; 16] = [
     "/",
     "/welcome",
     "/login",
@@ -90,9 +90,21 @@ const FOR_EVERYBODY: [&str; 12] = [
     "/to/bob",
     "/new",
     "/search",
+    "/record",
+    "/record/bob",
+    "/settings",
+    "/recovery",
 ];
 /// What is answered with one only.
-const PRIVATE: [&str; 14] = [
+const PRIVATE: [&str; 22] = [
+    "/page/record",
+    "/page/record/bob",
+    "/page/settings",
+    "/page/recovery",
+    "/part/record",
+    "/part/alarm",
+    "/part/notices",
+    "/part/history",
     "/page/",
     "/page/welcome",
     "/page/devices",
@@ -108,7 +120,7 @@ const PRIVATE: [&str; 14] = [
     "/part/keeping/00ff",
     "/events",
 ];
-const CHANGES: [&str; 20] = [
+const CHANGES: [&str; 30] = [
     "/do/send",
     "/do/react",
     "/do/take-back",
@@ -129,6 +141,16 @@ const CHANGES: [&str; 20] = [
     "/do/add",
     "/do/signup",
     "/do/lock",
+    "/do/password",
+    "/do/reset-wait",
+    "/do/lock-after",
+    "/do/sign-out",
+    "/do/recovery-make",
+    "/do/recovery-show",
+    "/do/recovery-set",
+    "/do/recovery-drop",
+    "/do/veto",
+    "/do/fetch-history",
 ];
 
 /// W2 to W4, W6: of all combinations exactly one is let through.
@@ -360,6 +382,10 @@ async fn who_has_no_account_is_led_to_where_one_is_opened() {
         "/page/new",
         "/page/search",
         "/page/help",
+        "/page/record",
+        "/page/record/bob",
+        "/page/settings",
+        "/page/recovery",
     ] {
         let answer = pages.get(path).await;
         assert_eq!(answer.headers()["trefoil-go"], "/welcome", "{path}");
@@ -379,4 +405,37 @@ async fn a_weak_password_and_a_handle_without_a_service_are_told_and_change_noth
     let answer = pages.post("/do/signup", r#"{"handle":"b!","password":"long enough","name":"laptop"}"#).await;
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(pages.get("/page/").await.headers()["trefoil-go"], "/welcome");
+}
+
+/// W12: only what the page offers, and from the next request on.
+#[tokio::test]
+async fn nobody_can_choose_that_pages_never_lock() {
+    let pages = Pages::open().await;
+    for wrong in ["0", "1000000", "-5", "18446744073709551616", "", "half"] {
+        let body = format!("{{\"minutes\":\"{wrong}\"}}");
+        assert_eq!(pages.post("/do/lock-after", &body).await.status(), StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+    }
+    assert_eq!(pages.shared.sessions().locks_after_min(), 30);
+    assert_eq!(pages.post("/do/lock-after", r#"{"minutes":"5"}"#).await.status(), StatusCode::OK);
+    assert_eq!(pages.shared.sessions().locks_after_min(), 5);
+}
+
+#[tokio::test]
+async fn a_password_that_was_typed_in_two_ways_or_is_weak_changes_nothing() {
+    let pages = Pages::open().await;
+    let answer = pages.post("/do/password", r#"{"password":"correct horse","again":"correct hose"}"#).await;
+    assert_eq!(answer.headers()["trefoil-code"], "password.differs");
+    let answer = pages.post("/do/password", r#"{"password":"short","again":"short"}"#).await;
+    assert_eq!(answer.headers()["trefoil-code"], "password.weak");
+}
+
+/// Words that nobody is writing down are nowhere to be had.
+#[tokio::test]
+async fn there_are_no_words_of_a_recovery_key_that_nobody_is_making() {
+    let pages = Pages::open().await;
+    for path in ["/do/recovery-show", "/do/recovery-ask"] {
+        assert_eq!(pages.post(path, "{}").await.headers()["trefoil-code"], "recovery.gone", "{path}");
+    }
+    let answer = pages.post("/do/recovery-set", r#"{"first":"a","second":"b"}"#).await;
+    assert_eq!(answer.headers()["trefoil-code"], "recovery.gone");
 }

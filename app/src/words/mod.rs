@@ -12,6 +12,8 @@ pub(crate) mod record;
 pub(crate) mod recovery;
 pub(crate) mod tui;
 pub(crate) mod web;
+pub(crate) mod web_pages;
+pub(crate) mod web_record;
 pub(crate) mod web_talk;
 
 use client::query::Phase;

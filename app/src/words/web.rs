@@ -28,7 +28,7 @@ pub(crate) const TITLE: &str = "Trefoil";
 /// Who has no token.
 pub(crate) const LOCKED: &str = "This page is locked";
 pub(crate) const LOCKED_WHY: &str =
-    "It locks itself when nobody has used it for half an hour, and a start link opens it once. For a new link, type:";
+    "It locks itself when nobody has used it for a while, and a start link opens it once. For a new link, type:";
 /// Nobody answers any more.
 pub(crate) const GONE: &str = "The program that served this page has ended; the same command starts it again.";
 pub(crate) const NO_SCRIPT: &str = "These pages need JavaScript, which comes from this machine alone. Without it, every command of `trefoil` does the same.";
@@ -36,8 +36,8 @@ pub(crate) const MALFORMED: &str = "this page asked for something that the progr
 
 /// Around every page.
 pub(crate) const PLACES: &str = "Conversations and other pages";
-pub(crate) const PLACES_OF_FRAME: [(&str, &str); 3] =
-    [("/contacts", "People"), ("/devices", "Devices"), ("/help", "Help")];
+pub(crate) const PLACES_OF_FRAME: [(&str, &str); 4] =
+    [("/contacts", "People"), ("/devices", "Devices"), ("/settings", "Settings"), ("/help", "Help")];
 pub(crate) const LOCK: &str = "Lock";
 pub(crate) const LOCK_WHY: &str = "Lock this page; `trefoil web` opens it again";
 pub(crate) const CONVERSATIONS: &str = "Conversations";
@@ -78,8 +78,7 @@ pub(crate) const CONFIRM_WITHOUT: &str = "Confirm without old messages";
 pub(crate) const NOT_ME: &str = "Not me";
 pub(crate) const LATER: &str = "Later";
 pub(crate) const LATER_WHY: &str = "It goes on waiting, under Devices";
-pub(crate) const REFUSED: &str = "Refused: that device never saw your messages. Since whoever it was knows your password, choose a new one now: `trefoil account \
-     password`.";
+pub(crate) const REFUSED: &str = "Refused: that device never saw your messages. Since whoever it was knows your password, choose a new one now, under Settings.";
 
 /// Devices.
 pub(crate) const DEVICES: &str = "Devices";
@@ -92,9 +91,7 @@ pub(crate) const ITS_NAME: &str = "Its name, which only your devices see";
 pub(crate) const RENAME: &str = "Rename";
 pub(crate) const SEND_HISTORY: &str = "Send it my old messages";
 pub(crate) const REMOVE: &str = "Remove";
-pub(crate) const SEEN: &str = "Seen";
 pub(crate) const ADD_DEVICE: &str = "Add a device";
-pub(crate) const NO_RECOVERY_KEY: &str = "You have no recovery key yet: if you lose all your devices, only that gets you back. `trefoil recovery create` makes one.";
 
 /// People.
 pub(crate) const CONTACTS: &str = "People";
@@ -308,15 +305,6 @@ pub(crate) fn state_class(state: MessageState) -> &'static str {
 /// Nobody answers.
 pub(crate) fn offline(since: &str) -> String {
     format!("Offline since {}. You can read and write; it goes out when the connection is back.", time(since))
-}
-
-/// Somebody asked to reset the account.
-pub(crate) fn reset_alarm(due: &str) -> String {
-    format!(
-        "Someone asked to reset your account; if that isn't you, stop it now: `trefoil account veto`. Unstopped, it takes effect \
-         at {}.",
-        time(due)
-    )
 }
 
 /// A contact goes on as another identity.

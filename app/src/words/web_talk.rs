@@ -204,6 +204,7 @@ mod tests {
             lasts_s: None,
             title: None,
             change: None,
+            file: None,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::local::{Decided, What};
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::web::server::Shared;
 use crate::words::web as words;
-use crate::words::{one_line, people};
+use crate::words::{one_line, people, web_pages, web_record};
 
 pub(super) const PLACES: &[&str] = &["/contacts", "/contacts/{handle}"];
 
@@ -128,14 +128,26 @@ async fn page_of_one(State(shared): App, Path(handle): Path<String>) -> Answer {
                 a.button href={ "/to/" (handle) } { (words::WRITE_BUTTON) }
             }
             div.column {
-                @if let Some(at) = &row.reset_at { p.notice { (words::contact_reset(&handle, at)) } }
-                p { (words::about_devices(&row)) }
+                @if let Some(at) = &row.reset_at { (reset(&handle, at)) }
+                p { (words::about_devices(&row)) " " a href={ "/record/" (handle) } { (web_record::LINK) } }
                 (comparing(&row, &code)?)
                 (blocking(&row))
             }
         }
     };
     framed(&shared, &own, Page { title: &name, at: &format!("/contacts/{handle}"), main }).await
+}
+
+/// Somebody goes on as another identity: nothing is sent before this is decided (story 13).
+fn reset(handle: &str, at: &str) -> Markup {
+    html! {
+        form.notice data-do="/do/accept-reset" {
+            p { (words::contact_reset(handle, at)) " " (web_pages::COMPARE_BELOW) }
+            input type="hidden" name="handle" value=(handle);
+            button type="submit" { (web_pages::ACCEPT_RESET) }
+            div data-answer role="alert" {}
+        }
+    }
 }
 
 fn comparing(row: &Contact, code: &Verification) -> Result<Markup, Failure> {

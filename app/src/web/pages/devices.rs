@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::frame::{Page, confirmed, framed};
 use super::text::with_commands;
-use super::{App, Routes, popup};
+use super::{App, Routes, alarm, history, popup};
 use crate::failure::Failure;
 use crate::local::What;
-use crate::local::rows::{Device, Notice, State as Own};
+use crate::local::rows::{Device, State as Own};
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::web::server::Shared;
 use crate::words::web as words;
-use crate::words::{device, time};
+use crate::words::{device, time, web_pages, web_record};
 
 pub(super) const PLACES: &[&str] = &["/devices"];
 
@@ -26,18 +26,19 @@ pub(super) fn routes() -> Routes {
         .route("/do/rename", post(rename))
         .route("/do/remove", post(remove))
         .route("/do/grant", post(grant))
-        .route("/do/notices-read", post(notices_read))
 }
 
 async fn page(State(shared): App) -> Answer {
     let own = confirmed(&shared).await?;
     let list = list(&shared).await?;
+    let history = history::section(&shared).await?;
     let main = html! {
         section.page {
             header.head { a.back href="/" aria-label=(words::BACK) { "‹" } h1 { (words::DEVICES) } }
             div.column {
-                p.lead { (words::DEVICES_WHY) }
+                p.lead { (words::DEVICES_WHY) " " a href="/record" { (web_record::LINK) } }
                 div id="devices" data-from="/part/devices" data-on="devices notices account contacts" { (list) }
+                (history)
                 (more(&own))
             }
         }
@@ -52,18 +53,11 @@ async fn part(State(shared): App) -> Answer {
 
 async fn list(shared: &Shared) -> Result<Markup, Failure> {
     let rows: Vec<Device> = shared.face.list(What::Devices).await?;
-    let notices: Vec<Notice> = shared.face.list(What::Notices).await?;
+    let notices = alarm::notices(shared, usize::MAX).await?;
     let of = |state: &'static str| rows.iter().filter(move |row| row.state == state);
     let removed = of("removed").count();
     Ok(html! {
-        @if let Some(up_to) = notices.iter().map(|row| row.number).max() {
-            form.notice data-do="/do/notices-read" {
-                ul { @for row in &notices { li { (device::notice(row, &rows)) } } }
-                input type="hidden" name="up_to" value=(up_to);
-                button type="submit" { (words::SEEN) }
-                div data-answer role="alert" {}
-            }
-        }
+        (notices)
         @for row in of("pending") {
             article.card.waiting {
                 h2 { (words::WAITS) }
@@ -127,7 +121,7 @@ fn more(own: &Own) -> Markup {
         section.more {
             h2 { (words::ADD_DEVICE) }
             p { (with_commands(&words::add_device(own.handle.as_deref().unwrap_or_default()))) }
-            @if !own.recovery_key { p.small { (with_commands(words::NO_RECOVERY_KEY)) } }
+            @if !own.recovery_key { p.small { (web_pages::NO_KEY_YET) " " a href="/recovery" { (web_pages::OFFER_LINK) } } }
         }
     }
 }
@@ -156,15 +150,4 @@ async fn remove(State(shared): App, Wanted(Asked { device }): Wanted<Asked>) -> 
 async fn grant(State(shared): App, Wanted(Asked { device }): Wanted<Asked>) -> Answer {
     shared.face.done::<Value>(What::GrantHistory { device }).await?;
     Ok(Fragment::said(crate::words::history::GRANTED))
-}
-
-#[derive(Deserialize)]
-struct UpTo {
-    up_to: String,
-}
-
-async fn notices_read(State(shared): App, Wanted(UpTo { up_to }): Wanted<UpTo>) -> Answer {
-    let malformed = |_| Failure::misuse("request.malformed", words::MALFORMED);
-    shared.face.done::<Value>(What::NoticesRead { up_to: up_to.parse().map_err(malformed)? }).await?;
-    Ok(Fragment::default())
 }

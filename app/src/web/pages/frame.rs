@@ -8,14 +8,14 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::text::with_commands;
-use super::{App, Routes, icons};
+use super::{App, Routes, alarm, history, icons};
 use crate::failure::Failure;
 use crate::local::What;
 use crate::local::rows::{Conversation, KeyState, OPEN, REQUEST, State as Own};
 use crate::web::answer::{Answer, Instead};
 use crate::web::server::Shared;
 use crate::words::web as words;
-use crate::words::{self as common, one_line, web_talk};
+use crate::words::{self as common, one_line, web_pages, web_talk};
 
 /// The list alone, where there is room for no more.
 pub(super) const PLACES: &[&str] = &["/"];
@@ -52,8 +52,10 @@ pub(super) async fn confirmed(shared: &Shared) -> Result<Own, Instead> {
 /// The page with all that stands around it.
 pub(super) async fn framed(shared: &Shared, own: &Own, page: Page<'_>) -> Answer {
     let side = side(shared, own, page.at).await?;
+    let (notices, progress) = (alarm::beside(shared).await?, history::progress(shared).await?);
     let handle = own.handle.as_deref().map(one_line).unwrap_or_default();
     let piece = html! {
+        (alarm::above(own))
         div.frame data-title=(page.title) data-view=(if page.at == "/" { "list" } else { "main" }) {
             nav.side aria-label=(words::PLACES) {
                 header {
@@ -62,6 +64,8 @@ pub(super) async fn framed(shared: &Shared, own: &Own, page: Page<'_>) -> Answer
                     (tool("/new", web_talk::NEW, icons::NEW, page.at))
                     button.quiet type="button" data-lock title=(words::LOCK_WHY) { (words::LOCK) }
                 }
+                (progress)
+                @if page.at != "/devices" { (notices) }
                 div id="side" data-from={ "/part/side?at=" (page.at) } data-on="conversations messages contacts connection account" {
                     (side)
                 }
@@ -119,7 +123,12 @@ async fn side(shared: &Shared, own: &Own, at: &str) -> Result<Markup, Failure> {
             @if let Some(sentence) = trouble(own) { p.notice { (with_commands(&sentence)) } }
             h2.hidden { (words::CONVERSATIONS) }
             @if open.is_empty() && away.is_empty() && requests.is_empty() {
-                div.none { p { (words::NO_CONVERSATIONS) } a.button href="/contacts" { (words::ADD_SOMEBODY) } }
+                div.none {
+                    p { (words::NO_CONVERSATIONS) }
+                    a.button href="/contacts" { (words::ADD_SOMEBODY) }
+                    // once, early, and gone with the first conversation
+                    @if !own.recovery_key { p.small { (web_pages::OFFER) " " a href="/recovery" { (web_pages::OFFER_LINK) } } }
+                }
             }
             ul { @for row in &open { (entry(row, at, &today)) } }
             @if !requests.is_empty() {
@@ -140,9 +149,6 @@ async fn side(shared: &Shared, own: &Own, at: &str) -> Result<Markup, Failure> {
 fn trouble(own: &Own) -> Option<String> {
     if own.cloned {
         return Some(words::CLONED.to_owned());
-    }
-    if let Some(due) = &own.reset_due {
-        return Some(words::reset_alarm(due));
     }
     let since = own.offline_since.as_deref()?;
     Some(if own.waiting > 0 { common::offline(Some(since), own.waiting) } else { words::offline(since) })

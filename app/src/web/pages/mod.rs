@@ -3,21 +3,27 @@
 //!
 //! A place itself answers with the shell, which is the same for everybody; the script in it asks for the page.
 
+mod alarm;
 mod contacts;
 mod conversation;
 mod details;
 mod devices;
 mod frame;
 mod help;
+mod history;
 mod icons;
 mod joining;
+mod lanes;
 mod message;
 mod new_chat;
 mod popup;
 mod qr;
+mod record;
+mod recovery;
 mod requests;
 mod saying;
 mod search;
+mod settings;
 mod shell;
 mod text;
 
@@ -26,6 +32,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 
+pub(super) use self::recovery::Making;
 pub(super) use self::text::with_commands;
 use super::server::Shared;
 
@@ -35,8 +42,10 @@ type App = axum::extract::State<Arc<Shared>>;
 /// The places of all pages, each with the shell.
 pub(super) fn shells() -> Routes {
     let talk = [frame::PLACES, conversation::PLACES, details::PLACES, new_chat::PLACES, search::PLACES].concat();
-    let others = [contacts::PLACES, devices::PLACES, joining::PLACES, help::PLACES].concat();
-    [talk, others].concat().into_iter().fold(Router::new(), |routes, place| routes.route(place, get(shell::shell)))
+    let own = [devices::PLACES, record::PLACES, recovery::PLACES, settings::PLACES].concat();
+    let others = [contacts::PLACES, joining::PLACES, help::PLACES].concat();
+    let places = [talk, own, others].concat();
+    places.into_iter().fold(Router::new(), |routes, place| routes.route(place, get(shell::shell)))
 }
 
 /// What they ask for, behind the token.
@@ -53,4 +62,9 @@ pub(super) fn private() -> Routes {
         .merge(contacts::routes())
         .merge(joining::routes())
         .merge(help::routes())
+        .merge(record::routes())
+        .merge(recovery::routes())
+        .merge(settings::routes())
+        .merge(history::routes())
+        .merge(alarm::routes())
 }
