@@ -1,6 +1,7 @@
 //! Where the agent is asked. On its socket, who connects is checked to be the same user, and each line becomes a request; the
 //! pages ask without a socket.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use client::StoreKey;
@@ -78,6 +79,11 @@ impl Face {
     /// Of an agent. To be made as long as the file of the program is still the one that runs.
     pub(super) fn new(keeper: Arc<Keeper>, core: mpsc::Sender<Incoming>) -> Self {
         Self { build: Arc::from(build()), keeper, core, web: Arc::default(), bots: Arc::default() }
+    }
+
+    /// The profile's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.keeper.folder()
     }
 
     /// Asks; the lines of the answer come one by one, and end when nothing more follows. `agent.ended`: there are none.

@@ -22,6 +22,7 @@ const LONGEST_PAUSE_S: u64 = 60;
 /// The key of one profile.
 #[derive(Debug)]
 pub(crate) struct Keeper {
+    folder: PathBuf,
     file: KeyFile,
     database: PathBuf,
     is_open: AtomicBool,
@@ -33,11 +34,17 @@ impl Keeper {
     /// Of a profile's folder.
     pub(crate) fn of(folder: &Path, database: &Path) -> Self {
         Self {
+            folder: folder.to_owned(),
             file: KeyFile::of(folder),
             database: database.to_owned(),
             is_open: AtomicBool::new(false),
             wrong: Mutex::new(WrongInARow(folder.join("store.wrong"))),
         }
+    }
+
+    /// The profile's folder, which nobody else can read.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Whether the store is open, can be opened, or is not there.

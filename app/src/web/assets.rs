@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "b5c96c0892f54cca57a3755da18ff25432ceff6363cad96794ebac183f6c85b7",
+        sha256: "77f950a5ffe86dc06ed323df4b21a62b82d099cca31cb9e49681cefbf425aef9",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "49a1a0e0e3220f84b7cf8c29c01a700d224fab64021c230a9d74d64a00c907c7",
+        sha256: "cb2b36c5af124b5962ccfbf3a0d43f842b88f7e5ce036e186e0b0ed36b1efc21",
     },
     Asset {
         path: "/assets/icon.svg",

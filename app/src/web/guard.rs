@@ -19,6 +19,9 @@ const PERMISSIONS: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-r
                            payment=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), \
                            xr-spatial-tracking=()";
 
+/// The one place that takes something else than JSON: the bytes of a file. No form of a page can send those either.
+pub(super) const UPLOAD: &str = "/do/file";
+
 /// The headers of every answer (W8, W9). None of CORS is ever among them.
 const HEADERS: [(HeaderName, &str); 9] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -44,7 +47,12 @@ pub(super) fn cover(headers: &mut HeaderMap) {
 /// # Errors
 /// The status to answer with, without a body: 421 for another host (W2), 403 for another page (W3), 415 for a change that a
 /// form of another page could send (W4).
-pub(super) fn judge(addresses: &[SocketAddr], method: &Method, headers: &HeaderMap) -> Result<(), StatusCode> {
+pub(super) fn judge(
+    addresses: &[SocketAddr],
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<(), StatusCode> {
     let host = only(headers, "host").and_then(|host| host.parse::<SocketAddr>().ok());
     let host = host.filter(|host| addresses.contains(host)).ok_or(StatusCode::MISDIRECTED_REQUEST)?;
     if matches!(*method, Method::GET | Method::HEAD) {
@@ -59,7 +67,8 @@ pub(super) fn judge(addresses: &[SocketAddr], method: &Method, headers: &HeaderM
     if !is(headers, "origin", &origin) || !is(headers, "sec-fetch-site", "same-origin") {
         return Err(StatusCode::FORBIDDEN);
     }
-    if !is(headers, "content-type", "application/json") {
+    let kind = if path == UPLOAD { "application/octet-stream" } else { "application/json" };
+    if !is(headers, "content-type", kind) {
         return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     Ok(())

@@ -168,7 +168,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 
 /// Around everything.
 async fn guarded(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let mut answer = match guard::judge(&shared.addresses, request.method(), request.headers()) {
+    let mut answer = match guard::judge(&shared.addresses, request.method(), request.uri().path(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(status) => status.into_response(),
     };

@@ -96,7 +96,8 @@ const FOR_EVERYBODY: [&str; 16] = [
     "/recovery",
 ];
 /// What is answered with one only.
-const PRIVATE: [&str; 22] = [
+const PRIVATE: [&str; 23] = [
+    "/file/00ff",
     "/page/record",
     "/page/record/bob",
     "/page/settings",

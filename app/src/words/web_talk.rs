@@ -26,6 +26,11 @@ pub(crate) const TOO_OLD: &str = "That message stands further above; scroll up, 
 pub(crate) const YOU_ANSWER: &str = "You answer";
 pub(crate) const YOU_EDIT: &str = "You change what you wrote";
 pub(crate) const CANCEL: &str = "Cancel";
+pub(crate) const SAVE: &str = "Save";
+pub(crate) const FILE_GONE: &str = "no longer at the service";
+pub(crate) const SEND_FILE: &str = "Send a picture or another file";
+pub(crate) const BROKEN_OFF: &str = "The file did not come here whole; choose it again.";
+pub(crate) const TOO_LARGE: &str = "A file has up to 2 GiB.";
 
 /// In the list.
 pub(crate) const NEW: &str = "New conversation";

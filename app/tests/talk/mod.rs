@@ -1,6 +1,8 @@
 //! What people do with messages and conversations, on pages of real accounts; and W10 on what others have put into titles,
 //! reactions and answers.
 
+use std::io::{Read as _, Write as _};
+
 use serde_json::{Value, json};
 
 use super::home::Home;
@@ -211,4 +213,55 @@ fn search(alice: &Browser, bob: &Browser, conversation: &str) {
     assert_eq!(bob.refused("/do/search", &look("tea", "", "00ff")), (409, "chat.unknown".to_owned()));
     let page = bob.page("/page/search").2;
     assert!(page.contains("&lt;i&gt;Coffee&lt;/i&gt;") && !page.contains("Earl"), "{page}");
+}
+
+/// A file that is chosen on one page is saved from another; W4: what it is sent as no form can send; W10: its name is no markup, and
+/// no path.
+#[test]
+fn a_file_goes_by_pages_alone() {
+    let homes = [(); 3].map(|()| Home::new());
+    let service = Service::start(&homes[0]);
+    let [alice, bob] = [1, 2].map(|at| Browser::of(&homes[at], &service));
+    for (browser, handle) in [(&alice, "alice"), (&bob, "bob")] {
+        browser.sign_up(handle, "laptop");
+    }
+    let link = between(&bob.page("/page/contacts").2, "readonly value=\"", "\"").to_owned();
+    alice.wants("/do/add", &json!({ "who": link }));
+    let bytes: String = (0..70_000).map(|number| char::from(b'a' + u8::try_from(number % 26).unwrap())).collect();
+    let path = "/do/file?to=bob&name=..%2F..%2F%3Cb%3Enotes%3C%2Fb%3E.txt";
+    assert_eq!(upload(&alice, path, "application/json", &bytes), 415);
+    assert_eq!(upload(&alice, "/do/send", "application/octet-stream", &bytes), 415);
+    assert_eq!(upload(&alice, path, "application/octet-stream", &bytes), 200);
+    let side = bob.page_with("/part/side?at=/", "href=\"/c/");
+    let conversation = between(&side, "href=\"/c/", "\"").to_owned();
+    let talk = bob.page_with(&format!("/part/messages/{conversation}"), "data-file=");
+    is_tame(&talk);
+    assert!(talk.contains("notes") && !talk.contains("../"), "{talk}");
+    let file = between(&talk, "data-file=\"", "\"").to_owned();
+    let Answer(status, head, body) = bob.page(&file);
+    assert_eq!((status, body.len()), (200, bytes.len()));
+    assert!(body == bytes && head.contains("content-disposition: attachment"), "{head}");
+    assert_eq!(ask(bob.0, None, &file, None).0, 401);
+    assert_ne!(bob.page("/file/00ff").0, 200);
+    for home in &homes[1..] {
+        let left = std::fs::read_dir(home.path().join("data/default/moving")).map(Iterator::count);
+        assert_eq!(left.unwrap_or_default(), 0, "nothing of it stays in the clear");
+    }
+}
+
+/// The status of a file that is sent as something.
+fn upload(browser: &Browser, path: &str, kind: &str, bytes: &str) -> u16 {
+    let (address, token) = (browser.0, &browser.1);
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nSec-Fetch-Site: same-origin\r\n\
+         Origin: http://{address}\r\ntrefoil-token: {token}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+        bytes.len()
+    );
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    // who is refused early is not read to the end
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(bytes.as_bytes())).unwrap_or_default();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).map(drop).unwrap_or_default();
+    let answer = String::from_utf8_lossy(&answer);
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default()
 }

@@ -28,8 +28,9 @@
     const options = { headers, cache: "no-store", credentials: "omit", redirect: "error" };
     if (body !== undefined) {
       options.method = "POST";
-      headers["content-type"] = "application/json";
-      options.body = JSON.stringify(body);
+      const isFile = body instanceof File;
+      headers["content-type"] = isFile ? "application/octet-stream" : "application/json";
+      options.body = isFile ? body : JSON.stringify(body);
     }
     const response = await fetch(path, options);
     if (response.status === 401) {
@@ -376,6 +377,47 @@
     }
   }
 
+  // ---- files ----
+
+  async function upload(input) {
+    const form = input.closest("form");
+    const answer = form.querySelector("[data-answer]");
+    const [file] = input.files;
+    if (!file) return;
+    answer?.replaceChildren();
+    form.setAttribute("aria-busy", "true");
+    input.disabled = true;
+    try {
+      const query = new URLSearchParams({ to: input.dataset.upload, name: file.name });
+      const response = await ask("/do/file?" + query, file);
+      if (!response.ok) answer?.replaceChildren(piece(await response.text()));
+      changed({ changed: "all" });
+    } finally {
+      input.value = "";
+      input.disabled = false;
+      form.removeAttribute("aria-busy");
+    }
+  }
+
+  async function save(button) {
+    button.disabled = true;
+    try {
+      const response = await ask(button.dataset.file);
+      if (!response.ok) return tell(piece(await response.text()));
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await response.blob());
+      link.download = button.dataset.name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-upload]")) upload(event.target);
+  });
+
   let toast = 0;
   function tell(fresh) {
     said.replaceChildren(fresh);
@@ -433,6 +475,8 @@
     } else if ("cancel" in target.dataset) {
       endAbout(target.form);
       target.form.elements.text.focus();
+    } else if ("file" in target.dataset) {
+      save(target);
     } else if ("goto" in target.dataset) {
       goTo(target.dataset.goto);
     } else if ("older" in target.dataset) {

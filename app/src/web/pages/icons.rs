@@ -19,6 +19,9 @@ pub(super) const SEARCH: Icon = Icon("M7 2.2a4.8 4.8 0 1 1 0 9.6 4.8 4.8 0 0 1 0
 /// A pen on a sheet.
 pub(super) const NEW: Icon =
     Icon("M8 2.8H3.6a1 1 0 0 0-1 1v8.6a1 1 0 0 0 1 1h8.6a1 1 0 0 0 1-1V8M7 9.2l.4-2L13 1.6 14.6 3.2 9 8.8z");
+/// A paper clip.
+pub(super) const CLIP: Icon =
+    Icon("M13 7.4 7.8 12.6a3.2 3.2 0 0 1-4.5-4.5l5.4-5.4a2.1 2.1 0 0 1 3 3L6.3 11a1 1 0 0 1-1.5-1.5l4.8-4.8");
 /// A cross.
 pub(super) const CLOSE: Icon = Icon("M4 4l8 8M12 4l-8 8");
 

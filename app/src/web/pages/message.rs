@@ -4,7 +4,7 @@ use client::query::MessageState;
 use maud::{Markup, html};
 
 use super::text::text;
-use super::{icons, saying};
+use super::{files, icons, saying};
 use crate::local::rows::{Answered, Message, Reaction, State as Own};
 use crate::words::web as words;
 use crate::words::{one_line, web_talk};
@@ -92,7 +92,8 @@ fn said(row: &Message) -> Markup {
         } @else if row.deleted {
             p.text.unreadable { (web_talk::TAKEN_BACK) }
         } @else {
-            p.text dir="auto" { (text(&row.text)) }
+            @if let Some(file) = &row.file { (files::card(row, file)) }
+            @if row.file.is_none() || !row.text.is_empty() { p.text dir="auto" { (text(&row.text)) } }
         }
     }
 }

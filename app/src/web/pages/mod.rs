@@ -8,6 +8,7 @@ mod contacts;
 mod conversation;
 mod details;
 mod devices;
+mod files;
 mod frame;
 mod help;
 mod history;
@@ -52,6 +53,7 @@ pub(super) fn shells() -> Routes {
 pub(super) fn private() -> Routes {
     frame::routes()
         .merge(conversation::routes())
+        .merge(files::routes())
         .merge(saying::routes())
         .merge(details::routes())
         .merge(new_chat::routes())

@@ -41,6 +41,10 @@ pub(super) fn write(to: &str, name: &str) -> Markup {
             }
             textarea name="text" rows="1" required data-enter dir="auto" placeholder=(words::WRITE)
                 aria-label=(words::write_to(name)) title=(words::WRITE_HOW) autofocus {}
+            label.tool title=(web_talk::SEND_FILE) {
+                span.hidden { (web_talk::SEND_FILE) } (icons::drawn(icons::CLIP))
+                input.hidden type="file" data-upload=(to);
+            }
             button.main type="submit" { (words::SEND) }
             div data-answer role="alert" {}
         }

@@ -1,0 +1,155 @@
+//! Files on the pages: one that came is saved by the browser, one that is chosen is sent. Both go by way of a folder of the
+//! profile, because the agent reads and writes files and never holds one.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path as FilePath, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::StreamExt as _;
+use futures_util::stream::unfold;
+use maud::{Markup, html};
+use protocol::blob::MAX_FILE;
+use protocol::tame;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{App, Routes};
+use crate::failure::{Failure, Kind};
+use crate::local::What;
+use crate::local::files::{FileInfo, Saved};
+use crate::local::rows::{Message, Sent};
+use crate::web::answer::{Answer, Fragment, Instead};
+use crate::words::{file as words, one_line, web_talk};
+
+/// Bytes that are read of a file at once: so few that the thread of the pages, which does it itself, is not held up.
+const PIECE: usize = 65_536;
+/// What was not fetched from its folder for so long is nobody's.
+const LEFT: Duration = Duration::from_secs(7 * 86_400);
+
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/file/{message}", get(save)).route(
+        crate::web::guard::UPLOAD,
+        post(send).layer(DefaultBodyLimit::max(usize::try_from(MAX_FILE).unwrap_or(usize::MAX))),
+    )
+}
+
+/// A file in a message: what it is, and a way to save it.
+pub(super) fn card(row: &Message, file: &FileInfo) -> Markup {
+    let name = one_line(&file.name);
+    html! {
+        div.file {
+            span dir="auto" { strong { (name) } }
+            span.about { (words::size(file.size)) }
+            @if file.state == "available" {
+                button.quiet type="button" data-file={ "/file/" (row.message) } data-name=(name) { (web_talk::SAVE) }
+            } @else {
+                span.about { (web_talk::FILE_GONE) }
+            }
+        }
+    }
+}
+
+/// A folder of its own for one file; gone with it.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(profile: &FilePath) -> Result<Self, Failure> {
+        let mut name = [0; 16];
+        getrandom::fill(&mut name).map_err(Failure::broken)?;
+        let all = profile.join("moving");
+        sweep(&all);
+        let folder = all.join(URL_SAFE_NO_PAD.encode(name));
+        let mut builder = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.recursive(true).create(&folder).map_err(cannot)?;
+        Ok(Self(folder))
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap_or_default();
+    }
+}
+
+/// Takes away what a page left that was closed on the way.
+fn sweep(all: &FilePath) {
+    let now = SystemTime::now();
+    for entry in std::fs::read_dir(all).into_iter().flatten().flatten() {
+        let changed = entry.metadata().and_then(|it| it.modified()).unwrap_or(now);
+        if now.duration_since(changed).is_ok_and(|age| age > LEFT) {
+            std::fs::remove_dir_all(entry.path()).unwrap_or_default();
+        }
+    }
+}
+
+fn cannot(error: std::io::Error) -> Failure {
+    Failure::new(Kind::Broken, "store.io", error)
+}
+
+/// The bytes of a file, for the browser to save. Never shown in place: a page of ours runs nothing of what others send.
+async fn save(State(shared): App, Path(message): Path<String>) -> Result<Response, Instead> {
+    let place = Place::new(shared.face.folder())?;
+    let path = place.file("file");
+    let what = What::SaveFile { message, path: path.display().to_string(), replace: false };
+    let saved: Saved = shared.face.told::<Value, Saved>(what).await.1?;
+    let file = File::open(&path).map_err(cannot)?;
+    // opened, it needs no name any more
+    drop(place);
+    let pieces = unfold(file, |mut file| async move {
+        let mut piece = vec![0; PIECE];
+        match file.read(&mut piece) {
+            Ok(0) => None,
+            Ok(read) => {
+                piece.truncate(read);
+                Some((Ok(piece), file))
+            }
+            Err(error) => Some((Err(error), file)),
+        }
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_DISPOSITION, "attachment".to_owned()),
+        (header::CONTENT_LENGTH, saved.size.to_string()),
+    ];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    to: String,
+    name: String,
+}
+
+/// A file that was chosen: kept until the service has all of it, and told then.
+async fn send(State(shared): App, Query(Chosen { to, name }): Query<Chosen>, body: Body) -> Answer {
+    let place = Place::new(shared.face.folder())?;
+    let path = place.file(&tame::file_name(&name));
+    let mut file = File::create_new(&path).map_err(cannot)?;
+    let (mut pieces, mut length) = (body.into_data_stream(), 0_u64);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| Failure::misuse("file.broken_off", web_talk::BROKEN_OFF))?;
+        length = length.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        if length > MAX_FILE {
+            return Err(Failure::misuse("file.too_large", web_talk::TOO_LARGE).into());
+        }
+        file.write_all(&piece).map_err(cannot)?;
+    }
+    file.sync_all().map_err(cannot)?;
+    drop(file);
+    let what = What::SendFile { to, path: path.display().to_string(), text: String::new() };
+    shared.face.told::<Value, Sent>(what).await.1?;
+    Ok(Fragment::default())
+}
