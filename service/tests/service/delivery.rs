@@ -502,6 +502,24 @@ fn of_an_account_that_was_just_opened_nobody_is_told() {
     }
 }
 
+/// A database that is new beside an older record is up to date at once, and not only with the next block.
+#[test]
+fn whoever_begins_behind_the_record_notes_where_it_is() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let alice = Member::alone(&service);
+    alice.list(&service);
+    drop(service);
+    for end in ["", "-wal", "-shm"] {
+        std::fs::remove_file(world.data.join(format!("delivery.sqlite{end}"))).unwrap_or_default();
+    }
+    let service = world.open().unwrap();
+    // the next heartbeat is a day away
+    while !service.has_told_all().unwrap() {
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_feed_comes_in_pages_that_say_whether_more_follow() {
     let world = World::new();
