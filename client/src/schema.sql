@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS intents (id INTEGER PRIMARY KEY AUTOINCREMENT, value 
 -- long one is to be here after it was read, ends_ms: until when
 CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT, conversation BLOB NOT NULL, message BLOB NOT NULL, place INTEGER NOT NULL, shown INTEGER NOT NULL, about BLOB, lasts_s INTEGER, ends_ms INTEGER, value BLOB NOT NULL, UNIQUE (conversation, message));
 CREATE INDEX IF NOT EXISTS messages_by_place ON messages (conversation, place, id, shown, about);
-CREATE INDEX IF NOT EXISTS messages_by_order ON messages (place, id, about) WHERE shown;
+CREATE INDEX IF NOT EXISTS messages_by_order ON messages (place, id, shown, about) WHERE shown;
 CREATE INDEX IF NOT EXISTS messages_by_end ON messages (ends_ms) WHERE ends_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS messages_unread_with_end ON messages (conversation, place) WHERE lasts_s IS NOT NULL AND ends_ms IS NULL;
 CREATE INDEX IF NOT EXISTS messages_by_target ON messages (conversation, about, place, id) WHERE about IS NOT NULL;
