@@ -36,7 +36,7 @@ pub(crate) fn arranged(store: &Store<'_>, group: &GroupId) -> Result<Arranged, E
 impl Turn<'_> {
     /// A person keeps a conversation otherwise.
     pub(crate) fn arrange(&mut self, with: &str, arrangement: Arrangement) -> Result<(), Error> {
-        let conversations = self.conversations_meant(with)?;
+        let conversations = self.chats_meant(with)?;
         let [conversation] = conversations.as_slice() else {
             let failure = Failure::misuse("chat.unknown", "there is no one conversation that is called that");
             return self.refuse_command(&Want::ChangeAccount, failure);

@@ -2,10 +2,12 @@
 
 use chain::id::{AccountId, Digest};
 use protocol::id::{GroupId, hex};
+use protocol::people::Standing;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::own::random;
+use crate::people::standing;
 use crate::step::{Event, Failure};
 use crate::turn::Turn;
 
@@ -198,6 +200,12 @@ impl Turn<'_> {
         named(&self.store, name)
     }
 
+    /// The same for what is only looked at or kept otherwise: also by a title that others gave, if nothing else is called so.
+    pub(crate) fn chats_meant(&mut self, name: &str) -> Result<Vec<Conversation>, Error> {
+        let meant = self.conversations_meant(name)?;
+        if meant.is_empty() { called_by_others(&self.store, name) } else { Ok(meant) }
+    }
+
     /// A new group's id.
     pub(crate) fn new_group_id(&self) -> Result<GroupId, Error> {
         random().map(GroupId)
@@ -222,11 +230,24 @@ pub(crate) fn all(store: &crate::store::Store<'_>) -> Result<Vec<Conversation>, 
     Ok(conversations)
 }
 
-/// Conversations of a store that a person means.
+/// Conversations of a store that a person means, whatever else is called so: by the beginning of the id, or by a title that
+/// this account has given. A title that others gave names nobody's handle away: it counts where nothing else is meant (MSG-8).
 pub(crate) fn named(store: &crate::store::Store<'_>, name: &str) -> Result<Vec<Conversation>, Error> {
     let is_id = name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     let id = name.to_ascii_lowercase();
-    let fits =
-        |it: &Conversation| it.title.as_deref() == Some(name) || (is_id && it.group.to_string().starts_with(&id));
+    let is_called = |it: &Conversation| it.opened_here && it.title.as_deref() == Some(name);
+    let fits = |it: &Conversation| is_called(it) || (is_id && it.group.to_string().starts_with(&id));
     Ok(all(store)?.into_iter().filter(fits).collect())
+}
+
+/// Conversations of a store that others call so; none that somebody unknown has opened.
+pub(crate) fn called_by_others(store: &crate::store::Store<'_>, name: &str) -> Result<Vec<Conversation>, Error> {
+    let mut found = Vec::new();
+    for conversation in all(store)? {
+        let is_called = !conversation.opened_here && conversation.title.as_deref() == Some(name);
+        if is_called && standing(store, &conversation)? == Standing::Open {
+            found.push(conversation);
+        }
+    }
+    Ok(found)
 }

@@ -23,7 +23,7 @@ pub(crate) const NOTHING: MessageId = chain::id::Digest::ZERO;
 impl Turn<'_> {
     /// A person wants messages of a conversation to be gone some time after they were read, or to stay.
     pub(crate) fn set_timer(&mut self, chat: &str, seconds: u32) -> Result<(), Error> {
-        let conversations = self.conversations_meant(chat)?;
+        let conversations = self.chats_meant(chat)?;
         let failure = match conversations.as_slice() {
             _ if seconds > MAX_TIMER => {
                 Some(Failure::misuse("chat.timer", "messages last a year at most, or for good"))

@@ -19,7 +19,7 @@ impl Turn<'_> {
             Ok(part) => part,
             Err(error) => return self.refuse_command(&Want::Sending, no_title(&error)),
         };
-        let conversations = self.conversations_meant(chat)?;
+        let conversations = self.chats_meant(chat)?;
         let own = self.device()?.account;
         let failure = match conversations.as_slice() {
             [conversation] => match self.why_not_write(conversation)? {

@@ -36,7 +36,7 @@ impl Turn<'_> {
 
     /// A person has read what there is.
     pub(crate) fn mark_read(&mut self, with: &str) -> Result<(), Error> {
-        for group in self.conversations_meant(with)?.into_iter().map(|it| it.group) {
+        for group in self.chats_meant(with)?.into_iter().map(|it| it.group) {
             let newest = self.store.newest_place(&group)?;
             if self.store.count_messages_above(&group, read_up_to(&self.store, &group)?)? > 0 {
                 self.set(&SettingKey::ReadUpTo(group), &newest.to_be_bytes())?;

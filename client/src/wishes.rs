@@ -10,7 +10,8 @@ use protocol::members::Roles;
 use protocol::people::{LinkToken, Standing};
 use protocol::settings::SettingKey;
 
-use crate::conversation::{Conversation, Stage};
+use crate::contacts;
+use crate::conversation::{Conversation, Stage, called_by_others};
 use crate::error::Error;
 use crate::intent::{Intent, Want};
 use crate::membership::refused;
@@ -154,7 +155,10 @@ impl Turn<'_> {
         if !named.is_empty() {
             return Ok(named);
         }
-        let Ok(handle) = Handle::parse(to.split('@').next().unwrap_or_default()) else { return Ok(Vec::new()) };
+        let Ok(handle) = Handle::parse(to.split('@').next().unwrap_or_default()) else {
+            // nobody can have it as a handle
+            return called_by_others(&self.store, to);
+        };
         if self.is_own_handle(to)? {
             return Ok(self.self_group()?.into_iter().collect());
         }
@@ -175,6 +179,12 @@ impl Turn<'_> {
                 None => return Ok(Some(conversation.group)),
             },
             [] if self.is_own_handle(to)? => return self.self_group_or_new(),
+            // whoever has called a conversation like somebody else's handle gets nothing that is for him
+            [] if !self.is_contact(to)? && !called_by_others(&self.store, to)?.is_empty() => {
+                let message = "others call a conversation so, and it may be somebody's handle: use the beginning of the \
+                               conversation's id, or add the person as a contact first";
+                misuse("chat.ambiguous", message)
+            }
             [] => match self.find_people(std::slice::from_ref(&to.to_owned()))? {
                 Found::Later => return Ok(None),
                 Found::Nobody(failure) => failure,
@@ -213,6 +223,12 @@ impl Turn<'_> {
                 self.accept_people(&openers)
             }
         }
+    }
+
+    /// True if somebody whom this device knows has this handle.
+    fn is_contact(&self, to: &str) -> Result<bool, Error> {
+        let Ok(handle) = handle_meant(to) else { return Ok(false) };
+        Ok(contacts::all(&self.store)?.iter().any(|(_, contact)| contact.is_called(handle.as_str())))
     }
 
     /// True if somebody writes to himself.
@@ -273,7 +289,7 @@ impl Turn<'_> {
     }
 
     fn go_on_with_members(&mut self, intent: &Intent, chat: &str, with: &[String], add: bool) -> Result<(), Error> {
-        let conversations = self.conversations_named(chat)?;
+        let conversations = self.chats_meant(chat)?;
         let [conversation] = conversations.as_slice() else {
             let failure = misuse("chat.unknown", "there is no one conversation that is called that");
             return self.intent_failed(intent.id, failure);

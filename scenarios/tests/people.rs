@@ -239,3 +239,39 @@ fn what_was_read_on_one_device_is_read_on_all() {
     let third = town.add_device("bob", bob, true);
     assert_eq!(unread(&town, third), 0);
 }
+
+/// MSG-8, attack 30: whoever calls a conversation like somebody's handle gets nothing that is for him, whether he is known yet or not;
+/// and it can be written to by its id.
+#[test]
+fn a_title_is_nobodys_handle() {
+    let mut town = Town::new();
+    let [bob, mallory] = ["bob", "mallory"].map(|name| town.sign_up(name));
+    let alice = town.stranger("alice");
+    let carol = town.sign_up("carol");
+    for title in ["alice", "carol"] {
+        let with = vec!["bob".to_owned()];
+        town.wish(mallory, Command::NewChat { title: title.to_owned(), with });
+        // it is known what it is called
+        town.send(mallory, title, "hello");
+    }
+    let titled = |title: &str| {
+        let rows = town.read(bob, query::conversations);
+        rows.into_iter().find(|row| row.title == title && !row.pair).unwrap().group.to_string()
+    };
+    let trap = titled("alice");
+    let code = |events: &[Event]| {
+        events.iter().find_map(|event| match event {
+            Event::Failed { failure, .. } => Some(failure.code.clone()),
+            _ => None,
+        })
+    };
+    assert_eq!(code(&town.send(bob, "alice", "for alice alone")).as_deref(), Some("chat.ambiguous"));
+    town.wish(bob, Command::AddContact { handle: "alice".to_owned(), account: None, token: None });
+    town.send(bob, "alice", "for alice alone");
+    town.wish(bob, Command::AddContact { handle: "carol".to_owned(), account: None, token: None });
+    town.send(bob, "carol", "for carol alone");
+    town.send(bob, &trap, "for everybody here");
+    assert_eq!(town.texts(mallory, None), ["hello", "hello", "for everybody here"]);
+    assert_eq!(town.texts(alice, None), ["for alice alone"]);
+    assert_eq!(town.texts(carol, None), ["for carol alone"]);
+}

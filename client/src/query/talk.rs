@@ -203,10 +203,12 @@ pub fn openers(store: &Store<'_>, with: &str) -> Result<Vec<AccountId>, Error> {
 
 fn meant(store: &Store<'_>, with: &str) -> Result<Vec<Conversation>, Error> {
     let named = conversation::named(store, with)?;
-    let Ok(handle) = Handle::parse(with.split('@').next().unwrap_or_default()) else { return Ok(named) };
     if !named.is_empty() {
         return Ok(named);
     }
+    let Ok(handle) = Handle::parse(with.split('@').next().unwrap_or_default()) else {
+        return conversation::called_by_others(store, with);
+    };
     let own = own::stored(store)?.filter(|own| own.handle == handle.as_str()).and_then(|own| own.account());
     let mut found = Vec::new();
     for conversation in conversation::all(store)? {
@@ -219,7 +221,8 @@ fn meant(store: &Store<'_>, with: &str) -> Result<Vec<Conversation>, Error> {
             found.push(conversation);
         }
     }
-    Ok(found)
+    // to look at, what others call so will do
+    if found.is_empty() { conversation::called_by_others(store, with) } else { Ok(found) }
 }
 
 fn handle_of(store: &Store<'_>, account: &AccountId) -> Result<Option<String>, Error> {
