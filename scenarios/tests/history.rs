@@ -36,6 +36,16 @@ fn with_much(count: usize) -> (Town, Who, Who) {
     (town, alice, laptop)
 }
 
+/// A new device of Bob is being let in with his old messages; what follows from that has not happened yet.
+fn let_in(town: &mut Town, laptop: Who) -> Who {
+    let desktop = town.device();
+    town.wish(desktop, Command::LogIn(Town::joining("bob")));
+    let (code, _) = town.read(desktop, query::code).unwrap();
+    let device = town.id(desktop);
+    town.command(laptop, Command::Confirm { device, code, history: true });
+    desktop
+}
+
 fn settle_for(town: &mut Town, ms: u64) {
     town.settle();
     town.pass_ms(ms);
@@ -74,11 +84,7 @@ fn all_old_messages_come_in_pages() {
 #[test]
 fn the_next_page_is_asked_for_before_this_one_is_whole() {
     let (mut town, _, laptop) = with_much(60);
-    let desktop = town.device();
-    town.wish(desktop, Command::LogIn(Town::joining("bob")));
-    let (code, _) = town.read(desktop, query::code).unwrap();
-    let device = town.id(desktop);
-    town.command(laptop, Command::Confirm { device, code, history: true });
+    let desktop = let_in(&mut town, laptop);
     let relayed = |town: &Town| town.asked.iter().filter(|(who, path)| *who == desktop && path == RELAY).count();
     // how many messages were here when each request went out
     let (before, mut here) = (relayed(&town), Vec::new());
@@ -96,11 +102,7 @@ fn the_next_page_is_asked_for_before_this_one_is_whole() {
 #[test]
 fn a_transfer_survives_the_kills_of_both_sides() {
     let (mut town, _, laptop) = with_much(60);
-    let desktop = town.device();
-    town.wish(desktop, Command::LogIn(Town::joining("bob")));
-    let (code, _) = town.read(desktop, query::code).unwrap();
-    let device = town.id(desktop);
-    town.command(laptop, Command::Confirm { device, code, history: true });
+    let desktop = let_in(&mut town, laptop);
     for kill in 0..40 {
         for _ in 0..3 {
             town.exchange();
@@ -133,11 +135,7 @@ fn another_device_goes_on_where_one_went_off() {
     town.set_online(laptop, false);
     town.settle();
     town.set_online(laptop, true);
-    let desktop = town.device();
-    town.wish(desktop, Command::LogIn(Town::joining("bob")));
-    let (code, _) = town.read(desktop, query::code).unwrap();
-    let device = town.id(desktop);
-    town.command(laptop, Command::Confirm { device, code, history: true });
+    let desktop = let_in(&mut town, laptop);
     let first_page = |town: &Town| town.read(desktop, query::history).is_some_and(|row| row.messages > 0);
     while !first_page(&town) {
         assert!(town.exchange());
@@ -200,11 +198,7 @@ fn what_was_asked_for_before_comes_as_soon_as_somebody_agrees() {
 #[test]
 fn it_waits_for_a_device_that_is_off() {
     let (mut town, _, laptop) = with_much(4);
-    let desktop = town.device();
-    town.wish(desktop, Command::LogIn(Town::joining("bob")));
-    let (code, _) = town.read(desktop, query::code).unwrap();
-    let device = town.id(desktop);
-    town.command(laptop, Command::Confirm { device, code, history: true });
+    let desktop = let_in(&mut town, laptop);
     while !town.asked.last().is_some_and(|(who, path)| *who == laptop && path.starts_with("/v1/entries")) {
         assert!(town.exchange());
     }

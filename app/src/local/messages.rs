@@ -137,6 +137,33 @@ pub(crate) struct Sent {
 }
 
 #[cfg(test)]
+impl Message {
+    /// A text as somebody else has sent it, for tests to change.
+    pub(crate) fn sample(text: &str) -> Self {
+        Self {
+            message: "m".into(),
+            conversation: "c".into(),
+            from: "alice".into(),
+            account: "a".into(),
+            device: "d".into(),
+            text: text.into(),
+            sent_at: "2026-08-02T14:02:11.123Z".into(),
+            from_history: false,
+            state: MessageState::Received,
+            answers: None,
+            edited: false,
+            deleted: false,
+            reactions: Vec::new(),
+            timer_s: None,
+            lasts_s: None,
+            title: None,
+            change: None,
+            file: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

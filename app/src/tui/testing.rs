@@ -1,6 +1,6 @@
 //! What the tests of this face share: rows as an agent tells them, a screen without a terminal.
 
-use client::query::{MessageState, Phase};
+use client::query::Phase;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -23,26 +23,8 @@ pub(super) fn message(id: &str, text: &str) -> Message {
 }
 
 pub(super) fn message_of(message: &str, from: &str, text: &str) -> Message {
-    Message {
-        message: message.into(),
-        conversation: id('a'),
-        from: from.into(),
-        account: format!("account of {from}"),
-        device: "d".into(),
-        text: text.into(),
-        sent_at: "2026-08-02T14:02:11.123Z".into(),
-        from_history: false,
-        state: MessageState::Received,
-        answers: None,
-        edited: false,
-        deleted: false,
-        reactions: Vec::new(),
-        timer_s: None,
-        lasts_s: None,
-        title: None,
-        change: None,
-        file: None,
-    }
+    let (message, conversation, account) = (message.into(), id('a'), format!("account of {from}"));
+    Message { message, conversation, account, from: from.into(), ..Message::sample(text) }
 }
 
 pub(super) fn conversation(letter: char, title: &str) -> Conversation {

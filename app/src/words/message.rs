@@ -198,26 +198,7 @@ mod tests {
     use super::*;
 
     fn message(text: &str, state: MessageState) -> Message {
-        Message {
-            message: "m".into(),
-            conversation: "c".into(),
-            from: "alice".into(),
-            account: "a".into(),
-            device: "d".into(),
-            text: text.into(),
-            sent_at: "2026-08-02T14:02:11.123Z".into(),
-            from_history: false,
-            state,
-            answers: None,
-            edited: false,
-            deleted: false,
-            reactions: Vec::new(),
-            timer_s: None,
-            lasts_s: None,
-            title: None,
-            change: None,
-            file: None,
-        }
+        Message { state, ..Message::sample(text) }
     }
 
     /// MSG-1 to MSG-4, and attack 57: nothing of it can pose as a message.

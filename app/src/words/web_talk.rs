@@ -185,32 +185,11 @@ pub(crate) fn found_at(rfc3339: &str, today: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use client::query::MessageState;
-
     use super::*;
     use crate::local::rows::MemberChange;
 
     fn said() -> Message {
-        Message {
-            message: "m".into(),
-            conversation: "c".into(),
-            from: "alice\u{202e}".into(),
-            account: "a".into(),
-            device: "d".into(),
-            text: String::new(),
-            sent_at: "2026-08-02T14:02:11.123Z".into(),
-            from_history: false,
-            state: MessageState::Received,
-            answers: None,
-            edited: false,
-            deleted: false,
-            reactions: Vec::new(),
-            timer_s: None,
-            lasts_s: None,
-            title: None,
-            change: None,
-            file: None,
-        }
+        Message { from: "alice\u{202e}".into(), ..Message::sample("") }
     }
 
     #[test]

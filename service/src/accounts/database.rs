@@ -4,19 +4,16 @@
 //! which a stolen record cannot even be guessed at (attack 65). Permits and tokens are kept as hashes, names not at all;
 //! what is deleted is overwritten. Times are seconds since 1970.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use chain::id::{AccountId, DeviceId, Digest};
 use protocol::opaque::Credential;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::accounts::secret::Secret;
+use crate::disk::database::{open_reader, open_writer};
 use crate::disk::store::Readers;
-
-/// How long a reader waits while the file is being set up.
-const WAIT: Duration = Duration::from_secs(10);
 
 /// The database: one connection that writes, one for each thread that reads.
 #[derive(Debug)]
@@ -48,21 +45,10 @@ fn column(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    db.busy_timeout(WAIT)?;
-    Ok(db)
-}
-
 impl Database {
     /// Opens the database, and makes the tables if they are missing.
     pub(crate) fn open(path: PathBuf) -> Result<Self, rusqlite::Error> {
-        let db = Connection::open(&path)?;
-        db.busy_timeout(WAIT)?;
-        db.pragma_update(None, "journal_mode", "WAL")?;
-        db.pragma_update(None, "synchronous", "FULL")?;
-        db.pragma_update(None, "secure_delete", "ON")?;
-        db.execute_batch(include_str!("schema.sql"))?;
+        let db = open_writer(&path, include_str!("schema.sql"))?;
         Ok(Self { writer: Mutex::new(db), readers: Readers::new(path, open_reader) })
     }
 

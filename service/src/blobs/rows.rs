@@ -1,20 +1,17 @@
 //! The database of blobs: whose there are, how large, how far. One connection writes, readers have their own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use chain::id::AccountId;
 use protocol::api::blobs::{BLOB_KEPT_S, BLOB_WAITS_S};
 use protocol::id::BlobId;
 use protocol::limits::{DAY_S, Limits};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use crate::disk::database::{open_reader, open_writer};
 use crate::disk::store::Readers;
 use crate::http::refusal::Refusal;
-
-/// How long a reader waits while the file is being set up.
-const WAIT: Duration = Duration::from_secs(10);
 
 /// The database.
 #[derive(Debug)]
@@ -53,12 +50,6 @@ fn number(row: &Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
     row.get(column).map(i64::unsigned_abs)
 }
 
-fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    db.busy_timeout(WAIT)?;
-    Ok(db)
-}
-
 fn find(db: &Connection, id: &BlobId) -> Result<Option<Stored>, rusqlite::Error> {
     let mut select = db.prepare_cached("SELECT account, size, have, touched_s FROM blobs WHERE id = ?1")?;
     let stored = |row: &Row<'_>| {
@@ -71,12 +62,7 @@ fn find(db: &Connection, id: &BlobId) -> Result<Option<Stored>, rusqlite::Error>
 impl Rows {
     /// Opens the database, and makes the tables if they are missing.
     pub(super) fn open(path: PathBuf) -> Result<Self, rusqlite::Error> {
-        let db = Connection::open(&path)?;
-        db.busy_timeout(WAIT)?;
-        db.pragma_update(None, "journal_mode", "WAL")?;
-        db.pragma_update(None, "synchronous", "FULL")?;
-        db.pragma_update(None, "secure_delete", "ON")?;
-        db.execute_batch(include_str!("schema.sql"))?;
+        let db = open_writer(&path, include_str!("schema.sql"))?;
         Ok(Self { writer: Mutex::new(db), readers: Readers::new(path, open_reader) })
     }
 

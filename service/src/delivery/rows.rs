@@ -8,10 +8,9 @@ use chain::id::{AccountId, DeviceId, Digest};
 use protocol::api::delivery::Submitted;
 use protocol::id::GroupId;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, ToSql, params};
+use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
-/// How long a connection waits while the file is being set up.
-const WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+use crate::disk::database::{open_reader, open_writer};
 
 /// Columns are written by this module only, so a number that does not fit is damage.
 pub(super) fn number(value: i64) -> u64 {
@@ -83,22 +82,16 @@ pub(crate) struct Rows {
 impl Rows {
     /// Opens the database for writing, and makes the tables if they are missing.
     pub(super) fn open(path: &Path) -> Result<Self, rusqlite::Error> {
-        let db = Connection::open(path)?;
-        db.busy_timeout(WAIT)?;
-        db.pragma_update(None, "journal_mode", "WAL")?;
-        db.pragma_update(None, "synchronous", "FULL")?;
-        db.pragma_update(None, "secure_delete", "ON")?;
+        let db = open_writer(path, include_str!("schema.sql"))?;
         db.pragma_update(None, "cache_size", -32_768)?;
         db.pragma_update(None, "wal_autocheckpoint", 4_096)?;
         db.set_prepared_statement_cache_capacity(64);
-        db.execute_batch(include_str!("schema.sql"))?;
         Ok(Self { db })
     }
 
     /// Opens the database for reading.
     pub(super) fn open_reader(path: &Path) -> Result<Self, rusqlite::Error> {
-        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        db.busy_timeout(WAIT)?;
+        let db = open_reader(path)?;
         db.pragma_update(None, "cache_size", -8_192)?;
         db.set_prepared_statement_cache_capacity(64);
         Ok(Self { db })
