@@ -7,9 +7,8 @@ use chain::id::{AccountId, DeviceId, Digest};
 use protocol::id::GroupId;
 use protocol::settings::is_self_group_id;
 
-use crate::disappearing::NOTHING;
 use crate::error::Error;
-use crate::message::{Kept, MemberChange};
+use crate::message::{Kept, MemberChange, NOTHING};
 use crate::query::MessageState;
 use crate::turn::Turn;
 

@@ -4,21 +4,16 @@
 //! the conversation, or, before anything was said here, that of the newest text. The time begins when the message was read on
 //! any device of the account, and for its writer when the service has it. It binds honest programs only.
 
-use protocol::content::{Content, MAX_TIMER, Part};
-use protocol::id::{GroupId, MessageId};
+use protocol::content::{Content, Expiry, MAX_TIMER, Part};
+use protocol::id::GroupId;
 
 use crate::conversation::Timer;
 use crate::error::Error;
 use crate::intent::Want;
-use crate::message::Stored;
+use crate::message::{NOT_YET_PLACED, NOTHING, Stored};
 use crate::reading::read_up_to;
 use crate::step::{Event, Failure};
 use crate::turn::Turn;
-
-/// The place of what was said here and has none yet: behind everything.
-pub(crate) const NOT_YET_PLACED: u64 = u64::MAX;
-/// What a message that is gone has an effect on: nothing. So it counts as said, and is not shown.
-pub(crate) const NOTHING: MessageId = chain::id::Digest::ZERO;
 
 impl Turn<'_> {
     /// A person wants messages of a conversation to be gone some time after they were read, or to stay.
@@ -47,7 +42,11 @@ impl Turn<'_> {
     pub(crate) fn note_timer(&mut self, group: &GroupId, content: &Content, place: u64) -> Result<(), Error> {
         let (seconds, is_said) = match (&content.part, content.expires) {
             (Part::Timer(seconds), _) => (*seconds, true),
-            (Part::Text(_), Some(expiry)) if expiry.relative && content.replaces.is_none() => (expiry.seconds, false),
+            (Part::Text(_), Some(Expiry { relative: true, seconds: seconds @ 0..=MAX_TIMER }))
+                if content.replaces.is_none() =>
+            {
+                (seconds, false)
+            }
             _ => return Ok(()),
         };
         let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };

@@ -6,7 +6,7 @@
 
 use chain::id::AccountId;
 use protocol::content::{Content, Part};
-use protocol::effect::{Effect, outcome};
+use protocol::effect::{Effect, Outcome, outcome};
 use protocol::id::{GroupId, MessageId};
 
 use crate::error::Error;
@@ -56,10 +56,34 @@ impl Turn<'_> {
         about.map_or(Ok(()), |about| self.apply_effects(group, &about))
     }
 
+    /// An effect has come. One that is the last on its message is taken by itself: who sends many must not have each looked at
+    /// again with every one.
+    pub(crate) fn take_effect(&mut self, group: &GroupId, row: i64) -> Result<(), Error> {
+        let Some(mut last) = self.store.message(row)? else { return Ok(()) };
+        let (Some(about), Some(place)) = (last.kept.about, last.place) else { return Ok(()) };
+        let Some(stored) = self.store.message_by_id(group, &about)? else { return Ok(()) };
+        if stored.kept.deleted && is_edit(&last.kept) {
+            last.erase();
+            return self.store.update_message(&last);
+        }
+        let content = Content::decode(&last.kept.content);
+        let is_last = stored.kept.about.is_none() && !self.store.has_effect_after(group, &about, place, row)?;
+        match content.as_ref().ok().and_then(Content::effect).filter(|_| is_last) {
+            None | Some((_, Effect::Delete)) => self.apply_effects(group, &about),
+            Some((_, effect)) => {
+                let (writer, reactions) = (stored.kept.from, stored.kept.reactions.clone());
+                let text = stored.kept.edited.then(|| stored.kept.text.clone());
+                let mut outcome = Outcome { text, reactions, deleted: stored.kept.deleted };
+                outcome.take(&writer, &last.kept.from, effect);
+                self.show(stored, outcome)
+            }
+        }
+    }
+
     /// Shows a message as its effects leave it.
     pub(crate) fn apply_effects(&mut self, group: &GroupId, message: &MessageId) -> Result<(), Error> {
         let effects = self.store.effects_on(group, message)?;
-        let Some(mut stored) = self.store.message_by_id(group, message)? else { return Ok(()) };
+        let Some(stored) = self.store.message_by_id(group, message)? else { return Ok(()) };
         let contents: Vec<(AccountId, Content)> = effects
             .iter()
             .filter(|it| !it.kept.deleted && it.kept.state != MessageState::Failed)
@@ -67,16 +91,25 @@ impl Turn<'_> {
             .collect();
         let said = contents.iter().filter_map(|(from, content)| Some((*from, content.effect()?.1)));
         let outcome = outcome(&stored.kept.from, said);
-        let before = stored.kept.clone();
         if outcome.deleted {
             for mut edit in effects.into_iter().filter(|it| is_edit(&it.kept)) {
                 edit.erase();
                 self.store.update_message(&edit)?;
             }
+        }
+        self.show(stored, outcome)
+    }
+
+    fn show(&mut self, mut stored: Stored, outcome: Outcome) -> Result<(), Error> {
+        let before = stored.kept.clone();
+        if outcome.deleted {
             // what waits is sent first, and then taken back
             if !stored.kept.deleted && !stored.is_waiting() {
                 stored.erase();
             }
+        } else if stored.kept.state == MessageState::Unreadable {
+            // what has not come yet is shown as it is then (MSG-5)
+            return Ok(());
         } else if !stored.kept.deleted && stored.kept.about.is_none() {
             stored.kept.edited = outcome.text.is_some();
             stored.kept.reactions = outcome.reactions;
@@ -88,16 +121,16 @@ impl Turn<'_> {
             return Ok(());
         }
         self.store.update_message(&stored)?;
-        match stored.kept.about {
+        let (row, message, group) = (stored.row, stored.message, stored.group);
+        if let Some(about) = stored.kept.about {
             // a reaction that was taken back
-            Some(about) => self.apply_effects(group, &about),
-            None => {
-                self.index_again(stored.row)?;
-                let (row, message, group) = (stored.row, stored.message, *group);
-                self.event(Event::Changed { row, message, group });
-                Ok(())
-            }
+            return self.apply_effects(&group, &about);
         }
+        if stored.kept.text != before.text {
+            self.index_again(row)?;
+        }
+        self.event(Event::Changed { row, message, group });
+        Ok(())
     }
 }
 

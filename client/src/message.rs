@@ -16,6 +16,11 @@ const MESSAGE: &[u8] = b"message";
 /// What is not yet taken by the service stands behind everything that is.
 const NOT_YET: i64 = 1 << 62;
 
+/// The place of what was said here and has none yet, for those who compare places.
+pub(crate) const NOT_YET_PLACED: u64 = u64::MAX;
+/// What a row is about that is no message, or none any more: so it is not counted, searched or handed on.
+pub(crate) const NOTHING: MessageId = Digest::ZERO;
+
 /// What is kept of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kept {
@@ -357,6 +362,20 @@ impl Store<'_> {
     pub(crate) fn effects_on(&self, group: &GroupId, message: &MessageId) -> Result<Vec<Stored>, Error> {
         let which = "WHERE conversation = ?1 AND about = ?2 ORDER BY place, id";
         self.select_messages(which, params![group.0, message.0])
+    }
+
+    /// True if something that has an effect on a message stands after a place and row.
+    pub(crate) fn has_effect_after(
+        &self,
+        group: &GroupId,
+        message: &MessageId,
+        place: u64,
+        row: i64,
+    ) -> Result<bool, Error> {
+        let which =
+            "SELECT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1 AND about = ?2 AND (place, id) > (?3, ?4))";
+        let after = params![group.0, message.0, column(place), row];
+        Ok(self.db().prepare_cached(which)?.query_row(after, |row| row.get(0))?)
     }
 
     /// True if anything here has an effect on a message.

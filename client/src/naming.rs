@@ -6,9 +6,9 @@ use protocol::content::{Content, ContentError, Part};
 use protocol::id::GroupId;
 use protocol::settings::SettingKey;
 
-use crate::disappearing::NOT_YET_PLACED;
 use crate::error::Error;
 use crate::intent::Want;
+use crate::message::NOT_YET_PLACED;
 use crate::step::{Event, Failure};
 use crate::turn::Turn;
 

@@ -127,7 +127,10 @@ impl Turn<'_> {
             if kept.is_shown {
                 self.event(Event::Message { row, message: *message, group: *group, incoming: true });
             }
-            self.apply_effects_of(group, message, kept.about)?;
+            self.apply_effects_of(group, message, None)?;
+            if kept.about.is_some() {
+                self.take_effect(group, row)?;
+            }
             if kept.expires.is_some() {
                 self.begin_ends(group)?;
             }

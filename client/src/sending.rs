@@ -13,11 +13,10 @@ use protocol::refusal::{Kind, Problem};
 use protocol::settings::SettingKey;
 
 use crate::conversation::{Conversation, Stage};
-use crate::disappearing::NOT_YET_PLACED;
 use crate::error::Error;
 use crate::intent::Want;
 use crate::membership::Standpoint;
-use crate::message::{Kept, Stored};
+use crate::message::{Kept, NOT_YET_PLACED, Stored};
 use crate::own::random;
 use crate::query::MessageState;
 use crate::receiving::shown_text;

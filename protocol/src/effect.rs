@@ -58,25 +58,31 @@ impl std::fmt::Debug for Outcome {
     }
 }
 
-/// Judges effects on a message of one account, in the service's order; `effects`: who wrote each, without those that were
-/// taken back themselves (MSG-2 to MSG-4).
-pub fn outcome<'a>(writer: &AccountId, effects: impl IntoIterator<Item = (AccountId, Effect<'a>)>) -> Outcome {
-    let mut outcome = Outcome::default();
-    for (from, effect) in effects {
+impl Outcome {
+    /// One effect more on a message of one account, later than all before it; `from`: who wrote it (MSG-2 to MSG-4).
+    pub fn take(&mut self, writer: &AccountId, from: &AccountId, effect: Effect<'_>) {
         match effect {
-            Effect::Edit(text) if from == *writer => outcome.text = Some(text.to_owned()),
-            Effect::Delete if from == *writer => return Outcome { deleted: true, ..Outcome::default() },
+            _ if self.deleted => {}
+            Effect::Edit(text) if from == writer => self.text = Some(text.to_owned()),
+            Effect::Delete if from == writer => *self = Self { deleted: true, ..Self::default() },
             // nobody changes what somebody else wrote
             Effect::Edit(_) | Effect::Delete => {}
             Effect::React(text) => {
-                let said = outcome.reactions.iter().filter(|(by, _)| *by == from);
+                let said = self.reactions.iter().filter(|(by, _)| by == from);
                 let is_new = !said.clone().any(|(_, said)| said == text);
                 if is_new && said.count() < MAX_REACTIONS_EACH {
-                    outcome.reactions.push((from, text.to_owned()));
+                    self.reactions.push((*from, text.to_owned()));
                 }
             }
         }
     }
+}
+
+/// Judges effects on a message of one account, in the service's order; `effects`: who wrote each, without those that were
+/// taken back themselves.
+pub fn outcome<'a>(writer: &AccountId, effects: impl IntoIterator<Item = (AccountId, Effect<'a>)>) -> Outcome {
+    let mut outcome = Outcome::default();
+    effects.into_iter().for_each(|(from, effect)| outcome.take(writer, &from, effect));
     outcome
 }
 

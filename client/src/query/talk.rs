@@ -32,10 +32,7 @@ use crate::store::Store;
 /// # Errors
 /// [`Error`].
 pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec<MessageRow>, Error> {
-    let groups = match with {
-        None => open_groups(store)?,
-        Some(with) => Some(groups_meant(store, with)?),
-    };
+    let groups = groups_to_show(store, with)?;
     rows_of(store, store.newest_messages(groups.as_deref(), limit)?)
 }
 
@@ -44,10 +41,7 @@ pub fn messages(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec
 /// # Errors
 /// [`Error`].
 pub fn lines(store: &Store<'_>, with: Option<&str>, limit: u32) -> Result<Vec<MessageRow>, Error> {
-    let groups = match with {
-        None => open_groups(store)?,
-        Some(with) => Some(groups_meant(store, with)?),
-    };
+    let groups = groups_to_show(store, with)?;
     rows_of(store, store.newest_lines(groups.as_deref(), limit)?)
 }
 
@@ -93,6 +87,14 @@ pub(crate) fn accounts_called(store: &Store<'_>, handle: &Handle) -> Result<BTre
     let contacts = contacts::all(store)?.into_iter().filter(|(_, contact)| contact.handle == handle.as_str());
     let own = own::stored(store)?.filter(|own| own.handle == handle.as_str()).and_then(|own| own.account());
     Ok(contacts.map(|(account, _)| account).chain(own).collect())
+}
+
+/// The groups that are meant, or those that are open; nothing if all are.
+fn groups_to_show(store: &Store<'_>, with: Option<&str>) -> Result<Option<Vec<GroupId>>, Error> {
+    match with {
+        None => open_groups(store),
+        Some(with) => groups_meant(store, with).map(Some),
+    }
 }
 
 /// The groups of the conversations that are open; nothing if all are.

@@ -24,6 +24,33 @@ fn words(text: &str) -> Vec<u8> {
         .unwrap()
 }
 
+/// MSG-5, SND-3, attack 39: a service that lets a change, or a take-back, come before its message gains nothing: whatever the order,
+/// the message is shown as it is now.
+#[test]
+fn a_change_that_comes_before_its_message_waits_for_it() {
+    for is_taken_back in [false, true] {
+        let mut town = Town::new();
+        let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+        assert!(is_done(&town.send(alice, "bob", "one")));
+        town.set_online(bob, false);
+        town.send(alice, "bob", "a sekret");
+        let message = town.messages(alice).pop().unwrap().message.to_string();
+        town.wish(
+            alice,
+            match is_taken_back {
+                false => Command::Edit { message, text: "a secret".to_owned() },
+                true => Command::Delete { message },
+            },
+        );
+        town.liar.change_deliveries(swapped(bob, true));
+        town.set_online(bob, true);
+        town.settle();
+        town.pass_ms(300_000);
+        assert_eq!(town.texts(bob, None), ["one", if is_taken_back { "" } else { "a secret" }]);
+        assert!(town.messages(bob).iter().all(|row| row.state == query::MessageState::Received));
+    }
+}
+
 /// MSG-2 to MSG-4: a member neither changes the words of another nor takes them back, and buries nothing under reactions.
 #[test]
 fn a_member_cannot_change_or_take_back_the_words_of_another() {
