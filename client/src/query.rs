@@ -252,6 +252,8 @@ pub struct ConversationRow {
     pub pinned: bool,
     /// True if it is put away until somebody writes there.
     pub archived: bool,
+    /// What was begun to be written there, on any device.
+    pub draft: Option<String>,
 }
 
 /// Somebody whom this device knows by name.

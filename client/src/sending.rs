@@ -90,6 +90,9 @@ impl Turn<'_> {
         let content = Content { salt: random()?, replaces, in_reply_to, previous, expires, part };
         let about = content.effect().map(|(about, _)| about);
         let is_shown = is_said && about.is_none();
+        if is_shown {
+            self.end_draft(group)?;
+        }
         let text = if is_said { shown_text(&content.part) } else { String::new() };
         let bytes = content.encode();
         let message = message_id(group, &device.account, &device.id(), &bytes);

@@ -226,7 +226,8 @@ impl Turn<'_> {
                 | SettingKey::Asked(_)
                 | SettingKey::Muted(_)
                 | SettingKey::Pinned(_)
-                | SettingKey::Archived(_),
+                | SettingKey::Archived(_)
+                | SettingKey::Draft(_),
             ) => true,
         };
         let seen: u64 = self.store.get(CLOCK, b"stamp")?.unwrap_or_default();
@@ -261,7 +262,12 @@ impl Turn<'_> {
                 self.conversation_changed(&group);
                 Ok(())
             }
-            Some(SettingKey::Muted(group) | SettingKey::Pinned(group) | SettingKey::Archived(group)) => {
+            Some(
+                SettingKey::Muted(group)
+                | SettingKey::Pinned(group)
+                | SettingKey::Archived(group)
+                | SettingKey::Draft(group),
+            ) => {
                 self.conversation_changed(&group);
                 Ok(())
             }

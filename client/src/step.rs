@@ -299,7 +299,7 @@ pub enum Command {
 }
 
 /// How a person keeps a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arrangement {
     /// It makes no sound until then, milliseconds since 1970; `None`: it does.
     Muted {
@@ -310,6 +310,8 @@ pub enum Arrangement {
     Pinned(bool),
     /// It is put away until somebody writes there, or not any more.
     Archived(bool),
+    /// This was begun to be written there, up to 8,192 bytes; empty: nothing.
+    Draft(String),
 }
 
 /// What both ways into an account need.

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! settings, one after the other: key, behind its length (u8, 1 to 64) | stamp u64 | device id 16
-//!                                | value, behind its length (u16, up to 1024)
+//!                                | value, behind its length (u16, up to 8192)
 //! ```
 //!
 //! A value of length 0 is a setting that was taken back. Keys of kinds that a version does not know are kept and passed
@@ -28,7 +28,7 @@ pub const SETTINGS_WANTED: &str = "application/vnd.trefoil.settings-wanted";
 /// Most bytes of a key.
 pub const MAX_KEY: usize = 64;
 /// Most bytes of a value.
-pub const MAX_VALUE: usize = 1_024;
+pub const MAX_VALUE: usize = 8_192;
 
 /// Bytes of a self-group's id that are random.
 const SALT: usize = 16;
@@ -83,6 +83,8 @@ pub enum SettingKey {
     Pinned(GroupId),
     /// 15: a conversation was put away when it had come to this position, u64.
     Archived(GroupId),
+    /// 16: what a person has begun to write in a conversation, UTF-8.
+    Draft(GroupId),
 }
 
 impl SettingKey {
@@ -104,6 +106,7 @@ impl SettingKey {
             Self::Muted(group) => (13, &group.0),
             Self::Pinned(group) => (14, &group.0),
             Self::Archived(group) => (15, &group.0),
+            Self::Draft(group) => (16, &group.0),
         };
         [&[kind], about].concat()
     }
@@ -127,6 +130,7 @@ impl SettingKey {
             13 => Self::Muted(GroupId(about.try_into().ok()?)),
             14 => Self::Pinned(GroupId(about.try_into().ok()?)),
             15 => Self::Archived(GroupId(about.try_into().ok()?)),
+            16 => Self::Draft(GroupId(about.try_into().ok()?)),
             _ => return None,
         })
     }
@@ -228,6 +232,10 @@ mod tests {
             SettingKey::Invitation(BOB),
             SettingKey::ReadUpTo(GroupId([5; 32])),
             SettingKey::Asked(BOB),
+            SettingKey::Muted(GroupId([6; 32])),
+            SettingKey::Pinned(GroupId([7; 32])),
+            SettingKey::Archived(GroupId([8; 32])),
+            SettingKey::Draft(GroupId([9; 32])),
         ];
         for key in keys {
             let bytes = key.encode();

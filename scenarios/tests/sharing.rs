@@ -316,3 +316,37 @@ fn a_conversation_is_kept_alike_on_all_devices() {
         events.iter().any(|event| matches!(event, Event::Failed { failure, .. } if failure.code == "chat.unknown"))
     );
 }
+
+/// What was begun on one device is gone on with on another, and ends on all of them with what is sent.
+#[test]
+fn what_was_begun_to_be_written_stands_on_all_devices_until_it_is_sent() {
+    let mut town = Town::new();
+    let (alice, laptop) = (town.sign_up("alice"), town.sign_up("bob"));
+    let desktop = town.add_device("bob", laptop, false);
+    town.send(alice, "bob", "when?");
+    let begin =
+        |text: &str| Command::Arrange { chat: "alice".to_owned(), arrangement: Arrangement::Draft(text.to_owned()) };
+    let begun = |town: &Town, who: Who| town.read(who, query::conversations)[0].draft.clone();
+    town.wish(laptop, begin("on Mon"));
+    assert_eq!([laptop, desktop].map(|who| begun(&town, who)), [Some("on Mon".to_owned()), Some("on Mon".to_owned())]);
+    town.wish(desktop, begin("on Monday"));
+    assert_eq!(
+        [laptop, desktop].map(|who| begun(&town, who)),
+        [Some("on Monday".to_owned()), Some("on Monday".to_owned())]
+    );
+    let events = town.wish(laptop, begin(&"x".repeat(8_193)));
+    assert!(
+        events.iter().any(|event| matches!(event, Event::Failed { failure, .. } if failure.code == "draft.too_long"))
+    );
+    assert_eq!(begun(&town, laptop).as_deref(), Some("on Monday"));
+    assert_eq!(begun(&town, alice), None);
+    town.send(desktop, "alice", "on Monday");
+    assert_eq!([laptop, desktop].map(|who| begun(&town, who)), [None, None]);
+    // a change of something that was said ends nothing
+    town.wish(laptop, begin("and"));
+    let said = town.read(desktop, |store| query::messages(store, Some("alice"), 1)).pop().unwrap().message;
+    town.wish(desktop, Command::Edit { message: said.to_string(), text: "on Tuesday".to_owned() });
+    assert_eq!(begun(&town, desktop).as_deref(), Some("and"));
+    town.wish(desktop, begin(""));
+    assert_eq!([laptop, desktop].map(|who| begun(&town, who)), [None, None]);
+}

@@ -168,6 +168,7 @@ impl Core {
             }
             What::Pin { chat, on } => Command::Arrange { chat, arrangement: Arrangement::Pinned(on) },
             What::Archive { chat, on } => Command::Arrange { chat, arrangement: Arrangement::Archived(on) },
+            What::Draft { chat, text } => Command::Arrange { chat, arrangement: Arrangement::Draft(text) },
             What::SendUnchecked { to } => Command::SendUnchecked { to },
             _ => return Err(Failure::misuse("request.malformed", "this cannot be asked of the core")),
         })

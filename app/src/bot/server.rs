@@ -197,12 +197,18 @@ async fn ask(
     let mut events = Vec::new();
     while let Some(line) = answer.recv().await {
         match line.says {
-            Says::Event(row) => events.push(row),
+            Says::Event(row) => events.push(without_draft(row)),
             Says::Done(done) => return Ok(axum::Json(json!({ "events": events, "done": done })).into_response()),
             Says::Error(refusal) => return Err(Failure::from(refusal).into()),
         }
     }
     Err(Failure::broken("the agent has ended").into())
+}
+
+/// What a person has begun to write is his alone until he sends it.
+fn without_draft(mut row: Value) -> Value {
+    row.as_object_mut().map(|row| row.remove("draft"));
+    row
 }
 
 /// The request that a path and a body make, as it stands on the socket.

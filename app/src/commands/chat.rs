@@ -78,6 +78,14 @@ pub(crate) enum Verb {
         /// A handle, a title, or the beginning of its id
         chat: String,
     },
+    /// Begin to write, and go on with it on any of your devices
+    Draft {
+        /// A handle, a title, or the beginning of its id
+        chat: String,
+        /// What to go on with; without it, nothing any more
+        #[arg(default_value = "")]
+        text: String,
+    },
     /// Put one away until somebody writes there
     Archive {
         /// A handle, a title, or the beginning of its id
@@ -133,6 +141,7 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         | Verb::Unmute { chat }
         | Verb::Pin { chat }
         | Verb::Unpin { chat }
+        | Verb::Draft { chat, .. }
         | Verb::Archive { chat }
         | Verb::Unarchive { chat } => return arrange(verb, handle_or_title(chat), &mut agent, settings),
     };
@@ -178,6 +187,10 @@ fn arrange(verb: &Verb, chat: String, agent: &mut Agent, settings: &Settings) ->
         Verb::Unmute { .. } => (What::Mute { chat, seconds: Some(0) }, words::message::UNMUTED),
         Verb::Pin { .. } => (What::Pin { chat, on: true }, words::message::PINNED),
         Verb::Unpin { .. } => (What::Pin { chat, on: false }, words::message::UNPINNED),
+        Verb::Draft { text, .. } if text.is_empty() => {
+            (What::Draft { chat, text: String::new() }, words::message::NO_DRAFT)
+        }
+        Verb::Draft { text, .. } => (What::Draft { chat, text: text.clone() }, words::message::DRAFTED),
         Verb::Archive { .. } => (What::Archive { chat, on: true }, words::message::ARCHIVED),
         _ => (What::Archive { chat, on: false }, words::message::UNARCHIVED),
     };

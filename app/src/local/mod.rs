@@ -152,6 +152,8 @@ pub(crate) enum What {
     Pin { chat: String, on: bool },
     /// Puts a conversation away until somebody writes there, or takes it out again.
     Archive { chat: String, on: bool },
+    /// What was begun to be written there, for the other devices; empty: nothing.
+    Draft { chat: String, text: String },
     /// Takes people out.
     RemoveMembers { chat: String, with: Vec<String> },
     /// Writes; done with [`rows::Sent`] once the service has it, or after `wait_s`.

@@ -383,6 +383,9 @@ pub(crate) struct Conversation {
     /// True if it is put away until somebody writes there.
     #[serde(default)]
     pub(crate) archived: bool,
+    /// What was begun to be written there, on any device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) draft: Option<String>,
 }
 
 /// Stands for a time without an end.
@@ -422,6 +425,7 @@ impl From<ConversationRow> for Conversation {
             timer_s: row.timer_s,
             pinned: row.pinned,
             archived: row.archived,
+            draft: row.draft,
             standing: match row.standing {
                 Standing::Open => OPEN,
                 Standing::Request => REQUEST,

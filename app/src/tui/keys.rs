@@ -1,8 +1,10 @@
 //! What keys do in the list, among the messages, and where one writes.
 
 use client::query::MessageState;
+use protocol::settings::MAX_VALUE;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::editor::Editor;
 use super::layout::Parts;
 use super::popup::Popup;
 use super::state::{Draft, Pane, Purpose, State, Why, Wish};
@@ -41,6 +43,7 @@ fn next_pane(state: &mut State, is_forward: bool) {
 
 /// Opens a conversation, by whatever the agent knows it under.
 pub(super) fn open(state: &mut State, with: &str) -> Vec<Wish> {
+    let left = keep_draft(state);
     state.page = super::state::Page::Talk;
     let talk = Talk::new(with);
     let wish = talk.look();
@@ -52,9 +55,34 @@ pub(super) fn open(state: &mut State, with: &str) -> Vec<Wish> {
     if let Some(row) = &row {
         state.marked = Some(row.conversation.clone());
     }
+    go_on_with_draft(state);
     let mut wishes = vec![wish];
+    wishes.extend(left);
     wishes.extend(mark_read(state));
     wishes
+}
+
+/// What was begun to be written there on another device stands there, unless something does already.
+fn go_on_with_draft(state: &mut State) {
+    let begun = state.talk_row().and_then(|row| row.draft.clone());
+    if let (Some(begun), Some(draft)) = (begun, state.draft_mut())
+        && draft.begun().is_empty()
+        && draft.purpose == Purpose::New
+    {
+        (draft.editor, draft.told) = (Editor::of(&begun), begun);
+    }
+}
+
+/// The other devices are told what was begun to be written here.
+pub(super) fn keep_draft(state: &mut State) -> Option<Wish> {
+    let chat = state.talk_row().filter(|row| row.standing == OPEN).map(|row| row.conversation.clone())?;
+    let draft = state.draft_mut()?;
+    let text = draft.begun();
+    if text == draft.told || text.len() > MAX_VALUE {
+        return None;
+    }
+    draft.told.clone_from(&text);
+    Some(Wish { why: Why::Quiet, what: What::Draft { chat, text } })
 }
 
 /// What is shown is read; of a request nobody says so.
@@ -226,7 +254,7 @@ fn edit(state: &mut State) {
             if !matches!(draft.purpose, Purpose::Edit(_)) {
                 draft.aside = std::mem::take(&mut draft.editor);
             }
-            draft.editor = super::editor::Editor::of(&text);
+            draft.editor = Editor::of(&text);
             draft.purpose = Purpose::Edit(message);
             state.focus = Pane::Writing;
         }
@@ -261,7 +289,10 @@ fn writing(state: &mut State, key: &KeyEvent) -> Vec<Wish> {
         KeyCode::PageUp | KeyCode::PageDown => return scroll(state, key.code),
         KeyCode::Esc => match state.draft_mut() {
             Some(draft) if draft.purpose != Purpose::New => leave_edit(draft),
-            _ => state.focus = Pane::List,
+            _ => {
+                state.focus = Pane::List;
+                return keep_draft(state).into_iter().collect();
+            }
         },
         KeyCode::Enter if is_new_line => state.draft_mut().into_iter().for_each(|draft| draft.editor.insert("\n")),
         KeyCode::Enter => return send(state),
@@ -302,7 +333,9 @@ fn send(state: &mut State) -> Vec<Wish> {
         Purpose::Edit(message) => (Some(words::message::EDITED), What::Edit { message, text, wait_s }),
     };
     if said.is_none() {
-        draft.editor = super::editor::Editor::default();
+        draft.editor = Editor::default();
+        // what is sent is begun no longer, on no device
+        draft.told.clear();
     }
     let mut wishes = vec![Wish { why: Why::Said(said), what }];
     if let Some(talk) = &mut state.talk {

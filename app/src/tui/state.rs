@@ -46,6 +46,15 @@ pub(super) struct Draft {
     pub(super) purpose: Purpose,
     /// What was being written before an own message was to be changed.
     pub(super) aside: Editor,
+    /// What the other devices know of it.
+    pub(super) told: String,
+}
+
+impl Draft {
+    /// What was begun to be written as a new message.
+    pub(super) fn begun(&self) -> String {
+        if matches!(self.purpose, Purpose::Edit(_)) { self.aside.text() } else { self.editor.text() }
+    }
 }
 
 /// Something that is asked of the agent.

@@ -9,7 +9,7 @@ use super::popup::Popup;
 use super::state::{End, Pane, Why};
 use super::testing::{SIZES, Stage, conversation, device, id, message, message_of};
 use super::update::Happening;
-use crate::local::rows::{Answered, Message, Notice, REQUEST, Reaction, Verification};
+use crate::local::rows::{Answered, Conversation, Message, Notice, REQUEST, Reaction, Verification};
 use crate::words;
 
 fn own(id: &str, text: &str) -> Message {
@@ -182,12 +182,33 @@ fn each_conversation_keeps_what_is_written_in_it() {
     stage.press(KeyCode::Enter);
     stage.type_in("for carol");
     assert!(stage.shown().contains("for carol") && !stage.shown().contains("for alice"));
+    let begun = json!({"do": "draft", "chat": id('a'), "text": "for alice"});
+    assert_eq!(stage.take_asked(), [begun], "the other devices may go on with it");
     stage.press(KeyCode::Enter);
     assert_eq!(stage.take_asked()[0]["to"], id('c'));
     stage.press_with(KeyModifiers::CONTROL, KeyCode::Char('k'));
     stage.type_in("ali");
     stage.press(KeyCode::Enter);
     assert!(stage.shown().contains("for alice"));
+}
+
+#[test]
+fn what_was_begun_on_another_device_is_gone_on_with() {
+    let mut stage = Stage::new(SIZES[0]);
+    stage.tell_rows(Why::Conversations, &[Conversation { draft: Some("on Mon".into()), ..conversation('a', "alice") }]);
+    stage.press(KeyCode::Enter);
+    assert!(stage.shown().contains("on Mon"));
+    stage.press(KeyCode::Esc);
+    assert!(stage.take_asked().is_empty(), "nothing has changed");
+    stage.press(KeyCode::Enter);
+    stage.type_in("day");
+    stage.press(KeyCode::Esc);
+    assert_eq!(stage.take_asked(), [json!({"do": "draft", "chat": id('a'), "text": "on Monday"})]);
+    stage.press(KeyCode::Enter);
+    stage.press(KeyCode::Enter);
+    assert_eq!(stage.take_asked(), [json!({"do": "send", "to": id('a'), "text": "on Monday", "wait_s": 10})]);
+    stage.press(KeyCode::Esc);
+    assert!(stage.take_asked().is_empty(), "what is sent is begun no longer");
 }
 
 #[test]

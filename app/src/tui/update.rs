@@ -114,6 +114,7 @@ fn tick(state: &mut State) -> Vec<Wish> {
         }
     }
     if state.ticks.is_multiple_of(every) {
+        wishes.extend(keys::keep_draft(state));
         wishes.extend(look_at_everything());
     }
     wishes

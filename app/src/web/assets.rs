@@ -24,7 +24,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "77f950a5ffe86dc06ed323df4b21a62b82d099cca31cb9e49681cefbf425aef9",
+        sha256: "045210d98f83e2b44e29d67fc6af4d0746c7bab77342178671e6cc11af90976c",
     },
     Asset {
         path: "/assets/app.css",

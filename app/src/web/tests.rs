@@ -121,7 +121,7 @@ const PRIVATE: [&str; 23] = [
     "/part/keeping/00ff",
     "/events",
 ];
-const CHANGES: [&str; 30] = [
+const CHANGES: [&str; 31] = [
     "/do/send",
     "/do/react",
     "/do/take-back",
@@ -133,6 +133,7 @@ const CHANGES: [&str; 30] = [
     "/do/timer",
     "/do/mute",
     "/do/pin",
+    "/do/draft",
     "/do/put-away",
     "/do/search",
     "/do/confirm",

@@ -24,6 +24,9 @@ pub(crate) const PINNED: &str = "It stands above the others.";
 pub(crate) const UNPINNED: &str = "It stands among the others.";
 pub(crate) const ARCHIVED: &str = "Put away; it comes back when somebody writes there.";
 pub(crate) const UNARCHIVED: &str = "It is back.";
+/// After a change of what was begun to be written.
+pub(crate) const DRAFTED: &str = "Kept; it stands there on all your devices until you send something.";
+pub(crate) const NO_DRAFT: &str = "Nothing stands there any more.";
 /// Letters of a message that stand before an answer to it.
 const QUOTED: usize = 40;
 
@@ -184,7 +187,12 @@ pub(crate) fn conversation(row: &Conversation) -> String {
             format!(" with {}", row.members.iter().map(name).collect::<Vec<_>>().join(", "))
         }
     };
-    let marks = [(row.pinned, "pinned"), (row.muted_until.is_some(), "silent"), (row.archived, "put away")];
+    let marks = [
+        (row.pinned, "pinned"),
+        (row.muted_until.is_some(), "silent"),
+        (row.archived, "put away"),
+        (row.draft.is_some(), "begun"),
+    ];
     let marks: String = marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| format!(", {mark}")).collect();
     let unread = if row.unread > 0 { format!(", {} unread", row.unread) } else { String::new() };
     let title = if row.own { NOTES.to_owned() } else { one_line(&row.title) };

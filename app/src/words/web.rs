@@ -258,6 +258,11 @@ pub(crate) fn title(row: &Conversation) -> String {
     }
 }
 
+/// The same in the list: what was begun to be written there, if anything was.
+pub(crate) fn about_listed(row: &Conversation) -> String {
+    row.draft.as_ref().map_or_else(|| about(row), |draft| format!("Not sent: {}", one_line(draft)))
+}
+
 /// One line about a conversation.
 pub(crate) fn about(row: &Conversation) -> String {
     let devices = if row.devices == 1 { "1 device".to_owned() } else { format!("{} devices", row.devices) };

@@ -354,6 +354,7 @@ fn conversation_row(
         muted_until_ms: arranged.muted_until_ms,
         pinned: arranged.pinned,
         archived: arranged.archived,
+        draft: arranged.draft,
     })
 }
 

@@ -73,7 +73,7 @@ fn settings() {
         ok("longest", "a key and a value of the greatest length", fields(std::slice::from_ref(&longest))),
         bad("no-key", "a key without a byte", with(Setting { key: Vec::new(), ..longest.clone() })),
         bad("long-key", "a key of 65 bytes", with(Setting { key: vec![0xc8; MAX_KEY + 1], ..longest.clone() })),
-        bad("long-value", "a value of 1,025 bytes", with(Setting { value: vec![1; MAX_VALUE + 1], ..longest })),
+        bad("long-value", "a value of 8,193 bytes", with(Setting { value: vec![1; MAX_VALUE + 1], ..longest })),
         bad("one-byte-fewer", "a byte is missing", one[..one.len() - 1].to_vec()),
         bad("one-byte-more", "a byte follows", [one.as_slice(), &[0]].concat()),
     ];

@@ -44,6 +44,8 @@
     sessionStorage.removeItem(TOKEN);
     stream?.abort();
     drafts.clear();
+    told.clear();
+    clearTimeout(telling);
     again.clear();
     app.replaceChildren();
     popup.replaceChildren();
@@ -98,17 +100,42 @@
     look();
   }
 
+  // What was begun to be written, without a change of an own message.
+  function begun(form) {
+    return form.elements.edits?.value ? beforeEdit : form.elements.text.value;
+  }
+
   function keepDrafts() {
     for (const form of app.querySelectorAll("form[data-keep]")) {
-      const text = form.elements.edits?.value ? beforeEdit : form.elements.text.value;
-      if (text) drafts.set(form.dataset.keep, text);
-      else drafts.delete(form.dataset.keep);
+      drafts.set(form.dataset.keep, begun(form));
+      tellDraft(form);
     }
+  }
+
+  // The other devices are told, and this one after its end; what is too long for that stays here.
+  const told = new Map();
+  const seen = new Map();
+  let telling = 0;
+  async function tellDraft(form) {
+    clearTimeout(telling);
+    const conversation = form?.dataset.draft;
+    if (!conversation) return;
+    const text = begun(form);
+    if (text === (told.get(conversation) ?? form.elements.text.defaultValue)) return;
+    told.set(conversation, text);
+    const response = await ask("/do/draft", { conversation, text }, "page");
+    if (!response.ok) told.delete(conversation);
   }
 
   function restoreDrafts() {
     for (const form of app.querySelectorAll("form[data-keep]")) {
-      form.elements.text.value = drafts.get(form.dataset.keep) ?? "";
+      const { text } = form.elements;
+      const [begun, conversation] = [drafts.get(form.dataset.keep), form.dataset.draft];
+      // another device may have gone on with it; what only this one has stays
+      const isNews = text.defaultValue !== seen.get(conversation) && (!begun || begun === told.get(conversation));
+      seen.set(conversation, text.defaultValue);
+      if (isNews) told.set(conversation, text.defaultValue);
+      else text.value = begun ?? text.defaultValue;
     }
   }
 
@@ -339,6 +366,9 @@
     answer?.replaceChildren();
     if (text) {
       // whoever writes on does not wait; what was not taken comes back
+      // with it ends what was begun, on all devices
+      clearTimeout(telling);
+      if (!form.elements.edits.value) told.set(form.dataset.draft, "");
       text.value = "";
       endAbout(form);
       grow(text);
@@ -494,7 +524,10 @@
   });
 
   document.addEventListener("input", (event) => {
-    if (event.target.matches("textarea[data-enter]")) grow(event.target);
+    if (!event.target.matches("textarea[data-enter]")) return;
+    grow(event.target);
+    clearTimeout(telling);
+    telling = setTimeout(() => tellDraft(event.target.form), 2000);
   });
 
   document.addEventListener("keydown", (event) => {
@@ -528,6 +561,7 @@
 
   window.addEventListener("popstate", () => visit(location.pathname, "none"));
   window.addEventListener("focus", () => { markRead(); look(); });
+  window.addEventListener("blur", () => tellDraft(app.querySelector("form[data-draft]")));
 
   // ---- the event stream ----
 

@@ -62,7 +62,7 @@ async fn page_to(State(shared): App, Path(handle): Path<String>) -> Answer {
         section.talk {
             (head(&name, words::NOT_WRITTEN_YET, known.as_ref().map(|it| format!("/contacts/{}", it.handle))))
             div.scroll { }
-            (saying::write(&handle, &name))
+            (saying::write(&handle, &name, None))
         }
     };
     framed(&shared, &own, Page { title: &name, at: &format!("/to/{handle}"), main }).await
@@ -89,7 +89,7 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
                 ol.messages id="messages" data-merge data-read=(id) data-from={ "/part/messages/" (id) }
                     data-on={ "messages:" (id) } { (messages) }
             }
-            @if row.standing == REQUEST { (requests::decision(row, &name)) } @else { (saying::write(id, &name)) }
+            @if row.standing == REQUEST { (requests::decision(row, &name)) } @else { (saying::write(id, &name, Some(row.draft.as_deref().unwrap_or_default()))) }
             (saying::menu())
         }
     };

@@ -164,7 +164,7 @@ fn entry(row: &Conversation, at: &str, today: &str) -> Markup {
                 (avatar(&name))
                 span.name { bdi { (name) } (marks(row)) }
                 @if let Some(newest) = &row.newest_at { time.when datetime=(newest) { (words::shortly(newest, today)) } }
-                span.about { (words::about(row)) }
+                span.about { (words::about_listed(row)) }
                 @if shown_unread {
                     span.count.quiet[web_talk::is_silent(row)] { (row.unread) span.hidden { " " (words::UNREAD) } }
                 }

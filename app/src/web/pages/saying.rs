@@ -5,6 +5,7 @@ use axum::routing::post;
 use client::query::MessageState;
 use maud::{Markup, html};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{App, Routes, icons};
 use crate::commands::send;
@@ -22,13 +23,17 @@ pub(super) const SENT_WITHIN_S: u64 = 10;
 const REACTIONS: [&str; 6] = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 
 pub(super) fn routes() -> Routes {
-    Routes::new().route("/do/send", post(send)).route("/do/react", post(react)).route("/do/take-back", post(take_back))
+    Routes::new()
+        .route("/do/send", post(send))
+        .route("/do/react", post(react))
+        .route("/do/take-back", post(take_back))
+        .route("/do/draft", post(keep_draft))
 }
 
-/// The field for a text. What it answers or changes stands above it.
-pub(super) fn write(to: &str, name: &str) -> Markup {
+/// The field for a text. What it answers or changes stands above it; `begun`: what stands in it, for a conversation that there is.
+pub(super) fn write(to: &str, name: &str, begun: Option<&str>) -> Markup {
     html! {
-        form.write data-do="/do/send" data-keep={ "to:" (to) } {
+        form.write data-do="/do/send" data-keep={ "to:" (to) } data-draft=[begun.map(|_| to)] {
             input type="hidden" name="to" value=(to);
             input type="hidden" name="answers";
             input type="hidden" name="edits";
@@ -40,7 +45,7 @@ pub(super) fn write(to: &str, name: &str) -> Markup {
                 button.quiet type="button" data-cancel aria-label=(web_talk::CANCEL) title=(web_talk::CANCEL) { (icons::drawn(icons::CLOSE)) }
             }
             textarea name="text" rows="1" required data-enter dir="auto" placeholder=(words::WRITE)
-                aria-label=(words::write_to(name)) title=(words::WRITE_HOW) autofocus {}
+                aria-label=(words::write_to(name)) title=(words::WRITE_HOW) autofocus { (begun.unwrap_or_default()) }
             label.tool title=(web_talk::SEND_FILE) {
                 span.hidden { (web_talk::SEND_FILE) } (icons::drawn(icons::CLIP))
                 input.hidden type="file" data-upload=(to);
@@ -96,6 +101,17 @@ struct Send {
     answers: String,
     #[serde(default)]
     edits: String,
+}
+
+#[derive(Deserialize)]
+struct Begun {
+    conversation: String,
+    text: String,
+}
+
+async fn keep_draft(State(shared): App, Wanted(Begun { conversation: chat, text }): Wanted<Begun>) -> Answer {
+    shared.face.done::<Value>(What::Draft { chat, text }).await?;
+    Ok(Fragment::default())
 }
 
 async fn send(State(shared): App, Wanted(Send { to, text, answers, edits }): Wanted<Send>) -> Answer {
