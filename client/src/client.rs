@@ -247,6 +247,8 @@ impl Turn<'_> {
             Command::NewChat { title, with } => self.want(Want::NewChat { title, with, group: None }),
             Command::AddMembers { chat, with } => self.want(Want::AddMembers { chat, with }),
             Command::RemoveMembers { chat, with } => self.want(Want::RemoveMembers { chat, with }),
+            Command::LeaveChat { chat } => self.leave_chat(&chat),
+            Command::SetAdmin { chat, who, on } => self.want(Want::SetAdmin { chat, who, on }),
             Command::SendUnchecked { to } => self.send_unchecked(&to),
         }
     }

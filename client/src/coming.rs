@@ -23,11 +23,14 @@ impl Turn<'_> {
         after: &BTreeSet<AccountId>,
         commit: &[u8],
     ) -> Result<(), Error> {
+        let conversation = self.conversation(group)?;
+        // who leaves has said so himself
+        let leavers = conversation.as_ref().map(|it| it.leavers.clone()).unwrap_or_default();
         let change = MemberChange {
             came: after.difference(before).copied().collect(),
-            went: before.difference(after).copied().collect(),
+            went: before.difference(after).filter(|account| !leavers.contains(&account.0)).copied().collect(),
         };
-        let is_pair = self.conversation(group)?.is_some_and(|it| it.pair.is_some());
+        let is_pair = conversation.is_some_and(|it| it.pair.is_some());
         // among one's own devices nobody lets anybody in
         let is_own = is_self_group_id(&self.device()?.account, group);
         if is_pair || is_own || (change.came.is_empty() && change.went.is_empty()) {

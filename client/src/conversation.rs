@@ -63,6 +63,12 @@ pub(crate) struct Conversation {
     /// After what time messages are gone.
     #[serde(default)]
     pub(crate) timer: Option<Timer>,
+    /// Members who have said that they leave and are still in it (MSG-11).
+    #[serde(default)]
+    pub(crate) leavers: Vec<[u8; 32]>,
+    /// Accounts that are to let people in and out with the next commit, or not any more.
+    #[serde(default)]
+    pub(crate) admins: Vec<([u8; 32], bool)>,
 }
 
 /// After what time messages of a conversation are gone, and how that is known.
@@ -121,6 +127,11 @@ pub(crate) struct Pending {
 }
 
 impl Conversation {
+    /// True if somebody is to come or go, or to let people in and out.
+    pub(crate) fn wants_change(&self) -> bool {
+        !self.invited.is_empty() || !self.expelled.is_empty() || !self.admins.is_empty()
+    }
+
     /// A new one, of this device alone.
     pub(crate) fn new(group: GroupId, stage: Stage) -> Self {
         Self {
@@ -143,6 +154,8 @@ impl Conversation {
             openers: Vec::new(),
             opened_here: false,
             heard: Vec::new(),
+            leavers: Vec::new(),
+            admins: Vec::new(),
         }
     }
 }

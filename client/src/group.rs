@@ -93,7 +93,7 @@ impl Turn<'_> {
             return Ok(false);
         }
         let members = now.members.update_to(&difference.members);
-        let plan = CommitPlan { add, remove: difference.remove.clone(), members, roles: None };
+        let plan = CommitPlan { add, remove: difference.remove.clone(), members, roles: difference.roles };
         let device = self.device()?;
         let committed = self.mls(&device).commit(&conversation.group, &plan)?;
         for added in &difference.add {
@@ -185,6 +185,7 @@ impl Turn<'_> {
         conversation.invited.retain(|account| !has(account));
         conversation.expelled.retain(has);
         let own = self.device()?.account;
+        conversation.follow_roles(now, &own);
         let others: Vec<_> = there.iter().filter(|account| **account != own).collect();
         if conversation.title.is_none() && conversation.pair.is_none() {
             conversation.title = self.shared_title(&conversation.group)?;
@@ -301,6 +302,7 @@ impl Turn<'_> {
             conversation.pending = None;
             self.mls(&self.device()?).forget(group)?;
             self.keep_conversation(&conversation)?;
+            self.leaving_is_over(group, u64::MAX)?;
             self.conversation_changed(group);
         }
         Ok(())
@@ -353,6 +355,7 @@ impl Turn<'_> {
             conversation.stage = Stage::Removed;
             conversation.pending = None;
             self.keep_conversation(&conversation)?;
+            self.leaving_is_over(group, place)?;
             self.conversation_changed(group);
             return Ok(Processed::Done);
         }

@@ -31,23 +31,53 @@ pub(crate) enum Want {
         token: Option<[u8; LinkToken::LEN]>,
     },
     /// A contact's fresh identity is to be accepted.
-    AcceptReset { handle: String },
+    AcceptReset {
+        handle: String,
+    },
     /// A backup file of an account is to be taken in.
-    OpenBackup { origin: String, account: [u8; 32] },
+    OpenBackup {
+        origin: String,
+        account: [u8; 32],
+    },
     /// A message is to be written to a handle or into a conversation.
-    Send { to: String, text: String },
+    Send {
+        to: String,
+        text: String,
+    },
     /// A file is to be sent; what it is stands apart (`files`).
-    SendFile { to: String, text: String },
+    SendFile {
+        to: String,
+        text: String,
+    },
     /// The file of a message is to be saved.
-    SaveFile { message: [u8; 32], path: String, replace: bool },
+    SaveFile {
+        message: [u8; 32],
+        path: String,
+        replace: bool,
+    },
     /// A message was written; it carries the intent itself.
     Sending,
     /// A conversation of several people.
-    NewChat { title: String, with: Vec<String>, group: Option<GroupId> },
+    NewChat {
+        title: String,
+        with: Vec<String>,
+        group: Option<GroupId>,
+    },
     /// People come in.
-    AddMembers { chat: String, with: Vec<String> },
+    AddMembers {
+        chat: String,
+        with: Vec<String>,
+    },
     /// People go out.
-    RemoveMembers { chat: String, with: Vec<String> },
+    RemoveMembers {
+        chat: String,
+        with: Vec<String>,
+    },
+    SetAdmin {
+        chat: String,
+        who: String,
+        on: bool,
+    },
 }
 
 /// An intent.

@@ -24,6 +24,7 @@ mod history;
 mod intent;
 mod joining;
 mod key_packages;
+mod leaving;
 mod log_in;
 mod membership;
 mod message;

@@ -8,7 +8,7 @@ use chain::id::{AccountId, DeviceId, Digest};
 use chain::sigchain::device_set::{AccountState, ConfirmedDevice, DeviceSet};
 use protocol::api::accounts::DEVICE_UNCONFIRMED;
 use protocol::id::GroupId;
-use protocol::members::{Composition, Members, MembersBroken, Record, Standing};
+use protocol::members::{Composition, Members, MembersBroken, Record, Roles, Standing};
 
 use crate::contacts::was_reset;
 use crate::conversation::Conversation;
@@ -45,6 +45,8 @@ pub(crate) struct Difference {
     pub(crate) remove: Vec<DeviceId>,
     /// The group's members afterwards.
     pub(crate) members: Members,
+    /// Who lets people in and out afterwards, if that changes.
+    pub(crate) roles: Option<Roles>,
 }
 
 /// A group that was as it should be. To find that out takes as long as there are members, so it is remembered.
@@ -126,8 +128,7 @@ impl Turn<'_> {
             let message = "this service has shown different people different records; sending is stopped".to_owned();
             return Ok(Standpoint::Held(Failure { code: trouble.code, blame: Blame::Lie, message }));
         }
-        let as_it_is = conversation.invited.is_empty() && conversation.expelled.is_empty();
-        if as_it_is && self.is_settled(&conversation.group, now) {
+        if !conversation.wants_change() && self.is_settled(&conversation.group, now) {
             return Ok(Standpoint::Fits);
         }
         let invited = conversation.invited.iter().copied().map(AccountId);
@@ -137,6 +138,7 @@ impl Turn<'_> {
             add: Vec::new(),
             remove: Vec::new(),
             members: Members { log: self.checkpoint(), accounts: BTreeMap::new() },
+            roles: None,
         };
         // a leaf counts with its key: the name of a device alone is anybody's to write
         let mut leaves: BTreeMap<AccountId, Vec<_>> = BTreeMap::new();
@@ -165,7 +167,13 @@ impl Turn<'_> {
         // nobody asked for the accounts that are left
         difference.remove.extend(leaves.into_values().flatten().map(|(device, _)| device));
         difference.members.log = self.checkpoint();
-        if !difference.add.is_empty() || !difference.remove.is_empty() {
+        let own = self.device()?.account;
+        if now.epoch > 0 && now.roles.admins.contains(&own) {
+            let members = difference.members.accounts.keys().copied().collect();
+            let roles = conversation.roles_wanted(&now.roles, &members);
+            difference.roles = Some(roles).filter(|roles| *roles != now.roles);
+        }
+        if !difference.add.is_empty() || !difference.remove.is_empty() || difference.roles.is_some() {
             return Ok(Standpoint::Differs(difference));
         }
         self.note_settled(&conversation.group, now);

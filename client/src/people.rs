@@ -122,9 +122,13 @@ impl Turn<'_> {
         if decision(&self.store, from)? == Some(Decision::Blocked) {
             return Ok(true);
         }
+        let is_own = self.own()?.and_then(|own| own.account()) == Some(*from);
+        if !is_own && self.has_left(group)? {
+            return Ok(true);
+        }
         let conversation = self.conversation(group)?;
         let standing = conversation.map(|it| standing(&self.store, &it)).transpose()?;
-        Ok(standing == Some(Standing::Blocked) && self.own()?.and_then(|own| own.account()) != Some(*from))
+        Ok(standing == Some(Standing::Blocked) && !is_own)
     }
 
     /// PPL-3: of a text nobody is shown, only that it came is kept, so that it is not missed when its writer is heard again.

@@ -244,6 +244,8 @@ pub struct ConversationRow {
     pub standing: Standing,
     /// True if this device can write there now.
     pub ready: bool,
+    /// True if this account has left it, or was taken out.
+    pub left: bool,
     /// How many seconds after they were read messages are gone; 0: they stay.
     pub timer_s: u32,
     /// Until when it makes no sound, milliseconds since 1970; `u64::MAX` for good.

@@ -36,7 +36,7 @@ pub(crate) fn shown_text(part: &Part) -> String {
     match part {
         Part::Text(text) => text.clone(),
         Part::External(file) => searched_text(file),
-        Part::Signal { .. } | Part::Timer(_) | Part::Title(_) => String::new(),
+        Part::Signal { .. } | Part::Timer(_) | Part::Title(_) | Part::Leaves => String::new(),
         Part::Reaction(_) | Part::Nothing | Part::Unknown { .. } => CANNOT_SHOW.to_owned(),
     }
 }
@@ -108,6 +108,10 @@ impl Turn<'_> {
         if let Some(content) = &content {
             self.note_timer(group, content, place)?;
             self.note_title(group, &from.account, content, place)?;
+            // one that comes late may be of an earlier time
+            if place == delivery.position {
+                self.note_leaving(group, &from.account, content, place)?;
+            }
         }
         self.add_received(group, &message, place, &kept)
     }

@@ -188,7 +188,7 @@ impl Turn<'_> {
         }
         self.memory.behind.remove(&group);
         let waiting = self.store.first_waiting(&group)?;
-        let wants_change = !conversation.invited.is_empty() || !conversation.expelled.is_empty();
+        let wants_change = conversation.wants_change();
         let is_silent = waiting.is_none() && !conversation.must_introduce;
         if is_silent && !wants_change && !self.own_devices_differ(&now, &device.account)? {
             return Ok(());
@@ -333,6 +333,7 @@ impl Turn<'_> {
             if let Ok(content) = Content::decode(&stored.kept.content) {
                 self.note_timer(&stored.group, &content, position)?;
                 self.note_title(&stored.group, &stored.kept.from, &content, position)?;
+                self.note_leaving(&stored.group, &stored.kept.from, &content, position)?;
             }
             self.has_written(&stored.group, position)?;
             let (row, message, group) = (stored.row, stored.message, stored.group);

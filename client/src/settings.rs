@@ -214,7 +214,7 @@ impl Turn<'_> {
     /// `is_same`: it was written for this very account; with one before a reset no codes were compared.
     pub(crate) fn restore_setting(&mut self, setting: &Setting, is_same: bool) -> Result<bool, Error> {
         let is_worth_it = match SettingKey::decode(&setting.key) {
-            Some(SettingKey::Password | SettingKey::HistoryGranted(_)) => false,
+            Some(SettingKey::Password | SettingKey::HistoryGranted(_) | SettingKey::Left(_)) => false,
             Some(SettingKey::Verified(_) | SettingKey::LinkToken(_) | SettingKey::Invitation(_)) | None => is_same,
             Some(
                 SettingKey::DeviceName(_)
@@ -266,7 +266,8 @@ impl Turn<'_> {
                 SettingKey::Muted(group)
                 | SettingKey::Pinned(group)
                 | SettingKey::Archived(group)
-                | SettingKey::Draft(group),
+                | SettingKey::Draft(group)
+                | SettingKey::Left(group),
             ) => {
                 self.conversation_changed(&group);
                 Ok(())

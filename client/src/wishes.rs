@@ -49,6 +49,7 @@ impl Turn<'_> {
                 Want::NewChat { title, with, group } => self.go_on_with_chat(intent, title, &with, group)?,
                 Want::AddMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, true)?,
                 Want::RemoveMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, false)?,
+                Want::SetAdmin { chat, who, on } => self.go_on_with_admin(&intent, &chat, &who, on)?,
             }
         }
         Ok(())
@@ -212,7 +213,7 @@ impl Turn<'_> {
 
     /// Why nothing can be written into a conversation; whoever writes into a request accepts those who have opened it.
     pub(crate) fn why_not_write(&mut self, conversation: &Conversation) -> Result<Option<Failure>, Error> {
-        if let Some(failure) = conversation.stage.end() {
+        if let Some(failure) = self.why_not_in(conversation)? {
             return Ok(Some(failure));
         }
         match conversation.pair {
@@ -295,7 +296,7 @@ impl Turn<'_> {
             return self.intent_failed(intent.id, failure);
         };
         let mut conversation = conversation.clone();
-        if let Some(failure) = conversation.stage.end() {
+        if let Some(failure) = self.why_not_in(&conversation)? {
             return self.intent_failed(intent.id, failure);
         }
         let people = match self.find_people(with)? {
@@ -313,7 +314,7 @@ impl Turn<'_> {
         let now = self.mls(&device).composition(&conversation.group)?;
         let may = now.roles.admins.contains(&device.account) || (add && now.roles.open);
         if !may {
-            let failure = refused("chat.not_admin", "only whoever opened this conversation lets people in and out");
+            let failure = refused("chat.not_admin", "somebody else lets people in and out of this conversation");
             return self.intent_failed(intent.id, failure);
         }
         let there = now.accounts();

@@ -62,6 +62,8 @@ pub const MAX_REACTION: usize = 64;
 pub const MAX_TIMER: u32 = 31_536_000;
 /// Content type of a timer.
 const TIMER_TYPE: &str = "application/vnd.trefoil.timer";
+/// Content type of what somebody says who leaves; it says nothing else.
+const LEAVES_TYPE: &str = "application/vnd.trefoil.leaves";
 /// Content type of a title.
 const TITLE_TYPE: &str = "application/vnd.trefoil.title";
 /// The one content type that is a text here.
@@ -140,6 +142,8 @@ pub enum Part {
     Timer(u32),
     /// What the conversation is called from here on: 1 to [`MAX_NAME`] bytes without control characters.
     Title(String),
+    /// Whoever writes this leaves the conversation.
+    Leaves,
     /// A file: where it is and how it is opened.
     External(Box<External>),
     /// What one device tells another by itself, for nobody to see.
@@ -252,6 +256,7 @@ impl Content {
             }
             Part::Text(text) => (RENDER, TEXT_TYPE, text.as_bytes()),
             Part::Title(title) => (RENDER, TITLE_TYPE, title.as_bytes()),
+            Part::Leaves => (RENDER, LEAVES_TYPE, &[][..]),
             Part::Reaction(text) => (REACTION, TEXT_TYPE, text.as_bytes()),
             Part::Signal { content_type, bytes } => (UNSPECIFIED, content_type.as_str(), &bytes[..]),
             Part::Unknown { disposition, content_type, bytes } => (*disposition, content_type.as_str(), &bytes[..]),
@@ -399,6 +404,10 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
         }
         if disposition == RENDER && content_type == TITLE_TYPE {
             return Part::title(utf8(content)?);
+        }
+        if disposition == RENDER && content_type == LEAVES_TYPE {
+            require(content.is_empty(), "leaving")?;
+            return Ok(Part::Leaves);
         }
         if disposition == RENDER && content_type == TIMER_TYPE {
             let seconds = content.try_into().map(u32::from_be_bytes);

@@ -85,6 +85,8 @@ pub enum SettingKey {
     Archived(GroupId),
     /// 16: what a person has begun to write in a conversation, UTF-8.
     Draft(GroupId),
+    /// 19: this account has left a conversation, by what stands at this position, u64.
+    Left(GroupId),
 }
 
 impl SettingKey {
@@ -107,6 +109,7 @@ impl SettingKey {
             Self::Pinned(group) => (14, &group.0),
             Self::Archived(group) => (15, &group.0),
             Self::Draft(group) => (16, &group.0),
+            Self::Left(group) => (19, &group.0),
         };
         [&[kind], about].concat()
     }
@@ -131,6 +134,7 @@ impl SettingKey {
             14 => Self::Pinned(GroupId(about.try_into().ok()?)),
             15 => Self::Archived(GroupId(about.try_into().ok()?)),
             16 => Self::Draft(GroupId(about.try_into().ok()?)),
+            19 => Self::Left(GroupId(about.try_into().ok()?)),
             _ => return None,
         })
     }
@@ -236,6 +240,7 @@ mod tests {
             SettingKey::Pinned(GroupId([7; 32])),
             SettingKey::Archived(GroupId([8; 32])),
             SettingKey::Draft(GroupId([9; 32])),
+            SettingKey::Left(GroupId([10; 32])),
         ];
         for key in keys {
             let bytes = key.encode();

@@ -80,6 +80,7 @@ impl Core {
             What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
             What::OpenRequest { device, wait_s } => self.open_request(&device, wait_s, reply),
             What::Send { to, text, wait_s } => self.say(Command::Send { to, text }, wait_s, reply),
+            What::LeaveChat { chat, wait_s } => self.say(Command::LeaveChat { chat }, wait_s, reply),
             What::RenameChat { chat, title, wait_s } => self.say(Command::RenameChat { chat, title }, wait_s, reply),
             What::SetTimer { chat, seconds, wait_s } => self.say(Command::SetTimer { chat, seconds }, wait_s, reply),
             What::Reply { message, text, wait_s } => self.say(Command::Reply { message, text }, wait_s, reply),
@@ -157,6 +158,7 @@ impl Core {
             What::NewChat { title, with } => Command::NewChat { title, with },
             What::AddMembers { chat, with } => Command::AddMembers { chat, with },
             What::RemoveMembers { chat, with } => Command::RemoveMembers { chat, with },
+            What::SetAdmin { chat, who, on } => Command::SetAdmin { chat, who, on },
             What::Mute { chat, seconds } => {
                 let after = |seconds: u64| crate::clock::now_ms().saturating_add(seconds.saturating_mul(1_000));
                 let until_ms = match seconds {

@@ -37,6 +37,8 @@ pub(crate) fn needed(what: &What) -> Option<Right> {
         | What::SetTimer { .. }
         | What::AddMembers { .. }
         | What::RemoveMembers { .. }
+        | What::LeaveChat { .. }
+        | What::SetAdmin { .. }
         | What::AddContact { .. }
         | What::Decide { .. } => Right::People,
         _ => return None,

@@ -40,6 +40,21 @@ pub(crate) enum Verb {
         #[arg(required = true)]
         with: Vec<String>,
     },
+    /// Leave it: nothing more comes from there to any of your devices; what was said stays here
+    Leave {
+        /// Its title, or the beginning of its id
+        chat: String,
+    },
+    /// Say who lets people in and out of it
+    Admin {
+        /// Its title, or the beginning of its id
+        chat: String,
+        /// A handle
+        who: String,
+        /// Not any more
+        #[arg(long)]
+        not: bool,
+    },
     /// Call it otherwise, for everybody
     Rename {
         /// Its title, or the beginning of its id
@@ -135,6 +150,11 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             agent.ask::<Value>(What::RemoveMembers { chat: chat.clone(), with: with.clone() })?;
             Some(chat)
         }
+        Verb::Leave { chat } => return leave(chat.clone(), &mut agent, settings),
+        Verb::Admin { chat, who, not } => {
+            agent.ask::<Value>(What::SetAdmin { chat: chat.clone(), who: who.clone(), on: !not })?;
+            Some(chat)
+        }
         Verb::Rename { chat, title } => return rename(chat.clone(), title.clone(), &mut agent, settings),
         Verb::Timer { chat, time } => return set_timer(handle_or_title(chat), *time, &mut agent, settings),
         Verb::Mute { chat, .. }
@@ -165,6 +185,15 @@ fn rename(chat: String, title: String, agent: &mut Agent, settings: &Settings) -
         return say_row(&row);
     }
     say(words::message::done(&row, words::message::RENAMED));
+    Ok(())
+}
+
+fn leave(chat: String, agent: &mut Agent, settings: &Settings) -> Result<(), Failure> {
+    let row: Sent = agent.ask(What::LeaveChat { chat, wait_s: SENT_WITHIN_S })?;
+    if settings.json {
+        return say_row(&row);
+    }
+    say(words::message::done(&row, words::message::LEFT));
     Ok(())
 }
 

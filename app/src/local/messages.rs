@@ -63,6 +63,13 @@ pub(crate) struct Reaction {
     pub(crate) account: String,
 }
 
+impl Message {
+    /// True if it says that its writer has left.
+    pub(crate) fn leaves(&self) -> bool {
+        self.change.as_ref().is_some_and(|change| change.came.is_empty() && change.went == [self.from.clone()])
+    }
+}
+
 impl From<MessageRow> for Message {
     fn from(row: MessageRow) -> Self {
         let account = row.from.to_string();

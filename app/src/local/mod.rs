@@ -154,6 +154,10 @@ pub(crate) enum What {
     Archive { chat: String, on: bool },
     /// What was begun to be written there, for the other devices; empty: nothing.
     Draft { chat: String, text: String },
+    /// Leaves a conversation of several people; done as with [`What::Send`].
+    LeaveChat { chat: String, wait_s: u64 },
+    /// From now on somebody in it lets people in and out, or does not any more.
+    SetAdmin { chat: String, who: String, on: bool },
     /// Takes people out.
     RemoveMembers { chat: String, with: Vec<String> },
     /// Writes; done with [`rows::Sent`] once the service has it, or after `wait_s`.

@@ -368,6 +368,9 @@ pub(crate) struct Conversation {
     pub(crate) standing: String,
     /// True if this device can write there now.
     pub(crate) ready: bool,
+    /// True if this account has left it, or was taken out.
+    #[serde(default)]
+    pub(crate) left: bool,
     /// True if old messages from another device do not fit what their writers sent after them.
     #[serde(default)]
     pub(crate) unverified: bool,
@@ -433,6 +436,7 @@ impl From<ConversationRow> for Conversation {
             }
             .to_owned(),
             ready: row.ready,
+            left: row.left,
             unverified: row.unverified,
         }
     }

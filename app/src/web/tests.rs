@@ -121,7 +121,7 @@ const PRIVATE: [&str; 23] = [
     "/part/keeping/00ff",
     "/events",
 ];
-const CHANGES: [&str; 31] = [
+const CHANGES: [&str; 33] = [
     "/do/send",
     "/do/react",
     "/do/take-back",
@@ -134,6 +134,8 @@ const CHANGES: [&str; 31] = [
     "/do/mute",
     "/do/pin",
     "/do/draft",
+    "/do/admin",
+    "/do/leave",
     "/do/put-away",
     "/do/search",
     "/do/confirm",

@@ -17,6 +17,8 @@ pub(crate) const TAKEN_BACK: &str = "Taken back; whoever has read it or copied i
 pub(crate) const REACTED: &str = "Done.";
 /// After a conversation was called otherwise.
 pub(crate) const RENAMED: &str = "Done; everybody in it sees the new name.";
+/// After a conversation was left.
+pub(crate) const LEFT: &str = "You have left; what was said stays here, and nothing more comes.";
 /// After a change of how a conversation is kept.
 pub(crate) const MUTED: &str = "Silent, on all your devices.";
 pub(crate) const UNMUTED: &str = "It makes sounds again.";
@@ -52,6 +54,7 @@ pub(crate) fn body(row: &Message, from: &str) -> String {
         MessageState::Unreadable => {
             format!("(This message couldn't be read here; {from}'s device was asked to send it again.)")
         }
+        _ if row.leaves() => "(left)".to_owned(),
         _ if row.change.is_some() => format!("({})", row.change.as_ref().map(change).unwrap_or_default()),
         _ if row.title.is_some() => {
             format!("(from here on this is called {:?})", one_line(row.title.as_deref().unwrap_or_default()))
@@ -175,6 +178,7 @@ pub(crate) fn conversation(row: &Conversation) -> String {
     let id: String = row.conversation.chars().take(8).collect();
     let newest = row.newest_at.as_deref().map(|at| format!(", newest {}", time(at))).unwrap_or_default();
     let ready = match (row.ready, row.unverified) {
+        (false, _) if row.left => ", you are not in it any more",
         (false, _) => ", not open yet",
         (true, true) => "; some older messages from your other device don't fit what their writers sent later",
         (true, false) => "",

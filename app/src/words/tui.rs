@@ -157,7 +157,8 @@ pub(crate) fn talk_title(row: Option<&Conversation>, with: &str) -> String {
     if row.standing == crate::local::rows::REQUEST {
         said.push("you don't know them; a: accept, b: block, or leave it".to_owned());
     }
-    said.extend((!row.ready).then(|| "not open yet".to_owned()));
+    let closed = if row.left { "you are not in it any more" } else { "not open yet" };
+    said.extend((!row.ready).then(|| closed.to_owned()));
     said.extend(row.unverified.then(|| "some older messages don't fit what was sent later".to_owned()));
     said.join(" · ")
 }

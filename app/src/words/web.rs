@@ -267,6 +267,7 @@ pub(crate) fn about_listed(row: &Conversation) -> String {
 pub(crate) fn about(row: &Conversation) -> String {
     let devices = if row.devices == 1 { "1 device".to_owned() } else { format!("{} devices", row.devices) };
     match (row.ready, row.pair || row.own) {
+        (false, _) if row.left => "You are not in it any more".to_owned(),
         (false, _) => "Not open yet".to_owned(),
         (true, true) => format!("Encrypted to {devices}"),
         (true, false) => format!("{} people, {devices}", row.members.len()),

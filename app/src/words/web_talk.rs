@@ -50,12 +50,18 @@ pub(crate) const NOBODY: &str = "choose somebody, or write a handle";
 /// What one does with a conversation.
 pub(crate) const MEMBERS: &str = "People in it";
 pub(crate) const YOU: &str = "you";
-pub(crate) const OPENED_IT: &str = "opened it";
+pub(crate) const OPENED_IT: &str = "lets people in";
+pub(crate) const ADMIN: &str = "May let people in and out";
+pub(crate) const NO_ADMIN: &str = "May no longer let people in and out";
+pub(crate) const LEAVE: &str = "Leave this conversation";
+pub(crate) const LEAVE_WHY: &str =
+    "What was said stays on your devices, and nothing more comes. The others see that you left.";
+pub(crate) const NOT_IN_IT: &str = "You are not in this conversation any more. What was said stays here.";
 pub(crate) const LET_IN: &str = "Let people in";
 pub(crate) const LET_IN_BUTTON: &str = "Let in";
 pub(crate) const LET_IN_DONE: &str =
     "They come in as soon as the record has proven their devices; what was written before stays unseen.";
-pub(crate) const ONLY_OPENER: &str = "Only who opened it lets people in or out, and says what it is called.";
+pub(crate) const ONLY_OPENER: &str = "Others here let people in and out, and say what it is called.";
 pub(crate) const TAKE_OUT: &str = "Take out";
 pub(crate) const RENAME: &str = "Rename";
 pub(crate) const TIMER: &str = "Disappearing messages";
@@ -87,8 +93,7 @@ pub(crate) const OLDER_ONES: &str = "What other devices of yours have of before 
 pub(crate) fn line(row: &Message, is_own: bool) -> Option<String> {
     let who = if is_own { "You".to_owned() } else { one_line(&row.from) };
     if let Some(change) = &row.change {
-        let is_leaving = change.came.is_empty() && change.went == [row.from.clone()];
-        let what = if is_leaving { "left".to_owned() } else { message::change(change) };
+        let what = if row.leaves() { "left".to_owned() } else { message::change(change) };
         return Some(format!("{who} {what}"));
     }
     if let Some(title) = &row.title {
@@ -106,6 +111,12 @@ pub(crate) fn lasts(seconds: u32) -> String {
 pub(crate) fn other_timer(seconds: u32) -> Option<String> {
     let is_listed = TIMES.iter().any(|(listed, _)| *listed == seconds);
     (!is_listed).then(|| format!("Now: {}", duration(seconds)))
+}
+
+/// Somebody may let people in and out, or may not any more.
+pub(crate) fn letting(who: &str, on: bool) -> String {
+    let who = one_line(who);
+    if on { format!("{who} lets people in and out as well.") } else { format!("{who} lets nobody in or out any more.") }
 }
 
 /// Under the title of a conversation, where messages disappear.

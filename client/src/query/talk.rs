@@ -17,7 +17,8 @@ use crate::contacts::{self, CONTACT, Contact};
 use crate::conversation::{self, Conversation, Stage};
 use crate::device::Device;
 use crate::error::Error;
-use crate::message::Stored;
+use crate::leaving;
+use crate::message::{MemberChange, Stored};
 use crate::mls::{Loaded, Mls};
 use crate::own;
 use crate::people;
@@ -251,7 +252,9 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         Part::Title(title) => Some(title.clone()),
         _ => None,
     });
-    let change = match kept.change {
+    let leaves = content.as_ref().is_some_and(|content| content.part == Part::Leaves);
+    let went = MemberChange { came: Vec::new(), went: vec![kept.from] };
+    let change = match kept.change.or_else(|| leaves.then_some(went)) {
         Some(change) => {
             Some(ChangeRow { came: named(store, names, change.came)?, went: named(store, names, change.went)? })
         }
@@ -336,6 +339,7 @@ fn conversation_row(
     let title = conversation.title.clone().unwrap_or_else(|| names.collect::<Vec<_>>().join(", "));
     let newest = store.newest_messages(Some(&[group]), 1)?;
     let arranged = arranging::arranged(store, &group)?;
+    let left = leaving::is_left(store, conversation)?;
     Ok(ConversationRow {
         group,
         title,
@@ -349,7 +353,8 @@ fn conversation_row(
         newest_ms: newest.first().map(|newest| newest.kept.sent_at_ms),
         unread: store.count_messages_above(&group, read_up_to(store, &group)?)?,
         standing: people::standing(store, conversation)?,
-        ready: conversation.stage == Stage::Active,
+        ready: conversation.stage == Stage::Active && !left,
+        left,
         timer_s: conversation.timer.map_or(0, |timer| timer.seconds),
         muted_until_ms: arranged.muted_until_ms,
         pinned: arranged.pinned,

@@ -108,7 +108,8 @@ fn message_line(message: &HistoryMessage, names: &BTreeMap<AccountId, String>) -
         | Part::Reaction(_)
         | Part::Nothing
         | Part::Timer(_)
-        | Part::Title(_) => {
+        | Part::Title(_)
+        | Part::Leaves => {
             return None;
         }
     };

@@ -89,7 +89,7 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
                 ol.messages id="messages" data-merge data-read=(id) data-from={ "/part/messages/" (id) }
                     data-on={ "messages:" (id) } { (messages) }
             }
-            @if row.standing == REQUEST { (requests::decision(row, &name)) } @else { (saying::write(id, &name, Some(row.draft.as_deref().unwrap_or_default()))) }
+            @if row.left { p.notice { (web_talk::NOT_IN_IT) } } @else if row.standing == REQUEST { (requests::decision(row, &name)) } @else { (saying::write(id, &name, Some(row.draft.as_deref().unwrap_or_default()))) }
             (saying::menu())
         }
     };

@@ -28,6 +28,8 @@ pub(super) fn routes() -> Routes {
         .route("/part/keeping/{conversation}", get(part_keeping))
         .route("/do/let-in", post(let_in))
         .route("/do/take-out", post(take_out))
+        .route("/do/admin", post(admin))
+        .route("/do/leave", post(leave))
         .route("/do/title", post(title))
         .route("/do/timer", post(timer))
         .route("/do/mute", post(mute))
@@ -55,6 +57,7 @@ async fn page(State(shared): App, Path(id): Path<String>) -> Answer {
                     @else if !row.pair && !row.own { p.small { (web_talk::ONLY_OPENER) } }
                 }
                 @if is_admin(&row, &own) { (renaming(&row)) }
+                @if !row.pair && !row.own && !row.left { (leaving(&row)) }
                 @if row.standing == OPEN {
                     div.column.inner id="keeping" data-from={ "/part/keeping/" (id) } data-on="conversations messages" { (keeping(&row)) }
                 }
@@ -87,7 +90,7 @@ fn members(row: &Conversation, own: &Own) -> Markup {
                 @let is_you = own.account.as_deref() == Some(&member.account);
                 li {
                     (person(member, is_you))
-                    @if is_admin && !is_you { (taking_out(row, member)) }
+                    @if is_admin && !is_you { (letting(row, member)) (taking_out(row, member)) }
                 }
             }
         }
@@ -112,6 +115,35 @@ fn person(member: &Member, is_you: bool) -> Markup {
         @match &member.handle {
             Some(handle) if !is_you => a.person href={ "/contacts/" (handle) } { (inside) },
             _ => div.person { (inside) },
+        }
+    }
+}
+
+/// Whether somebody lets people in and out as well.
+fn letting(row: &Conversation, member: &Member) -> Markup {
+    let (on, name) = if member.admin { ("no", web_talk::NO_ADMIN) } else { ("yes", web_talk::ADMIN) };
+    html! {
+        @if let Some(handle) = &member.handle {
+            form data-do="/do/admin" {
+                input type="hidden" name="conversation" value=(row.conversation);
+                input type="hidden" name="who" value=(handle);
+                button.quiet type="submit" name="on" value=(on) { (name) span.hidden { " " (called(member)) } }
+                div data-answer role="alert" {}
+            }
+        }
+    }
+}
+
+fn leaving(row: &Conversation) -> Markup {
+    html! {
+        details.card id="leave" {
+            summary { (web_talk::LEAVE) }
+            form data-do="/do/leave" {
+                p.small { (web_talk::LEAVE_WHY) }
+                input type="hidden" name="conversation" value=(row.conversation);
+                button.danger type="submit" { (web_talk::LEAVE) }
+                div data-answer role="alert" {}
+            }
         }
     }
 }
@@ -231,6 +263,30 @@ struct Person {
 async fn take_out(State(shared): App, Wanted(Person { conversation: chat, who }): Wanted<Person>) -> Answer {
     shared.face.done::<Value>(What::RemoveMembers { chat, with: vec![who.clone()] }).await?;
     Ok(Fragment::said(&web_talk::taken_out(&who)))
+}
+
+#[derive(Deserialize)]
+struct Letting {
+    conversation: String,
+    who: String,
+    on: YesOrNo,
+}
+
+async fn admin(State(shared): App, Wanted(Letting { conversation: chat, who, on }): Wanted<Letting>) -> Answer {
+    let on = on == YesOrNo::Yes;
+    shared.face.done::<Value>(What::SetAdmin { chat, who: who.clone(), on }).await?;
+    Ok(Fragment::said(&web_talk::letting(&who, on)))
+}
+
+#[derive(Deserialize)]
+struct Left {
+    conversation: String,
+}
+
+async fn leave(State(shared): App, Wanted(Left { conversation: chat }): Wanted<Left>) -> Answer {
+    let place = format!("/c/{chat}");
+    said(&shared, What::LeaveChat { chat, wait_s: SENT_WITHIN_S }).await?;
+    Ok(Fragment::go(place))
 }
 
 #[derive(Deserialize)]
