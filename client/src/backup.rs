@@ -1,6 +1,8 @@
 //! A backup file of the account (docs/protocol.md §26): what goes into it, and what is taken in from one. The file itself,
 //! its passphrase and its parts are the shell's.
 
+use std::collections::BTreeSet;
+
 use chain::id::AccountId;
 use chain::sigchain::reset::check_succession;
 use protocol::backup::{Owner, Part};
@@ -104,12 +106,13 @@ impl Turn<'_> {
         }
         let (mut messages, mut settings) = (0_u64, 0_u64);
         match part {
-            Part::Messages(some) => {
+            Part::Messages(mut some) => {
                 let (own, this) = (self.own_accounts()?, self.device()?.id());
                 // what this very device has written is here, or it never wrote it
-                for message in some.iter().filter(|it| it.device != this && is_place(it.place)) {
-                    messages = messages.saturating_add(u64::from(self.take_over(message, &own)?));
-                    self.store.put_bytes(TOUCHED, &message.group.0, &[])?;
+                some.retain(|it| it.device != this && is_place(it.place));
+                messages = self.take_over(&some, &own)?;
+                for group in some.iter().map(|it| it.group).collect::<BTreeSet<_>>() {
+                    self.store.put_bytes(TOUCHED, &group.0, &[])?;
                 }
             }
             Part::Settings(some) => {

@@ -50,7 +50,8 @@ impl Client {
         let mut out = Output::default();
         let store = Store::new(transaction, &self.key);
         let (memory, loaded, own_read) = (&mut self.memory, &self.loaded, OwnRead::default());
-        let mut turn = Turn { store, own_read, now_ms, memory, loaded, out: &mut out, answering: None };
+        let (answering, arrived, out_of) = (None, Vec::new(), &mut out);
+        let mut turn = Turn { store, own_read, now_ms, memory, loaded, out: out_of, answering, arrived };
         match input {
             Input::Command(command) => turn.command(command)?,
             Input::Answer { id, answer } => turn.answer(id, answer)?,

@@ -1,4 +1,5 @@
-//! What comes for this device, in the service's one order: kept first, then processed, then acknowledged.
+//! What comes for this device, in the service's one order: kept first, then processed, then acknowledged. What own devices hand
+//! each other waits for nothing, so it is processed in the step that it comes in, and not kept before.
 //!
 //! A delivery that cannot be judged yet, because a fact of the record is still to be fetched, waits, and with it what
 //! follows in its group (GRP-5); other groups go on. One bad delivery never stops the queue (TXN-5).
@@ -22,6 +23,9 @@ use crate::turn::{Purpose, Turn, get, post};
 
 const FEED_SPACE: &str = "feed";
 const DELIVERY: &[u8] = b"delivery";
+
+/// Positions that are acknowledged together while old messages come in.
+const ACKNOWLEDGED_AT_ONCE: u64 = 32;
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,11 +78,16 @@ impl Turn<'_> {
     fn keep_deliveries(&mut self, deliveries: Vec<Delivery>, up_to: u64) -> Result<(), Error> {
         let cursor = position(&self.store, b"cursor")?;
         let mut last = cursor;
+        let is_listed = self.own()?.is_some_and(|own| own.is_listed());
         for delivery in deliveries {
             if delivery.position <= last || !is_place(delivery.position) {
                 continue;
             }
             last = delivery.position;
+            if is_listed && delivery.kind == DeliveryKind::Relay {
+                self.arrived.push(delivery);
+                continue;
+            }
             let key = last.to_be_bytes();
             let bytes = serde_json::to_vec(&delivery).map_err(|_| Error::Damaged)?;
             let sealed = self.store.seal(&[DELIVERY, &key], &bytes)?;
@@ -118,7 +127,9 @@ impl Turn<'_> {
     /// Tells the service what is on this disk; what it still has after that is for others.
     fn acknowledge(&mut self) -> Result<(), Error> {
         let (cursor, told) = (position(&self.store, b"cursor")?, position(&self.store, b"acknowledged")?);
-        if cursor > told {
+        // of old messages it need not hear with each part
+        let is_soon_enough = cursor.saturating_sub(told) < ACKNOWLEDGED_AT_ONCE && self.history_comes_first();
+        if cursor > told && !is_soon_enough {
             self.ask_as_device(Purpose::Ack, post(ACK, &Acknowledgement { position: cursor })?)?;
         }
         Ok(())
@@ -172,6 +183,9 @@ impl Turn<'_> {
                 }
                 Processed::Later => waiting_groups.extend(delivery.group),
             }
+        }
+        for delivery in std::mem::take(&mut self.arrived) {
+            self.process(&delivery)?;
         }
         self.acknowledge()
     }

@@ -37,6 +37,8 @@ const HISTORY: &str = "history";
 const ANSWER_MS: u64 = 15_000;
 /// Longest pause, milliseconds.
 const MOST_PAUSE_MS: u64 = 600_000;
+/// So long after a part of old messages what can be done later waits, milliseconds.
+const AFTER_A_PART_MS: u64 = 1_000;
 /// More messages of a conversation than it was said to have, which are taken: some may have come since.
 const MORE_THAN_SAID: u64 = 10_000;
 
@@ -413,7 +415,7 @@ impl Turn<'_> {
         let is_answered = |asked: &Asked| part.request == HistoryRequest::hash(&asked.request.0);
         let Some(which) = fetch.asked.iter().position(is_answered) else { return Ok(()) };
         let mut asked = fetch.asked.remove(which);
-        let Some(signer) = self.signer_of(bytes)? else { return Ok(()) };
+        let Some(signer) = self.signer_of(bytes, asked.device)? else { return Ok(()) };
         let is_turn = asked.answers.is_none_or(|answers| answers == signer.0);
         let is_counted = asked.count.is_none_or(|count| count == part.count);
         if !is_turn || !is_counted || asked.parts.contains(&part.index) {
@@ -428,6 +430,7 @@ impl Turn<'_> {
         if !self.take_part(&mut fetch, &mut asked, plain)? {
             return Ok(());
         }
+        self.memory.part_ms = self.now_ms;
         asked.parts.insert(index);
         (asked.count, asked.answers, asked.device, asked.since_ms) =
             (Some(count), Some(signer.0), Some(signer.0), self.now_ms);
@@ -463,10 +466,8 @@ impl Turn<'_> {
                 }
                 asked.older = older;
                 let own = self.own_accounts()?;
-                for message in &messages {
-                    asked.lowest = asked.lowest.min(message.place);
-                    fetch.messages = fetch.messages.saturating_add(u64::from(self.take_over(message, &own)?));
-                }
+                asked.lowest = messages.iter().fold(asked.lowest, |lowest, message| lowest.min(message.place));
+                fetch.messages = fetch.messages.saturating_add(self.take_over(&messages, &own)?);
                 let got = u64::try_from(messages.len()).unwrap_or(u64::MAX);
                 let rows = fetch.rows.iter_mut().flat_map(|rows| rows.iter_mut().skip(fetch.current));
                 // the page that comes ahead may be of the next conversation
@@ -479,12 +480,13 @@ impl Turn<'_> {
         }
     }
 
-    /// Which confirmed device of the account signed a part.
-    fn signer_of(&mut self, bytes: &[u8]) -> Result<Option<DeviceId>, Error> {
+    /// Which confirmed device of the account signed a part; `asked`: most likely this one.
+    fn signer_of(&mut self, bytes: &[u8], asked: Option<[u8; 16]>) -> Result<Option<DeviceId>, Error> {
         let account = self.device()?.account;
         let Some(known) = self.known(&account)? else { return Ok(None) };
-        let keys: Vec<(DeviceId, PublicKey)> =
+        let mut keys: Vec<(DeviceId, PublicKey)> =
             known.set().confirmed().iter().map(|(id, confirmed)| (*id, confirmed.keys.chain)).collect();
+        keys.sort_by_key(|(id, _)| Some(id.0) != asked);
         Ok(keys.into_iter().find(|(_, key)| HistoryPart::is_signed(bytes, key)).map(|(id, _)| id))
     }
 
@@ -516,6 +518,17 @@ impl Turn<'_> {
         }
         self.tell_history(fetch);
         Ok(())
+    }
+
+    /// True while parts of old messages come in, and for a moment after; it comes back then.
+    pub(crate) fn history_comes_first(&mut self) -> bool {
+        let until_ms = self.memory.part_ms.saturating_add(AFTER_A_PART_MS);
+        // a clock that was put back ends it
+        let is_so = (self.memory.part_ms..until_ms).contains(&self.now_ms);
+        if is_so {
+            self.wake(until_ms);
+        }
+        is_so
     }
 
     fn tell_history(&mut self, fetch: &Fetch) {

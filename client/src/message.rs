@@ -384,6 +384,12 @@ impl Store<'_> {
         Ok(self.db().prepare_cached(which)?.query_row([group.0, message.0], |row| row.get(0))?)
     }
 
+    /// True if anything in a group has an effect on a message.
+    pub(crate) fn has_any_effects(&self, group: &GroupId) -> Result<bool, Error> {
+        let which = "SELECT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1 AND about > ?2)";
+        Ok(self.db().prepare_cached(which)?.query_row([group.0, NOTHING.0], |row| row.get(0))?)
+    }
+
     /// The messages of a group that are shown and whose ids lie between two, two at most.
     pub(crate) fn messages_between(
         &self,

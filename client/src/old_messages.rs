@@ -1,6 +1,8 @@
 //! Old messages that come over from elsewhere: another device of the account ([`crate::history`]) or a backup file
 //! ([`crate::backup`]). Nobody signed them again, and they are marked so (HIS-4).
 
+use std::collections::BTreeMap;
+
 use chain::id::AccountId;
 use protocol::content::{Content, MAX_CONTENT, Part, message_id};
 use protocol::history::{Erased, HistoryMessage};
@@ -39,9 +41,43 @@ pub(crate) fn handed_over(stored: Stored) -> Option<HistoryMessage> {
     })
 }
 
+/// What became of some old messages of a conversation.
+struct TakenOver {
+    /// Something there has an effect on something.
+    has_effects: bool,
+    /// Where the newest text of the own account among them stands.
+    written: Option<u64>,
+}
+
 impl Turn<'_> {
-    /// Keeps an old message; true if it was not here. `own`: this account, and those that it continues.
-    pub(crate) fn take_over(&mut self, message: &HistoryMessage, own: &[AccountId]) -> Result<bool, Error> {
+    /// Keeps old messages; how many of them were not here. `own`: this account, and those that it continues.
+    pub(crate) fn take_over(&mut self, messages: &[HistoryMessage], own: &[AccountId]) -> Result<u64, Error> {
+        let mut new = 0_u64;
+        let mut groups: BTreeMap<GroupId, TakenOver> = BTreeMap::new();
+        for message in messages {
+            let mut taken = match groups.remove(&message.group) {
+                Some(taken) => taken,
+                None => TakenOver { has_effects: self.store.has_any_effects(&message.group)?, written: None },
+            };
+            new = new.saturating_add(u64::from(self.take_over_one(message, own, &mut taken)?));
+            groups.insert(message.group, taken);
+        }
+        // once for all of them: what was written after it was read, and what was read has an end
+        for (group, taken) in groups {
+            match taken.written {
+                Some(place) => self.has_written(&group, place)?,
+                None => self.begin_ends(&group)?,
+            }
+        }
+        Ok(new)
+    }
+
+    fn take_over_one(
+        &mut self,
+        message: &HistoryMessage,
+        own: &[AccountId],
+        taken: &mut TakenOver,
+    ) -> Result<bool, Error> {
         let state = if own.contains(&message.from) { MessageState::Sent } else { MessageState::Received };
         let old = Kept {
             from: message.from,
@@ -66,14 +102,16 @@ impl Turn<'_> {
                 (id, Kept { content, text, about, expires, is_shown: about.is_none(), ..old })
             }
         };
-        self.take_missing_place(&message.group, &id)?;
         if kept.state == MessageState::Sent && kept.is_shown {
-            self.has_written(&message.group, message.place)?;
+            taken.written = taken.written.max(Some(message.place));
         }
-        let is_new = self.store.add_message(&message.group, &id, Some(message.place), &kept)?.is_some();
-        if is_new {
+        taken.has_effects |= kept.about.is_some();
+        let add = |turn: &Self| turn.store.add_message(&message.group, &id, Some(message.place), &kept);
+        // what is missing stands where it would stand
+        let is_new =
+            add(self)?.is_some() || (self.take_missing_place(&message.group, &id)?.is_some() && add(self)?.is_some());
+        if is_new && taken.has_effects {
             self.apply_effects_of(&message.group, &id, kept.about)?;
-            self.begin_ends(&message.group)?;
         }
         Ok(is_new)
     }

@@ -28,6 +28,9 @@ const PIECE: u32 = 128;
 /// Most pieces that one step makes.
 const PIECES_A_STEP: usize = 8;
 
+/// Of so many rows at most the pieces are made later.
+const MOST_LATER: i64 = 20_000;
+
 /// What somebody looks for.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
@@ -224,15 +227,21 @@ impl Turn<'_> {
     pub(crate) fn go_on_indexing(&mut self) -> Result<(), Error> {
         let key = self.store.last_key(SEARCH)?;
         let mut last = key.as_deref().map_or(Ok(0), row_of)?;
+        // whoever waits for old messages waits for them first; so many can be searched as they are
+        if self.store.newest_row()?.saturating_sub(last) < MOST_LATER && self.history_comes_first() {
+            return Ok(());
+        }
         for _ in 0..PIECES_A_STEP {
             if self.store.newest_row()?.saturating_sub(last) < i64::from(PIECE) {
-                break;
+                return Ok(());
             }
             let some = self.store.messages_of_rows_after(last, PIECE)?;
-            let Some(newest) = some.last().filter(|_| u32::try_from(some.len()) == Ok(PIECE)) else { break };
+            let Some(newest) = some.last().filter(|_| u32::try_from(some.len()) == Ok(PIECE)) else { return Ok(()) };
             last = newest.row;
             self.store.put_bytes(SEARCH, &last.to_be_bytes(), &piece_of(&some))?;
         }
+        // there may be more
+        self.wake(self.now_ms);
         Ok(())
     }
 }

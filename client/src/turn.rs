@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chain::id::{AccountId, DeviceId, Digest};
 use chain::view::View;
 use ed25519_dalek::SigningKey;
+use protocol::api::delivery::Delivery;
 use protocol::id::GroupId;
 use zeroize::Zeroizing;
 
@@ -119,6 +120,8 @@ pub(crate) struct Memory {
     pub(crate) has_token: bool,
     /// All that this device shares with the others of its account is on its way, until something changes.
     pub(crate) is_shared: bool,
+    /// When a part of old messages came, milliseconds since 1970.
+    pub(crate) part_ms: u64,
     /// This device, as its keys were last derived.
     pub(crate) device: RefCell<Option<Device>>,
     /// Only here, never on disk.
@@ -154,6 +157,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) out: &'a mut Output,
     /// What the answer that came in is for.
     pub(crate) answering: Option<Purpose>,
+    /// What came from other own devices, to be processed in this very step.
+    pub(crate) arrived: Vec<Delivery>,
 }
 
 impl<'a> Turn<'a> {

@@ -1,5 +1,7 @@
-//! The one loop: something comes in, a transaction, a step, the commit; then what came out is sent and shown.
+//! The one loop: something comes in, a transaction, a step, the commit; then what came out is sent and shown. What has come in
+//! meanwhile has steps of its own and the same commit, until something is to be sent.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +34,8 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 /// So long after a step at the latest nothing of what it wrote over is on the disk any more.
 const TIDY_AFTER: Duration = Duration::from_secs(5);
+/// Steps that share a commit, at most: nobody waits long for the first.
+const STEPS_A_COMMIT: usize = 16;
 /// Failed steps in a row after which the agent ends.
 const GIVE_UP_AFTER: u32 = 2;
 
@@ -70,11 +74,20 @@ impl Open {
         query::status(&self.store(), now_ms()).map_err(|error| Failure::from_store(&error))
     }
 
-    fn step(&mut self, input: Input) -> Result<Output, client::Error> {
+    /// Steps up to the first that has something to be sent, and their commit.
+    fn steps(&mut self, inputs: &mut VecDeque<Input>) -> Result<Vec<Output>, client::Error> {
         let transaction = self.db.transaction()?;
-        let output = self.client.step(&transaction, now_ms(), input)?;
+        let mut outputs = Vec::new();
+        while let Some(input) = inputs.pop_front() {
+            let output = self.client.step(&transaction, now_ms(), input)?;
+            let is_awaited = !output.requests.is_empty();
+            outputs.push(output);
+            if is_awaited {
+                break;
+            }
+        }
         transaction.commit()?;
-        Ok(output)
+        Ok(outputs)
     }
 }
 
@@ -145,14 +158,14 @@ impl Core {
     ) -> Result<(), Failure> {
         self.outside.log.note("agent.started", u64::from(std::process::id()));
         tokio::pin!(end);
-        let mut asked_to_stop = None;
+        let (mut asked_to_stop, mut next) = (None, None);
         while self.fatal.is_none() && asked_to_stop.is_none() {
             let due = self.next_due();
             tokio::select! {
                 () = &mut end => break,
-                incoming = inbox.recv() => match incoming {
+                incoming = next_of(&mut next, &mut inbox) => match incoming {
                     Some(Incoming::Asked { what: What::Stop, reply }) => asked_to_stop = Some(reply),
-                    Some(incoming) => self.take(incoming),
+                    Some(incoming) => next = self.take_some(incoming, &mut inbox),
                     None => break,
                 },
                 () = sleep_until(due) => self.time_passed(),
@@ -165,15 +178,38 @@ impl Core {
         self.fatal.map_or(Ok(()), Err)
     }
 
+    /// Takes what has come, and with it what has come after it and needs nothing but a step; what comes then, if that is here.
+    fn take_some(&mut self, first: Incoming, inbox: &mut mpsc::Receiver<Incoming>) -> Option<Incoming> {
+        let (mut inputs, mut next) = (VecDeque::new(), Some(first));
+        while let Some(incoming) = next.take() {
+            match incoming {
+                Incoming::Answered { generation, id, answer } => {
+                    if generation == self.generation {
+                        self.note_connection(&answer);
+                        inputs.push_back(Input::Answer { id, answer });
+                    }
+                }
+                Incoming::Delivered(delivery) => inputs.push_back(Input::Delivered(delivery)),
+                other if inputs.is_empty() => {
+                    self.take(other);
+                    return None;
+                }
+                other => {
+                    next = Some(other);
+                    break;
+                }
+            }
+            next = if inputs.len() < STEPS_A_COMMIT { inbox.try_recv().ok() } else { None };
+        }
+        self.steps_and_carry_out(inputs);
+        next
+    }
+
     fn take(&mut self, incoming: Incoming) {
         match incoming {
             Incoming::Asked { what, reply } => self.asked(what, &reply),
             Incoming::Key { key, reply } => self.take_key(key, &reply),
-            Incoming::Answered { generation, id, answer } if generation == self.generation => {
-                self.note_connection(&answer);
-                self.step_and_carry_out(Input::Answer { id, answer });
-            }
-            Incoming::Answered { .. } => (),
+            Incoming::Answered { .. } | Incoming::Delivered(_) => (),
             Incoming::Measured { to, text, file, reply } => self.measured(to, text, file, &reply),
             Incoming::Moved { intent, done, total } => self.moved(intent, done, total),
             Incoming::Transferred { generation, id, end } if generation == self.generation => {
@@ -193,7 +229,6 @@ impl Core {
                 self.note_reached(true);
                 self.step_and_carry_out(Input::Tick);
             }
-            Incoming::Delivered(delivery) => self.step_and_carry_out(Input::Delivered(delivery)),
         }
     }
 
@@ -221,12 +256,20 @@ impl Core {
     /// # Errors
     /// This program's or its disk's fault; the step is undone.
     pub(super) fn step(&mut self, input: Input) -> Result<Output, Failure> {
-        let Some(open) = self.open.as_mut() else { return Ok(Output::default()) };
-        let error = match open.step(input) {
-            Ok(output) => {
+        Ok(self.steps(&mut VecDeque::from([input]))?.pop().unwrap_or_default())
+    }
+
+    /// The same for some of these inputs: what was taken of them is undone together.
+    fn steps(&mut self, inputs: &mut VecDeque<Input>) -> Result<Vec<Output>, Failure> {
+        let Some(open) = self.open.as_mut() else {
+            inputs.clear();
+            return Ok(Vec::new());
+        };
+        let error = match open.steps(inputs) {
+            Ok(outputs) => {
                 self.failed_steps = 0;
                 self.tidy.get_or_insert_with(|| Instant::now() + TIDY_AFTER);
-                return Ok(output);
+                return Ok(outputs);
             }
             Err(error) => error,
         };
@@ -244,8 +287,14 @@ impl Core {
     }
 
     fn step_and_carry_out(&mut self, input: Input) {
-        if let Ok(output) = self.step(input) {
-            self.carry_out(output);
+        self.steps_and_carry_out(VecDeque::from([input]));
+    }
+
+    fn steps_and_carry_out(&mut self, mut inputs: VecDeque<Input>) {
+        while !inputs.is_empty() {
+            for output in self.steps(&mut inputs).unwrap_or_default() {
+                self.carry_out(output);
+            }
         }
     }
 
@@ -350,6 +399,14 @@ impl Core {
             }
             !is_due
         });
+    }
+}
+
+/// What was taken out of the inbox already, or else what comes into it.
+async fn next_of(next: &mut Option<Incoming>, inbox: &mut mpsc::Receiver<Incoming>) -> Option<Incoming> {
+    match next.take() {
+        Some(next) => Some(next),
+        None => inbox.recv().await,
     }
 }
 

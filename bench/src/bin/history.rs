@@ -17,7 +17,7 @@ use rusqlite::{Connection, params};
 
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519;
 /// Bytes of a row at rest, and of a message in a part, as those of bench/history.py have them.
-const ROW: usize = 760;
+const ROW: usize = 450;
 const MESSAGE: usize = 330;
 /// Bytes of a part.
 const PART: usize = 32_768;

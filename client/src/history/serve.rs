@@ -23,7 +23,7 @@ pub(super) const HANDED: &str = "history handed";
 /// The same request is answered again at most this often, milliseconds: whoever relays could repeat it at will.
 const AGAIN_MS: u64 = 10_000;
 /// Messages that are read at once.
-const CHUNK: u32 = 500;
+const CHUNK: u32 = 100;
 
 /// HIS-2: the newest part first, for whoever waits to read; then the oldest, which says what to ask for next; then the rest.
 fn to_send(parts: &[Plain]) -> impl Iterator<Item = (u32, &Plain)> {
