@@ -141,18 +141,27 @@ fn change_and_take_back(alice: &Browser, bob: &Browser, conversation: &str) {
 fn people_come_and_go(alice: &Browser, bob: &Browser, conversation: &str) {
     let (part, members) = (format!("/part/messages/{conversation}"), format!("/part/members/{conversation}"));
     let page = alice.page(&format!("/page/c/{conversation}/details")).2;
-    assert!(page.contains("Only who opened it") && !page.contains("/do/let-in\""), "{page}");
+    assert!(page.contains("Others here let people in and out") && !page.contains("/do/let-in\""), "{page}");
     let with = |with: &str| json!({ "conversation": conversation, "with": with });
     assert_eq!(alice.refused("/do/let-in", &with("carol")), (409, "chat.not_admin".to_owned()));
     assert_eq!(bob.refused("/do/let-in", &with("")), (422, "chat.nobody".to_owned()));
     bob.wants("/do/let-in", &with("carol"));
     let list = alice.page_with(&members, "carol");
-    let (before, _) = list.split_once("opened it").unwrap();
+    let (before, _) = list.split_once("lets people in").unwrap();
     assert!(before.rsplit("<li>").next().unwrap().contains("bob"), "{list}");
     alice.page_with(&part, "bob let in carol");
     bob.wants("/do/take-out", &json!({ "conversation": conversation, "who": "carol" }));
     alice.page_with(&part, "bob took out carol");
     alice.page_without(&members, "carol");
+
+    let admin = |who: &str, on: &str| json!({ "conversation": conversation, "who": who, "on": on });
+    let leave = json!({ "conversation": conversation });
+    assert_eq!(alice.refused("/do/admin", &admin("alice", "yes")), (409, "chat.not_admin".to_owned()));
+    assert_eq!(bob.refused("/do/leave", &leave), (409, "chat.last_admin".to_owned()));
+    bob.wants("/do/admin", &admin("alice", "yes"));
+    alice.page_with(&members, "May no longer let people in and out");
+    bob.wants("/do/admin", &admin("alice", "no"));
+    alice.page_without(&members, "May no longer let people in and out");
 
     let title = |title: &str| json!({ "conversation": conversation, "title": title });
     assert_eq!(alice.refused("/do/title", &title("mine")), (409, "chat.not_admin".to_owned()));
