@@ -226,7 +226,8 @@ impl Turn<'_> {
                 | SettingKey::Asked(_)
                 | SettingKey::Muted(_)
                 | SettingKey::Pinned(_)
-                | SettingKey::Archived(_),
+                | SettingKey::Archived(_)
+                | SettingKey::NoReceipts(_),
             ) => true,
         };
         let seen: u64 = self.store.get(CLOCK, b"stamp")?.unwrap_or_default();
@@ -257,7 +258,7 @@ impl Turn<'_> {
             Some(SettingKey::Password) => self.password_was_changed(setting),
             Some(SettingKey::Decided(account) | SettingKey::Asked(account)) => self.decided(&account),
             Some(SettingKey::ReadUpTo(group)) => {
-                self.begin_ends(&group)?;
+                self.was_read(&group)?;
                 self.conversation_changed(&group);
                 Ok(())
             }
@@ -270,7 +271,8 @@ impl Turn<'_> {
                 SettingKey::DeviceName(_)
                 | SettingKey::Verified(_)
                 | SettingKey::LinkToken(_)
-                | SettingKey::Invitation(_),
+                | SettingKey::Invitation(_)
+                | SettingKey::NoReceipts(_),
             )
             | None => Ok(()),
         }

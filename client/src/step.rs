@@ -10,6 +10,7 @@ use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
 use protocol::api::delivery::Delivery;
 use protocol::backup::{Owner, Part};
+use protocol::content::Receipt;
 use protocol::id::{GroupId, MessageId};
 use protocol::people::{Decision, LinkToken};
 use protocol::refusal::Problem;
@@ -206,6 +207,13 @@ pub enum Command {
         chat: String,
         /// How.
         arrangement: Arrangement,
+    },
+    /// Others are told that their messages came, or were read, or not any more, by all devices of the account (MSG-10).
+    SetReceipts {
+        /// Which of the two.
+        receipt: Receipt,
+        /// True if they are.
+        on: bool,
     },
     /// Writes.
     Send {
@@ -541,6 +549,15 @@ pub enum Event {
     },
     /// A message is shown otherwise: changed, taken back, or somebody says what he thinks of it (MSG-2 to MSG-4).
     Changed {
+        /// Number of its row ([`crate::query`]).
+        row: i64,
+        /// Its id.
+        message: MessageId,
+        /// Where.
+        group: GroupId,
+    },
+    /// Somebody has an own message, or has read it (MSG-9).
+    Reached {
         /// Number of its row ([`crate::query`]).
         row: i64,
         /// Its id.

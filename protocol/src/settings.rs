@@ -17,6 +17,7 @@
 use chain::encoding::{DecodeError, Reader, Writer};
 use chain::id::{AccountId, DeviceId, Digest};
 
+use crate::content::Receipt;
 use crate::id::GroupId;
 use crate::label;
 use crate::people::LinkToken;
@@ -83,6 +84,8 @@ pub enum SettingKey {
     Pinned(GroupId),
     /// 15: a conversation was put away when it had come to this position, u64.
     Archived(GroupId),
+    /// 16, 17: nobody is told that messages came, or that they were read, nor does this account see it of its own; the value is 1.
+    NoReceipts(Receipt),
 }
 
 impl SettingKey {
@@ -104,6 +107,8 @@ impl SettingKey {
             Self::Muted(group) => (13, &group.0),
             Self::Pinned(group) => (14, &group.0),
             Self::Archived(group) => (15, &group.0),
+            Self::NoReceipts(Receipt::Delivered) => (16, &[]),
+            Self::NoReceipts(Receipt::Read) => (17, &[]),
         };
         [&[kind], about].concat()
     }
@@ -127,6 +132,8 @@ impl SettingKey {
             13 => Self::Muted(GroupId(about.try_into().ok()?)),
             14 => Self::Pinned(GroupId(about.try_into().ok()?)),
             15 => Self::Archived(GroupId(about.try_into().ok()?)),
+            16 if about.is_empty() => Self::NoReceipts(Receipt::Delivered),
+            17 if about.is_empty() => Self::NoReceipts(Receipt::Read),
             _ => return None,
         })
     }
@@ -228,6 +235,9 @@ mod tests {
             SettingKey::Invitation(BOB),
             SettingKey::ReadUpTo(GroupId([5; 32])),
             SettingKey::Asked(BOB),
+            SettingKey::Muted(GroupId([6; 32])),
+            SettingKey::NoReceipts(Receipt::Delivered),
+            SettingKey::NoReceipts(Receipt::Read),
         ];
         for key in keys {
             let bytes = key.encode();
