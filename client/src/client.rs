@@ -237,7 +237,7 @@ impl Turn<'_> {
             Command::RenameChat { chat, title } => self.rename_chat(&chat, &title),
             Command::SetTimer { chat, seconds } => self.set_timer(&chat, seconds),
             Command::Arrange { chat, arrangement } => self.arrange(&chat, arrangement),
-            Command::SetReceipts { receipt, on } => self.set_receipts(receipt, on),
+            Command::SetReceipts(receipt, on) => self.set_receipts(receipt, on),
             Command::Send { to, text } => self.want_to_send(to, text),
             Command::Reply { message, text } => self.reply(&message, text),
             Command::Edit { message, text } => self.edit(&message, text),

@@ -265,7 +265,7 @@ impl Turn<'_> {
     fn next_owed(&mut self, group: &GroupId, own: &AccountId) -> Result<Vec<(MessageId, Receipt)>, Error> {
         let wanted = wanted(&self.store)?;
         let mut receipts = Vec::new();
-        for key in self.owed_in(group)? {
+        for key in self.store.keys_under(OWED, &group.0)? {
             let message = key.last_chunk().map_or(MessageId::ZERO, |id| chain::id::Digest(*id));
             let stored = self.store.message_by_id(group, &message)?.filter(|it| is_told_of(&it.kept));
             let said = stored.as_ref().and_then(|it| it.kept.said_by(own));
@@ -281,12 +281,6 @@ impl Turn<'_> {
         Ok(receipts)
     }
 
-    fn owed_in(&self, group: &GroupId) -> Result<Vec<Vec<u8>>, Error> {
-        let mut keys = self.store.keys(OWED)?;
-        keys.retain(|key| key.starts_with(&group.0));
-        Ok(keys)
-    }
-
     fn write_receipts(
         &mut self,
         conversation: &mut Conversation,
@@ -299,7 +293,7 @@ impl Turn<'_> {
         for (message, _) in receipts {
             self.store.remove(OWED, &owed_key(&group, message))?;
         }
-        match self.owed_in(&group)?.is_empty() {
+        match self.store.keys_under(OWED, &group.0)?.is_empty() {
             true => self.store.remove(DUE, &group.0)?,
             false => self.gather(&group)?,
         }
@@ -318,7 +312,7 @@ impl Turn<'_> {
     }
 
     fn forget_owed(&mut self, group: &GroupId) -> Result<(), Error> {
-        for key in self.owed_in(group)? {
+        for key in self.store.keys_under(OWED, &group.0)? {
             self.store.remove(OWED, &key)?;
         }
         self.store.remove(DUE, &group.0)

@@ -208,13 +208,8 @@ pub enum Command {
         /// How.
         arrangement: Arrangement,
     },
-    /// Others are told that their messages came, or were read, or not any more, by all devices of the account (MSG-10).
-    SetReceipts {
-        /// Which of the two.
-        receipt: Receipt,
-        /// True if they are.
-        on: bool,
-    },
+    /// Others hear from all devices of the account that their messages came, or were read; or not any more (MSG-10).
+    SetReceipts(Receipt, bool),
     /// Writes.
     Send {
         /// A handle, a conversation's title, or the beginning of its id.

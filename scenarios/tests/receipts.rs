@@ -32,7 +32,7 @@ fn mark_read(town: &mut Town, who: Who, with: &str) {
 }
 
 fn set(town: &mut Town, who: Who, receipt: Receipt, on: bool) {
-    town.wish(who, Command::SetReceipts { receipt, on });
+    town.wish(who, Command::SetReceipts(receipt, on));
 }
 
 /// How often a device has asked for something whose path ends so.

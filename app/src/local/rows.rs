@@ -8,9 +8,9 @@ use protocol::content::Receipt;
 use protocol::people::{Decision, Standing};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use super::messages::{Answered, MemberChange, Message, Reaction, Searched, Sent};
+pub(crate) use super::messages::{Answered, MemberChange, Message, Reaction, Receipted, Searched, Sent};
 
-use super::{Decided, Receipted};
+use super::Decided;
 use crate::clock::rfc3339;
 
 /// Who answers on the socket.
@@ -342,8 +342,8 @@ impl From<Decision> for Decided {
     }
 }
 
-impl From<Receipted> for Receipt {
-    fn from(receipted: Receipted) -> Self {
+impl From<super::Receipted> for Receipt {
+    fn from(receipted: super::Receipted) -> Self {
         match receipted {
             Receipted::Delivered => Self::Delivered,
             Receipted::Read => Self::Read,

@@ -221,6 +221,7 @@ pub(crate) fn conversation(row: &Conversation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::rows::Receipted;
 
     fn message(text: &str, state: MessageState) -> Message {
         Message { state, ..Message::sample(text) }
@@ -257,6 +258,27 @@ mod tests {
     fn a_message_that_cannot_be_read_is_no_riddle() {
         let shown = line(&message("", MessageState::Unreadable), None, None);
         assert!(shown.contains("couldn't be read here; alice's device was asked to send it again"));
+    }
+
+    /// MSG-9: a word each, on whichever device of the account it was written; of somebody else's nothing.
+    #[test]
+    fn an_own_message_says_how_far_it_has_come() {
+        let states = [
+            (MessageState::Sent, "sent"),
+            (MessageState::Received, "sent"),
+            (MessageState::Delivered, "delivered"),
+            (MessageState::Read, "read"),
+        ];
+        for (state, word) in states {
+            let row = message("hi", state);
+            assert!(line(&row, Some("a"), None).ends_with(&format!("you: hi  ({word})")), "{word}");
+            assert!(line(&row, Some("b"), None).ends_with("alice: hi"), "{word}");
+        }
+        let said = |from: &str, state| Receipted { state, from: from.into(), account: from.into() };
+        let mut row = message("hi", MessageState::Delivered);
+        assert_eq!(receipts(&row), None);
+        row.receipts = vec![said("bob", MessageState::Read), said("a\u{1b}[2J", MessageState::Delivered)];
+        assert_eq!(receipts(&row).unwrap(), "read by bob; delivered to a\\u{1b}[2J");
     }
 
     #[test]
