@@ -52,7 +52,7 @@ const MOST_PAUSES: u32 = 10;
 /// Most messages that are looked at when a person has read.
 const MOST_READ: u32 = 1_000;
 
-/// When a group's receipts are to be written.
+/// When a group's receipts are to be written. It is kept until the service has them.
 #[derive(Serialize, Deserialize)]
 struct Due {
     at_ms: u64,
@@ -293,10 +293,6 @@ impl Turn<'_> {
         for (message, _) in receipts {
             self.store.remove(OWED, &owed_key(&group, message))?;
         }
-        match self.store.keys_under(OWED, &group.0)?.is_empty() {
-            true => self.store.remove(DUE, &group.0)?,
-            false => self.gather(&group)?,
-        }
         let Some(mut waiting) = self.store.message(row)? else { return Ok(()) };
         self.encrypt(conversation, &mut waiting, now)?;
         self.hand_in(&waiting)
@@ -326,6 +322,10 @@ impl Turn<'_> {
         }
         let mut said: Vec<i64> = self.store.get(SAID, &sent.group.0)?.unwrap_or_default();
         said.push(sent.row);
+        match self.store.keys_under(OWED, &sent.group.0)?.is_empty() {
+            true => self.store.remove(DUE, &sent.group.0)?,
+            false => self.gather(&sent.group)?,
+        }
         let old = said.len().saturating_sub(MOST_SAID);
         for row in said.drain(..old) {
             self.store.remove_message(row)?;
@@ -333,8 +333,8 @@ impl Turn<'_> {
         self.store.put(SAID, &sent.group.0, &said)
     }
 
-    /// The service did not take receipts. After a definite answer they are owed again: encrypted anew they are only once the group
-    /// is as it should be, and not by a commit for their sake.
+    /// The service did not take receipts. After a definite answer they are owed again, later each time: encrypted anew they are only
+    /// once the group is as it should be, and not by a commit for their sake.
     pub(crate) fn receipts_refused(&mut self, refused: &Stored, problem: &Problem) -> Result<(), Error> {
         let is_too_early = matches!(problem.code.as_str(), STALE_EPOCH | REMOVED_LEAF);
         if !is_too_early && problem.kind != Kind::Misuse {
@@ -344,7 +344,8 @@ impl Turn<'_> {
         for (message, receipt) in receipts_of(&refused.kept).into_iter().filter(|_| is_too_early) {
             self.owe(&refused.group, &message, receipt)?;
         }
-        Ok(())
+        let due: Option<Due> = self.store.get(DUE, &refused.group.0)?;
+        due.map_or(Ok(()), |due| self.put_off(&refused.group, due))
     }
 
     /// MSG-9: somebody says what became of messages: another device of this account of those of others, another account of

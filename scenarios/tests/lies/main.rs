@@ -41,7 +41,7 @@
 //! | 48 history bomb | `history::a_history_of_more_than_anybody_has`, `history::pages_without_end` |
 //! | 49 another device's parts | `history::parts_for_another_device`; `history.rs` |
 //! | 57 one message kills all | `receipts::receipts_of_nothing`, `messages::a_thousand_damaged_messages`, `repairs::a_storm_of_damage`, `repairs::what_repairs`, `insiders::bytes_that_are_no_content`, `messages::places_at_the_end_of_all_numbers`; `endings.rs` |
-//! | 67 silent probing | `receipts::silent_probing`, `receipts::nobody_says_for_another`; `people.rs`, `receipts.rs` |
+//! | 67 silent probing | `receipts::silent_probing`, `receipts::nobody_says_for_another`, `receipts::receipts_that_are_refused`; `people.rs`, `receipts.rs` |
 
 mod accounts;
 mod devices;

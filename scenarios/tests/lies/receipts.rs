@@ -10,7 +10,7 @@ use scenarios::impostor::Impostor;
 use scenarios::people::random;
 use scenarios::town::{Town, Who};
 
-use crate::is_done;
+use crate::{is_done, newest, refused, two};
 
 fn say(mallory: &Impostor, town: &Town, group: &GroupId, in_reply_to: Option<MessageId>, part: Part) {
     let salt = *random().first_chunk().unwrap();
@@ -134,4 +134,32 @@ fn silent_probing_is_answered_by_nothing() {
     town.pass_ms(600_000);
     assert_eq!([written(&town, alice), written(&town, bob)], before.map(|count| count + 1));
     assert!(town.read(alice, query::notices).is_empty());
+}
+
+/// MSG-10, TXN-1: receipts that the service says not to take are said again once it does, less and less often until then, and never by
+/// a commit.
+#[test]
+fn receipts_that_are_refused_are_said_again_and_make_no_commit() {
+    for (code, hours, state) in [
+        ("mls.stale_epoch", 0, MessageState::Delivered),
+        ("mls.removed_leaf", 0, MessageState::Delivered),
+        ("mls.stale_epoch", 4, MessageState::Sent),
+    ] {
+        let (mut town, alice, bob) = two();
+        town.pass_ms(60_000);
+        let before = written(&town, bob);
+        town.liar
+            .answer_instead(move |who, call| (who == bob && call.path.ends_with("/messages")).then(|| refused(code)));
+        town.set_online(bob, false);
+        assert!(is_done(&town.send(alice, "bob", "tea?")));
+        town.set_online(bob, true);
+        town.settle();
+        town.pass_ms(60_000 + hours * 3_600_000);
+        assert!((2..=12).contains(&(written(&town, bob) - before)), "{}", written(&town, bob) - before);
+        assert_eq!(newest(&town, alice).state, MessageState::Sent);
+        town.liar.stop();
+        town.pass_ms(600_000);
+        assert_eq!(newest(&town, alice).state, state);
+        assert!(!town.asked.iter().any(|(who, path)| *who == bob && path.ends_with("/commits")));
+    }
 }

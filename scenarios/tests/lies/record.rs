@@ -292,6 +292,8 @@ fn a_lying_proof_of_a_root_that_a_group_names_keeps_nobody_out_for_good() {
     let with = ["bob", "carol", "dave"].map(str::to_owned).to_vec();
     town.wish(alice, Command::NewChat { title: "Four".to_owned(), with });
     town.send(alice, "Four", "one for all");
+    // the others have said by then that it came
+    town.pass_ms(60_000);
     // what Carol sees next is a block beyond the one that Alice named
     go_on(&town);
     town.liar.change(CONSISTENCY, move |who, told: &mut ConsistencyAnswer| {
