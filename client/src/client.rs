@@ -101,6 +101,7 @@ impl Turn<'_> {
             self.go_on_with_own_account()?;
             self.go_on_with_password()?;
             self.go_on_with_conversations()?;
+            self.go_on_with_receipts()?;
             self.go_on_with_names()?;
             self.go_on_with_gossip()?;
             self.hold_if_cloned()?;
@@ -237,6 +238,7 @@ impl Turn<'_> {
             Command::RenameChat { chat, title } => self.rename_chat(&chat, &title),
             Command::SetTimer { chat, seconds } => self.set_timer(&chat, seconds),
             Command::Arrange { chat, arrangement } => self.arrange(&chat, arrangement),
+            Command::SetReceipts(receipt, on) => self.set_receipts(receipt, on),
             Command::Send { to, text } => self.want_to_send(to, text),
             Command::Reply { message, text } => self.reply(&message, text),
             Command::Edit { message, text } => self.edit(&message, text),

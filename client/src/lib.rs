@@ -40,6 +40,7 @@ mod pending;
 mod people;
 pub mod query;
 mod reading;
+mod receipts;
 mod receiving;
 mod record;
 mod recovery;

@@ -2,7 +2,7 @@
 
 use chain::encoding::{DecodeError, Reader, Writer};
 use chain::id::{AccountId, DeviceId, Digest};
-use protocol::content::{Content, Expiry};
+use protocol::content::{Content, Expiry, Receipt};
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Leaf;
 use rusqlite::{Row, params};
@@ -54,6 +54,8 @@ pub(crate) struct Kept {
     pub(crate) reactions: Vec<(AccountId, String)>,
     /// It is no message but a line that says who came and went.
     pub(crate) change: Option<MemberChange>,
+    /// Of an own message: whom it is for, and what each has said of it. Of somebody else's: what this account has said (MSG-9).
+    pub(crate) receipts: Vec<(AccountId, Option<Receipt>)>,
 }
 
 /// Who came into a conversation and who went.
@@ -95,6 +97,7 @@ impl Kept {
             previous: None,
             reactions: Vec::new(),
             change: None,
+            receipts: Vec::new(),
         }
     }
 
@@ -121,7 +124,9 @@ impl Kept {
     /// As it is sealed: account 32, device 16, time u64, state u8, from history u8, shown u8, intent (u8 and u64) and
     /// submission (u8 and bytes) if there are such, content and text as bytes, and the devices that it was encrypted to,
     /// 16 bytes each; then edited u8, deleted u8, what it named (u8, and 32 bytes if there is such), and reactions, of each
-    /// account 32 and text behind its length (u8), and who came and went (u8, and two lists of accounts if there is such). Other lengths have 4 bytes. What it has an effect on is a column.
+    /// account 32 and text behind its length (u8), and who came and went (u8, and two lists of accounts if there is such); then, if
+    /// there are any, receipts: their number u8, and of each account 32 and state u8, 0 for none. Other lengths have 4 bytes. What
+    /// it has an effect on is a column.
     fn encode(&self) -> Vec<u8> {
         let state = STATES.iter().position(|state| *state == self.state).unwrap_or_default();
         let mut w = Writer::new();
@@ -143,6 +148,12 @@ impl Kept {
             w.count32(accounts.len());
             for account in accounts {
                 w.raw(&account.0);
+            }
+        }
+        if let Ok(count @ 1..) = u8::try_from(self.receipts.len()) {
+            w.u8(count);
+            for (account, status) in &self.receipts {
+                w.raw(&account.0).u8(status.map_or(0, Receipt::number));
             }
         }
         w.finish()
@@ -173,6 +184,7 @@ impl Kept {
             (0..count).map(|_| r.array("account").map(AccountId)).collect()
         };
         let change = if is_change { Some(MemberChange { came: accounts()?, went: accounts()? }) } else { None };
+        let receipts = read_receipts(&mut r)?;
         r.finish()?;
         Ok(Self {
             from,
@@ -193,8 +205,26 @@ impl Kept {
             previous,
             reactions,
             change,
+            receipts,
         })
     }
+}
+
+fn read_receipts(r: &mut Reader<'_>) -> Result<Vec<(AccountId, Option<Receipt>)>, DecodeError> {
+    if r.remaining() == 0 {
+        return Ok(Vec::new());
+    }
+    let unknown = |value: u8| DecodeError::Unknown { field: "receipts", value: value.into() };
+    let count = match r.u8("receipts")? {
+        0 => return Err(unknown(0)),
+        count => count,
+    };
+    let receipt = |_| {
+        let (account, number) = (AccountId(r.array("account")?), r.u8("receipt")?);
+        let status = Receipt::of_number(number);
+        if status.is_none() && number != 0 { Err(unknown(number)) } else { Ok((account, status)) }
+    };
+    (0..count).map(receipt).collect()
 }
 
 /// What was written here as text is text.
@@ -401,6 +431,19 @@ impl Store<'_> {
         self.select_messages(which, params![group.0, first.0, last.0])
     }
 
+    /// The newest messages of a group that stand after a place and not after another one, newest first.
+    pub(crate) fn messages_within(
+        &self,
+        group: &GroupId,
+        after: u64,
+        up_to: u64,
+        count: u32,
+    ) -> Result<Vec<Stored>, Error> {
+        let which = "WHERE conversation = ?1 AND shown AND about IS NULL AND place > ?2 AND place <= ?3 \
+                     ORDER BY place DESC, id DESC LIMIT ?4";
+        self.select_messages(which, params![group.0, column(after), column(up_to).min(NOT_YET - 1), count])
+    }
+
     /// What was said in a group and stands before a place, newest first, but for the first `skipped`.
     pub(crate) fn messages_before(
         &self,
@@ -577,8 +620,10 @@ mod tests {
             previous: Some(Digest([5; 32])),
             change: Some(MemberChange { came: vec![from], went: vec![AccountId([8; 32]); 2] }),
             reactions: vec![(from, "+1".to_owned()), (AccountId([9; 32]), "\u{1f600}".to_owned())],
+            receipts: vec![(from, None), (AccountId([9; 32]), Some(Receipt::Read))],
             ..rows[0].clone()
         });
+        rows.push(Kept { receipts: vec![(from, Some(Receipt::Delivered))], ..rows[0].clone() });
         for row in rows {
             let bytes = row.encode();
             assert_eq!(Kept::decode(&bytes), Ok(row));

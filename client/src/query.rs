@@ -7,6 +7,7 @@ use chain::sigchain::body::{Body, Confirmer};
 use chain::sigchain::entry::Entry;
 use chain::stamped::StampedEntry;
 use chain::view::Freshness;
+use protocol::content::Receipt;
 use protocol::id::{GroupId, MessageId};
 use protocol::people::{Decision, LinkToken, Standing};
 use protocol::verification_code::VerificationCode;
@@ -23,6 +24,7 @@ mod talk;
 
 pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, backup_rows};
 pub use crate::history::{HistoryRow, handed, history};
+pub use crate::receipts::Receipts;
 pub use crate::search::{Found, Unknown, Wanted, search};
 pub use files::{FileRow, OutgoingRow, files_called, outgoing_files};
 pub use proven::{AccountRecord, SealedEntry, account_record};
@@ -78,6 +80,8 @@ pub struct Status {
     pub waiting: u64,
     /// True if the service said that a copy of this device is in use.
     pub cloned: bool,
+    /// Which receipts the account gives and sees.
+    pub receipts: Receipts,
 }
 
 /// A device of the own account.
@@ -111,6 +115,10 @@ pub enum MessageState {
     Waiting,
     /// Taken by the service, on its disk.
     Sent,
+    /// An own message that all for whom it is have. Only shown: what is kept of it is whose word came (MSG-9).
+    Delivered,
+    /// The same, and all have read it.
+    Read,
     /// From somebody else.
     Received,
     /// Cannot be read here; a repair is under way.
@@ -164,6 +172,19 @@ pub struct MessageRow {
     pub change: Option<ChangeRow>,
     /// The file that it names.
     pub file: Option<FileRow>,
+    /// Of an own message: who has it, and who has read it.
+    pub receipts: Vec<ReceiptRow>,
+}
+
+/// What somebody has said of an own message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptRow {
+    /// Who.
+    pub from: AccountId,
+    /// The handle, if it is known here.
+    pub from_handle: Option<String>,
+    /// What.
+    pub receipt: Receipt,
 }
 
 /// Who came into a conversation and who went, with their handles where known.
@@ -342,6 +363,7 @@ pub fn status(store: &Store<'_>, now_ms: u64) -> Result<Status, Error> {
         freshness,
         waiting: crate::intent::waiting_to_be_sent(store)?,
         cloned: crate::token::is_cloned(store)?,
+        receipts: crate::receipts::wanted(store)?,
     })
 }
 

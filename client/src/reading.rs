@@ -1,7 +1,7 @@
 //! How far a person has read a conversation, on whichever device.
 //!
-//! Whoever writes has read what stands before; that every device sees by itself, and nobody is told. What was read without an
-//! answer is shared with the own devices.
+//! Whoever writes has read what stands before; that every device sees by itself. What was read without an answer is shared with
+//! the own devices. What others are told of it is in [`crate::receipts`].
 
 use protocol::id::GroupId;
 use protocol::settings::SettingKey;
@@ -31,7 +31,13 @@ impl Turn<'_> {
         if position > written(&self.store, group)? {
             self.store.put(WRITTEN, &group.0, &position)?;
         }
-        self.begin_ends(group)
+        self.was_read(group)
+    }
+
+    /// What stands up to where the account has read: those messages have an end now, and their writers hear of it.
+    pub(crate) fn was_read(&mut self, group: &GroupId) -> Result<(), Error> {
+        self.begin_ends(group)?;
+        self.owe_read(group)
     }
 
     /// A person has read what there is.
@@ -40,7 +46,7 @@ impl Turn<'_> {
             let newest = self.store.newest_place(&group)?;
             if self.store.count_messages_above(&group, read_up_to(&self.store, &group)?)? > 0 {
                 self.set(&SettingKey::ReadUpTo(group), &newest.to_be_bytes())?;
-                self.begin_ends(&group)?;
+                self.was_read(&group)?;
                 self.conversation_changed(&group);
             }
         }

@@ -4,7 +4,7 @@ use chain::encoding::Reader;
 use chain::handle::Handle;
 use chain::id::{AccountId, Digest};
 use protocol::api::delivery::Delivery;
-use protocol::content::{Content, Part, message_id, unpad};
+use protocol::content::{Content, Part, RECEIPTS, message_id, unpad};
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Leaf;
 use protocol::people::INVITED;
@@ -124,12 +124,18 @@ impl Turn<'_> {
         place: u64,
         kept: &Kept,
     ) -> Result<(), Error> {
-        if kept.is_shown && self.own()?.is_some_and(|own| own.account() == Some(kept.from)) {
+        let is_own = self.own()?.is_some_and(|own| own.account() == Some(kept.from));
+        let mut kept = kept.clone();
+        if kept.is_shown && is_own {
             self.has_written(group, place)?;
+            kept.receipts = self.awaited(group)?;
         }
-        if let Some(row) = self.store.add_message(group, message, Some(place), kept)? {
+        if let Some(row) = self.store.add_message(group, message, Some(place), &kept)? {
             if kept.is_shown {
                 self.event(Event::Message { row, message: *message, group: *group, incoming: true });
+            }
+            if !is_own {
+                self.owe_delivered(group, message, &kept)?;
             }
             self.apply_effects_of(group, message, None)?;
             if kept.about.is_some() {
@@ -158,6 +164,7 @@ impl Turn<'_> {
             SETTINGS_WANTED => self.settings_wanted(group),
             AGAIN => self.asked_again(group, from, bytes),
             RESENT => self.resent(group, from, bytes, at_ms),
+            RECEIPTS => self.told_receipts(group, from, bytes),
             // a signal of a later version
             _ => Ok(()),
         }

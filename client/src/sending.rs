@@ -19,6 +19,7 @@ use crate::membership::Standpoint;
 use crate::message::{Kept, NOT_YET_PLACED, Stored};
 use crate::own::random;
 use crate::query::MessageState;
+use crate::receipts::is_receipts;
 use crate::receiving::shown_text;
 use crate::revising::not_a_text;
 use crate::step::{Event, Failure};
@@ -188,6 +189,9 @@ impl Turn<'_> {
         }
         self.memory.behind.remove(&group);
         let waiting = self.store.first_waiting(&group)?;
+        if let Some(receipts) = waiting.as_ref().filter(|it| is_receipts(&it.kept)) {
+            return self.hand_in(receipts);
+        }
         let wants_change = conversation.wants_change();
         let is_silent = waiting.is_none() && !conversation.must_introduce;
         if is_silent && !wants_change && !self.own_devices_differ(&now, &device.account)? {
@@ -231,11 +235,22 @@ impl Turn<'_> {
 
     /// Encrypts the oldest waiting message and hands it over; what was encrypted is sent again as it is (TXN-1).
     fn send(&mut self, conversation: &mut Conversation, mut waiting: Stored, now: &Composition) -> Result<(), Error> {
-        let group = conversation.group;
         // among one's own devices nobody has to be told who is there
         if !conversation.introduced && now.accounts().len() > 1 {
             return self.introduce(conversation, now);
         }
+        self.encrypt(conversation, &mut waiting, now)?;
+        self.hand_in(&waiting)
+    }
+
+    /// Encrypts a message, once (TXN-1).
+    pub(crate) fn encrypt(
+        &mut self,
+        conversation: &mut Conversation,
+        waiting: &mut Stored,
+        now: &Composition,
+    ) -> Result<(), Error> {
+        let group = conversation.group;
         if waiting.kept.submission.is_none() {
             let device = self.device()?;
             let padded = pad(&waiting.kept.content).map_err(|_| Error::Fault("a message that is too long"))?;
@@ -246,14 +261,20 @@ impl Turn<'_> {
             waiting.kept.submission = Some(serde_json::to_string(&submission).map_err(|_| Error::Damaged)?);
             let others = now.leaves.iter().filter(|leaf| leaf.device != device.id());
             waiting.kept.encrypted_to = others.map(|leaf| leaf.device).collect();
-            self.store.update_message(&waiting)?;
+            if waiting.kept.is_shown {
+                waiting.kept.receipts = self.awaited(&group)?;
+            }
+            self.store.update_message(waiting)?;
             self.keep_conversation(conversation)?;
         }
-        let body = waiting.kept.submission.unwrap_or_default();
-        self.ask_as_device(
-            Purpose::Message(waiting.row),
-            post_bytes(format!("{GROUPS}/{group}/messages"), body.into_bytes()),
-        )
+        Ok(())
+    }
+
+    /// Hands over what was encrypted.
+    pub(crate) fn hand_in(&mut self, waiting: &Stored) -> Result<(), Error> {
+        let (purpose, group) = (Purpose::Message(waiting.row), waiting.group);
+        let body = waiting.kept.submission.clone().unwrap_or_default();
+        self.ask_as_device(purpose, post_bytes(format!("{GROUPS}/{group}/messages"), body.into_bytes()))
     }
 
     /// Says once in each conversation how its members are called; others ask the record whether that is so.
@@ -338,6 +359,8 @@ impl Turn<'_> {
             self.has_written(&stored.group, position)?;
             let (row, message, group) = (stored.row, stored.message, stored.group);
             self.event(Event::Message { row, message, group, incoming: false });
+        } else if is_receipts(&stored.kept) {
+            self.receipts_sent(&stored)?;
         }
         intent.map_or(Ok(()), |intent| self.intent_done(intent))
     }
@@ -346,6 +369,9 @@ impl Turn<'_> {
     pub(crate) fn message_refused(&mut self, row: i64, problem: &Problem) -> Result<(), Error> {
         let Some(mut stored) = self.store.message(row)?.filter(Stored::is_waiting) else { return Ok(()) };
         let Some(mut conversation) = self.conversation(&stored.group)? else { return Ok(()) };
+        if is_receipts(&stored.kept) {
+            self.receipts_refused(&stored, problem)?;
+        }
         match problem.code.as_str() {
             STALE_EPOCH => {
                 // only after this definite answer is it encrypted anew (TXN-1)

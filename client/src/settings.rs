@@ -227,7 +227,8 @@ impl Turn<'_> {
                 | SettingKey::Muted(_)
                 | SettingKey::Pinned(_)
                 | SettingKey::Archived(_)
-                | SettingKey::Draft(_),
+                | SettingKey::Draft(_)
+                | SettingKey::NoReceipts(_),
             ) => true,
         };
         let seen: u64 = self.store.get(CLOCK, b"stamp")?.unwrap_or_default();
@@ -258,7 +259,7 @@ impl Turn<'_> {
             Some(SettingKey::Password) => self.password_was_changed(setting),
             Some(SettingKey::Decided(account) | SettingKey::Asked(account)) => self.decided(&account),
             Some(SettingKey::ReadUpTo(group)) => {
-                self.begin_ends(&group)?;
+                self.was_read(&group)?;
                 self.conversation_changed(&group);
                 Ok(())
             }
@@ -277,7 +278,8 @@ impl Turn<'_> {
                 SettingKey::DeviceName(_)
                 | SettingKey::Verified(_)
                 | SettingKey::LinkToken(_)
-                | SettingKey::Invitation(_),
+                | SettingKey::Invitation(_)
+                | SettingKey::NoReceipts(_),
             )
             | None => Ok(()),
         }

@@ -12,6 +12,7 @@ use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
 use protocol::api::delivery::Delivery;
 use protocol::backup::{Owner, Part};
+use protocol::content::Receipt;
 use protocol::id::MessageId;
 use protocol::people::{Decision, LinkToken};
 use protocol::refusal::Problem;
@@ -210,6 +211,8 @@ pub enum Command {
         /// How.
         arrangement: Arrangement,
     },
+    /// Others hear from all devices of the account that their messages came, or were read; or not any more (MSG-10).
+    SetReceipts(Receipt, bool),
     /// Writes.
     Send {
         /// A handle, a conversation's title, or the beginning of its id.

@@ -141,6 +141,14 @@ impl<'a> Store<'a> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// All keys of a space that begin so, ascending.
+    pub(crate) fn keys_under(&self, space: &str, beginning: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+        let mut select = self.db.prepare_cached("SELECT key FROM kept WHERE space = ?1 AND key >= ?2 ORDER BY key")?;
+        let rows = select.query_map(params![space, beginning], |row| row.get(0))?;
+        let is_under = |key: &Result<Vec<u8>, _>| key.as_ref().map_or(true, |key| key.starts_with(beginning));
+        Ok(rows.take_while(is_under).collect::<Result<_, _>>()?)
+    }
+
     /// The last key of a space.
     pub(crate) fn last_key(&self, space: &str) -> Result<Option<Vec<u8>>, Error> {
         let mut select = self.db.prepare_cached("SELECT max(key) FROM kept WHERE space = ?1")?;

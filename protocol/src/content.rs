@@ -18,6 +18,7 @@
 
 mod deterministic;
 mod external;
+mod receipts;
 
 use std::convert::Infallible;
 
@@ -31,6 +32,7 @@ use crate::label::{MESSAGE_ID, labelled};
 use crate::limits::MAX_TEXT;
 
 pub use external::{ANY_TYPE, External, MAX_CONTENT_TYPE, MAX_DESCRIPTION, is_content_type};
+pub use receipts::{MAX_RECEIPTS, RECEIPTS, Receipt, decode_receipts, encode_receipts};
 
 /// Most bytes of a content: what the largest bucket of [`pad`] takes.
 pub const MAX_CONTENT: usize = MAX_TEXT + AROUND - LENGTH_BYTES;

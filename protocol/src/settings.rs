@@ -17,6 +17,7 @@
 use chain::encoding::{DecodeError, Reader, Writer};
 use chain::id::{AccountId, DeviceId, Digest};
 
+use crate::content::Receipt;
 use crate::id::GroupId;
 use crate::label;
 use crate::people::LinkToken;
@@ -83,7 +84,9 @@ pub enum SettingKey {
     Pinned(GroupId),
     /// 15: a conversation was put away when it had come to this position, u64.
     Archived(GroupId),
-    /// 16: what a person has begun to write in a conversation, UTF-8.
+    /// 16, 17: nobody is told that messages came, or that they were read, nor does this account see it of its own; the value is 1.
+    NoReceipts(Receipt),
+    /// 18: what a person has begun to write in a conversation, UTF-8.
     Draft(GroupId),
     /// 19: this account has left a conversation, by what stands at this position, u64.
     Left(GroupId),
@@ -108,7 +111,9 @@ impl SettingKey {
             Self::Muted(group) => (13, &group.0),
             Self::Pinned(group) => (14, &group.0),
             Self::Archived(group) => (15, &group.0),
-            Self::Draft(group) => (16, &group.0),
+            Self::NoReceipts(Receipt::Delivered) => (16, &[]),
+            Self::NoReceipts(Receipt::Read) => (17, &[]),
+            Self::Draft(group) => (18, &group.0),
             Self::Left(group) => (19, &group.0),
         };
         [&[kind], about].concat()
@@ -133,7 +138,9 @@ impl SettingKey {
             13 => Self::Muted(GroupId(about.try_into().ok()?)),
             14 => Self::Pinned(GroupId(about.try_into().ok()?)),
             15 => Self::Archived(GroupId(about.try_into().ok()?)),
-            16 => Self::Draft(GroupId(about.try_into().ok()?)),
+            16 if about.is_empty() => Self::NoReceipts(Receipt::Delivered),
+            17 if about.is_empty() => Self::NoReceipts(Receipt::Read),
+            18 => Self::Draft(GroupId(about.try_into().ok()?)),
             19 => Self::Left(GroupId(about.try_into().ok()?)),
             _ => return None,
         })
@@ -241,6 +248,8 @@ mod tests {
             SettingKey::Archived(GroupId([8; 32])),
             SettingKey::Draft(GroupId([9; 32])),
             SettingKey::Left(GroupId([10; 32])),
+            SettingKey::NoReceipts(Receipt::Delivered),
+            SettingKey::NoReceipts(Receipt::Read),
         ];
         for key in keys {
             let bytes = key.encode();

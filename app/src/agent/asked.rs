@@ -132,6 +132,7 @@ impl Core {
                 let unknown = || Failure::misuse("reset.choice", "a reset waits 24, 72 or 168 hours, or there is none");
                 Command::SetResetChoice { choice: choice.ok_or_else(unknown)? }
             }
+            What::SetReceipts { receipt, on } => Command::SetReceipts(receipt.into(), on),
             What::Veto => Command::Veto,
             What::AcceptReset { handle } => Command::AcceptReset { handle },
             What::MarkVerified { handle, verified } => {

@@ -276,7 +276,8 @@ fn sent(
         }
         Event::Message { row: found, incoming: false, .. } if *row == Some(*found) => {
             let message = query::message(&open.store(), *found).ok()??;
-            (message.state == MessageState::Sent).then(|| tell_sent(reply, Some(message), open, offline_since_ms))
+            matches!(message.state, MessageState::Sent | MessageState::Delivered | MessageState::Read)
+                .then(|| tell_sent(reply, Some(message), open, offline_since_ms))
         }
         Event::Done { intent } if Some(*intent) == own => {
             let message = row.and_then(|row| query::message(&open.store(), row).ok()?);
@@ -308,9 +309,10 @@ fn tell_sent(reply: &Reply, message: Option<MessageRow>, open: &Open, offline_si
 /// What of a profile is not as it was before an event.
 fn change(event: &Event) -> Option<Change> {
     Some(match event {
-        Event::Message { group, .. } | Event::Written { group, .. } | Event::Changed { group, .. } => {
-            Change { conversation: Some(group.to_string()), ..Change::of("messages") }
-        }
+        Event::Message { group, .. }
+        | Event::Written { group, .. }
+        | Event::Changed { group, .. }
+        | Event::Reached { group, .. } => Change { conversation: Some(group.to_string()), ..Change::of("messages") },
         Event::Conversation { .. } => Change::of("conversations"),
         Event::RequestSeen { .. } | Event::RequestAnswered { .. } | Event::CodeShown { .. } => Change::of("devices"),
         Event::Notice { .. } => Change::of("notices"),
@@ -342,7 +344,7 @@ fn follow_all(reply: &Reply, event: &Event, open: &Open) {
     }
     let message = query::message(&open.store(), *row).ok().flatten();
     // what cannot be read yet comes again when it can
-    let Some(message) = message.filter(|it| is_change || it.state == MessageState::Received) else { return };
+    let Some(message) = message.filter(|it| is_change || has_come(it)) else { return };
     reply.event(&rows::Message::from(message));
 }
 
@@ -363,8 +365,17 @@ fn follow(reply: &Reply, with: &str, above: &mut i64, event: &Event, open: &Open
 /// What came since; it is seen then. What can be read at last has a new row.
 fn unseen(newest: Vec<MessageRow>, above: &mut i64) -> impl Iterator<Item = MessageRow> {
     let seen = std::mem::replace(above, newest.iter().map(|it| it.row).fold(*above, i64::max));
-    let is_new = move |it: &MessageRow| it.row > seen && it.state == MessageState::Received && !it.from_history;
+    let is_new = move |it: &MessageRow| it.row > seen && has_come(it) && !it.from_history;
     newest.into_iter().filter(is_new)
+}
+
+/// True for what another device wrote, also an own one, whoever has it by now.
+fn has_come(row: &MessageRow) -> bool {
+    match row.state {
+        MessageState::Received => true,
+        MessageState::Delivered | MessageState::Read => row.encrypted_to.is_empty(),
+        MessageState::Waiting | MessageState::Sent | MessageState::Unreadable | MessageState::Failed => false,
+    }
 }
 
 /// The row up to which a conversation has been seen: 0 if there is none of this name yet.
@@ -486,6 +497,7 @@ mod tests {
             title: None,
             change: None,
             file: None,
+            receipts: Vec::new(),
         };
         let mut above = 0;
         let mut see = |rows: &[(i64, MessageState)]| {

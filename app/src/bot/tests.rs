@@ -58,6 +58,7 @@ fn no_token_allows_what_is_a_persons() {
         r#"{"do":"backup_settings"}"#,
         r#"{"do":"open_web","service":null,"policy":null}"#,
         r#"{"do":"open_bot","may":["people"]}"#,
+        r#"{"do":"set_receipts","receipt":"read","on":false}"#,
         r#"{"do":"changes"}"#,
         r#"{"do":"read","with":null,"limit":3,"follow":true}"#,
     ];

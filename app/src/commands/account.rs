@@ -10,9 +10,9 @@ use super::joining::{JoinArguments, PASSWORD_VARIABLE, agent_and_state, ask_pass
 use super::{ask_line, say, say_all, say_row};
 use crate::failure::{Failure, Kind};
 use crate::link;
-use crate::local::What;
 use crate::local::connection::{Agent, say_aside};
-use crate::local::rows::ResetAnnounced;
+use crate::local::rows::{ResetAnnounced, State};
+use crate::local::{Receipted, What};
 use crate::secret::{self, Origin, Secret};
 use crate::settings::Settings;
 use crate::words;
@@ -39,11 +39,26 @@ pub(crate) enum Verb {
     },
     /// Stop a reset that somebody announced
     Veto,
+    /// Whether others are told that their messages came to you, and that you have read them; without an answer, how it is
+    Receipts {
+        /// Which of the two
+        #[arg(requires = "tell")]
+        receipt: Option<Receipted>,
+        /// Off, and you aren't shown it of your own messages either
+        tell: Option<Tell>,
+    },
     /// How long a reset of your account has to wait, so that a device of yours can stop it
     ResetWait {
         /// The time; with never, an account whose devices and recovery key are lost is lost for good
         wait: Wait,
     },
+}
+
+/// Whether something is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tell {
+    On,
+    Off,
 }
 
 /// How long a reset has to wait.
@@ -82,6 +97,7 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             }
             Ok(())
         }
+        Verb::Receipts { receipt, tell } => receipts(receipt.zip(*tell), settings),
         Verb::Veto => {
             Agent::opened(settings)?.ask::<Value>(What::Veto)?;
             match settings.json {
@@ -91,6 +107,19 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+fn receipts(told: Option<(Receipted, Tell)>, settings: &Settings) -> Result<(), Failure> {
+    let mut agent = Agent::opened(settings)?;
+    if let Some((receipt, tell)) = told {
+        agent.ask::<Value>(What::SetReceipts { receipt, on: tell == Tell::On })?;
+    }
+    let state: State = agent.ask(What::Status)?;
+    match settings.json {
+        true => say_row(&state.receipts)?,
+        false => say_all(words::account::receipts(state.receipts)),
+    }
+    Ok(())
 }
 
 fn reset(

@@ -1,6 +1,7 @@
 //! What an agent tells of messages: of the objects of [`super::rows`] those that are about what people say.
 
-use client::query::{MessageRow, MessageState, ReactionRow};
+use client::query::{MessageRow, MessageState, ReactionRow, ReceiptRow};
+use protocol::content::Receipt;
 use serde::{Deserialize, Serialize};
 
 use super::files::FileInfo;
@@ -38,6 +39,17 @@ pub(crate) struct Message {
     pub(crate) change: Option<MemberChange>,
     /// The file that it came with.
     pub(crate) file: Option<FileInfo>,
+    /// Of an own message: who has it, and who has read it.
+    #[serde(default)]
+    pub(crate) receipts: Vec<Receipted>,
+}
+
+/// What somebody has of an own message: `delivered`, or also `read`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Receipted {
+    pub(crate) state: MessageState,
+    pub(crate) from: String,
+    pub(crate) account: String,
 }
 
 /// Who came into a conversation and who went: handles, or ids where none is known.
@@ -96,6 +108,7 @@ impl From<MessageRow> for Message {
             title: row.title,
             file: row.file.map(FileInfo::from),
             change: row.change.map(|change| MemberChange { came: named(change.came), went: named(change.went) }),
+            receipts: row.receipts.into_iter().map(Receipted::from).collect(),
         }
     }
 }
@@ -108,6 +121,17 @@ impl From<ReactionRow> for Reaction {
     fn from(row: ReactionRow) -> Self {
         let account = row.from.to_string();
         Self { reaction: row.reaction, from: row.from_handle.unwrap_or_else(|| name_of(&row.from)), account }
+    }
+}
+
+impl From<ReceiptRow> for Receipted {
+    fn from(row: ReceiptRow) -> Self {
+        let state = match row.receipt {
+            Receipt::Delivered => MessageState::Delivered,
+            Receipt::Read => MessageState::Read,
+        };
+        let account = row.from.to_string();
+        Self { state, from: row.from_handle.unwrap_or_else(|| name_of(&row.from)), account }
     }
 }
 
@@ -166,6 +190,7 @@ impl Message {
             title: None,
             change: None,
             file: None,
+            receipts: Vec::new(),
         }
     }
 }

@@ -4,10 +4,11 @@
 
 use chain::id::DeviceId;
 use client::query::{ContactRow, ConversationRow, DeviceRow, HistoryRow, NoticeRow, Phase, Status};
+use protocol::content::Receipt;
 use protocol::people::{Decision, Standing};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use super::messages::{Answered, MemberChange, Message, Reaction, Searched, Sent};
+pub(crate) use super::messages::{Answered, MemberChange, Message, Reaction, Receipted, Searched, Sent};
 
 use super::Decided;
 use crate::clock::rfc3339;
@@ -77,6 +78,22 @@ pub(crate) struct State {
     /// When a reset of the account is due that was announced: here, or by somebody whom this device can stop.
     #[serde(default)]
     pub(crate) reset_due: Option<String>,
+    /// Which receipts the account gives and sees.
+    #[serde(default = "Receipts::all")]
+    pub(crate) receipts: Receipts,
+}
+
+/// Whether others are told that their messages came, and that they were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Receipts {
+    pub(crate) delivered: bool,
+    pub(crate) read: bool,
+}
+
+impl Receipts {
+    fn all() -> Self {
+        Self { delivered: true, read: true }
+    }
 }
 
 /// Whether the service answers.
@@ -114,6 +131,7 @@ impl State {
             recovery_key: false,
             cloned: status.cloned,
             reset_due: None,
+            receipts: Receipts { delivered: status.receipts.delivered, read: status.receipts.read },
         }
     }
 
@@ -138,6 +156,7 @@ impl State {
             recovery_key: false,
             cloned: false,
             reset_due: None,
+            receipts: Receipts::all(),
         }
     }
 }
@@ -319,6 +338,15 @@ impl From<Decision> for Decided {
         match decision {
             Decision::Accepted => Self::Accepted,
             Decision::Blocked => Self::Blocked,
+        }
+    }
+}
+
+impl From<super::Receipted> for Receipt {
+    fn from(receipted: super::Receipted) -> Self {
+        match receipted {
+            super::Receipted::Delivered => Self::Delivered,
+            super::Receipted::Read => Self::Read,
         }
     }
 }

@@ -244,7 +244,7 @@ fn reply(state: &mut State) {
 
 fn edit(state: &mut State) {
     let own = state.own().map(str::to_owned);
-    let is_sent = |it: MessageState| matches!(it, MessageState::Waiting | MessageState::Sent | MessageState::Received);
+    let is_sent = |it: MessageState| !matches!(it, MessageState::Failed | MessageState::Unreadable);
     let message = state.message().filter(|row| {
         Some(&row.account) == own.as_ref() && !row.deleted && row.timer_s.is_none() && is_sent(row.state)
     });

@@ -72,7 +72,7 @@ pub(super) fn told(state: &mut State, why: Why, rows: Vec<Value>, answer: Result
             [Why::Status, Why::Conversations, Why::Devices, Why::Contacts].map(look).into()
         }
         Why::Quiet => vec![look(Why::Conversations), look(Why::Notices)],
-        Why::Follow => Vec::new(),
+        Why::Follow | Why::Changes => Vec::new(),
     }
 }
 
@@ -91,7 +91,7 @@ fn failed(state: &mut State, why: &Why, failure: &Failure) -> Vec<Wish> {
     match why {
         _ if is_look && failure.kind == Kind::Unreachable => (),
         // only what was to be done is worth a word then
-        Why::Status | Why::Follow | Why::Messages if failure.code == "agent.ended" => (),
+        Why::Status | Why::Follow | Why::Changes | Why::Messages if failure.code == "agent.ended" => (),
         _ if is_look && failure.code == "agent.ended" => (),
         Why::Open(device) | Why::Confirm(device) | Why::Refuse(device) => return popup::failed(state, device, failure),
         Why::Search | Why::Added(_) => popup::refused(state, failure),
@@ -213,6 +213,14 @@ fn added(state: &mut State, handle: &str) -> Vec<Wish> {
     let mut wishes = keys::open(state, &with);
     wishes.push(look(Why::Contacts));
     wishes
+}
+
+/// Messages of the open conversation are not as they were: also that somebody has them, which no message says.
+pub(super) fn changed(state: &State, row: Value) -> Vec<Wish> {
+    let is_open = read::<rows::Change>(row).is_some_and(|change| {
+        change.conversation.is_some() && state.talk_row().map(|talk| &talk.conversation) == change.conversation.as_ref()
+    });
+    state.talk.as_ref().filter(|_| is_open).map(super::talk::Talk::look).into_iter().collect()
 }
 
 /// A message came, or was changed.

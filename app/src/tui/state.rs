@@ -74,6 +74,8 @@ pub(super) enum Why {
     Contacts,
     /// Whatever comes.
     Follow,
+    /// What changes without a message.
+    Changes,
     Search,
     /// The code that two people compare.
     Code,
@@ -258,6 +260,7 @@ pub(super) fn look(why: Why) -> Wish {
         Why::Notices => What::Notices,
         Why::Contacts => What::Contacts,
         Why::Follow => What::Read { with: None, limit: 0, follow: true },
+        Why::Changes => What::Changes,
         _ => What::Status,
     };
     Wish { why, what }

@@ -188,7 +188,7 @@ fn of_message(row: &Message, own: Option<&str>, clock: &str, width: usize, push:
     }
     let head = format!("{clock} {from}: ");
     let body = text::safe(&words::message::body(row, &from));
-    let mark = words::message::marks(row);
+    let mark = words::message::marks(row, own == Some(row.account.as_str()));
     let rows = text::wrap(&format!("{head}{body}{mark}"), width.saturating_sub(2));
     for (number, line) in rows.into_iter().enumerate() {
         match number {

@@ -120,7 +120,8 @@ impl Stage {
     /// What was asked since the last look but for looks: JSON, as it stands on the socket.
     pub(super) fn take_asked(&mut self) -> Vec<Value> {
         let is_deed = |it: &Value| {
-            !["status", "conversations", "devices", "notices", "contacts", "read"].contains(&it["do"].as_str().unwrap())
+            !["status", "conversations", "devices", "notices", "contacts", "read", "changes"]
+                .contains(&it["do"].as_str().unwrap())
         };
         self.asked.drain(..).map(|wish| serde_json::to_value(wish.what).unwrap()).filter(is_deed).collect()
     }

@@ -59,6 +59,8 @@ fn wide_screens_show_list_and_conversation_and_narrow_ones_what_has_the_keys() {
 fn a_conversation_shows_days_and_what_became_of_its_messages() {
     for size in SIZES {
         let mut rows = [message("m1", "six"), own("m2", "not yet"), own("m3", "never"), message("m4", "gone")];
+        let mut came = [own("m6", "on its way"), own("m7", "there"), own("m8", "seen")];
+        (came[1].state, came[2].state) = (MessageState::Delivered, MessageState::Read);
         rows[0].edited = true;
         rows[0].reactions = vec![Reaction { reaction: "+".into(), from: "bob".into(), account: "b".into() }];
         rows[0].answers = Some(Answered { message: "q".into(), from: Some("bob".into()), text: Some("when?".into()) });
@@ -71,7 +73,7 @@ fn a_conversation_shows_days_and_what_became_of_its_messages() {
         stage.press(KeyCode::BackTab);
         let mut seen = String::new();
         // a few at a time, as they fit into ten rows
-        for part in [&rows[..1], &rows[1..3], &[rows[3].clone(), timer]] {
+        for part in [&rows[..1], &rows[1..3], &[rows[3].clone(), timer], &came[..]] {
             stage.tell_rows(Why::Messages, part);
             seen.push_str(&stage.shown());
         }
@@ -82,6 +84,9 @@ fn a_conversation_shows_days_and_what_became_of_its_messages() {
             "[+ bob]",
             "you: not yet  (waiting)",
             "you: never  (not sent)",
+            "you: on its way  (sent)",
+            "you: there  (delivered)",
+            "you: seen  (read)",
             "(taken back)",
             "from here on messages are",
         ] {
@@ -151,6 +156,23 @@ fn assert_framed(stage: &Stage, text: &str) {
         let bars = screen.iter().filter(|row| row.contains('│')).count();
         assert!(bars >= 20, "{text:?}: {screen:#?}");
     }
+}
+
+/// MSG-9: what others have read shows by itself, in the conversation that is open.
+#[test]
+fn the_open_conversation_is_looked_at_when_somebody_has_read_it() {
+    let mut stage = Stage::in_talk(SIZES[0], &[own("m1", "tea?")]);
+    let looks = |stage: &mut Stage| {
+        stage.tell_rows(Why::Messages, &[own("m1", "tea?")]);
+        std::mem::take(&mut stage.asked).iter().filter(|wish| wish.why == Why::Messages).count()
+    };
+    looks(&mut stage);
+    let changed = |what: &str, at: char| Happening::Changed(json!({ "changed": what, "conversation": id(at) }));
+    stage.happen(changed("messages", 'a'));
+    assert_eq!(looks(&mut stage), 1);
+    stage.happen(changed("messages", 'b'));
+    stage.happen(Happening::Changed(json!({ "changed": "contacts", "conversation": null })));
+    assert_eq!(looks(&mut stage), 0);
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(super) enum Happening {
     Tick,
     /// A message came, or was changed.
     Came(Value),
+    /// Something is not as it was.
+    Changed(Value),
     /// The last line of an answer, with all before it.
     Told {
         why: Why,
@@ -55,6 +57,7 @@ pub(super) fn update(state: &mut State, happening: Happening) -> Vec<Wish> {
         }
         Happening::Tick => tick(state),
         Happening::Came(row) => news::came(state, row),
+        Happening::Changed(row) => news::changed(state, row),
         Happening::Told { why, rows, answer } => news::told(state, why, rows, answer),
         Happening::AgentLost => {
             state.is_agent_lost = true;
@@ -68,7 +71,7 @@ pub(super) fn update(state: &mut State, happening: Happening) -> Vec<Wish> {
         }
         Happening::AgentFound => {
             state.is_agent_lost = false;
-            let mut wishes = vec![look(Why::Follow)];
+            let mut wishes = vec![look(Why::Follow), look(Why::Changes)];
             wishes.extend(look_at_everything());
             wishes.extend(state.talk.as_ref().map(super::talk::Talk::look));
             wishes

@@ -115,8 +115,10 @@ fn take(line: Line, under_way: &UnderWay) -> Option<Happening> {
     let answer = match line.says {
         Says::Event(row) => {
             let (why, rows) = under_way.get_mut(&line.id)?;
-            if *why == Why::Follow {
-                return Some(Happening::Came(row));
+            match why {
+                Why::Follow => return Some(Happening::Came(row)),
+                Why::Changes => return Some(Happening::Changed(row)),
+                _ => (),
             }
             rows.push(row);
             return None;

@@ -96,7 +96,7 @@ const FOR_EVERYBODY: [&str; 16] = [
     "/recovery",
 ];
 /// What is answered with one only.
-const PRIVATE: [&str; 23] = [
+const PRIVATE: [&str; 24] = [
     "/file/00ff",
     "/page/record",
     "/page/record/bob",
@@ -119,11 +119,13 @@ const PRIVATE: [&str; 23] = [
     "/part/messages/00ff",
     "/part/members/00ff",
     "/part/keeping/00ff",
+    "/part/receipts",
     "/events",
 ];
-const CHANGES: [&str; 33] = [
+const CHANGES: [&str; 34] = [
     "/do/send",
     "/do/react",
+    "/do/receipts",
     "/do/take-back",
     "/do/read",
     "/do/new",

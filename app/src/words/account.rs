@@ -1,7 +1,7 @@
 //! What people read about a reset of an account: their own, or somebody else's (stories 12, 13).
 
 use super::{one_line, time};
-use crate::local::rows::{Notice, ResetAnnounced};
+use crate::local::rows::{Notice, Receipts, ResetAnnounced};
 
 /// Before it is asked for.
 pub(crate) fn reset_warning(handle: &str) -> String {
@@ -76,6 +76,19 @@ pub(crate) fn reset_wait(hours: Option<u64>) -> String {
                  you as well."
             .to_owned(),
     }
+}
+
+/// What others are told of their messages.
+pub(crate) fn receipts(receipts: Receipts) -> Vec<String> {
+    let delivered = match receipts.delivered {
+        true => "Others see when their messages came to you, and you see it of yours.",
+        false => "Nobody sees whether their messages came to you, and you don't see it of yours.",
+    };
+    let read = match receipts.read {
+        true => "They see when you have read them, and you see it of yours.",
+        false => "Nobody sees whether you have read them, and you don't see it of yours.",
+    };
+    vec![delivered.to_owned(), read.to_owned()]
 }
 
 /// It was stopped.

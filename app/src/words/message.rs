@@ -40,12 +40,15 @@ pub(crate) fn line(row: &Message, own_account: Option<&str>, title: Option<&str>
     let text = body(row, &from).lines().collect::<Vec<_>>().join("\n      ");
     let answers = row.answers.as_ref().map(answered).unwrap_or_default();
     let reactions = reactions(row);
-    format!("{}  {from}{place}: {answers}{text}{}{reactions}", time(&row.sent_at), marks(row))
+    format!("{}  {from}{place}: {answers}{text}{}{reactions}", time(&row.sent_at), marks(row, from == YOU))
 }
+
+/// What the own account is called.
+const YOU: &str = "you";
 
 /// Who wrote it.
 pub(crate) fn writer(row: &Message, own_account: Option<&str>) -> String {
-    if own_account == Some(row.account.as_str()) { "you".to_owned() } else { one_line(&row.from) }
+    if own_account == Some(row.account.as_str()) { YOU.to_owned() } else { one_line(&row.from) }
 }
 
 /// What it says, or why it says nothing.
@@ -70,13 +73,35 @@ pub(crate) fn body(row: &Message, from: &str) -> String {
 }
 
 /// What became of it.
-pub(crate) fn marks(row: &Message) -> String {
-    let state = match row.state {
-        MessageState::Waiting => "  (waiting)",
-        MessageState::Failed => "  (not sent)",
-        MessageState::Sent | MessageState::Received | MessageState::Unreadable => "",
-    };
+pub(crate) fn marks(row: &Message, is_own: bool) -> String {
+    let state = reached(row, is_own).map(|state| format!("  ({state})")).unwrap_or_default();
     format!("{}{state}", if row.edited { "  (edited)" } else { "" })
+}
+
+/// How far an own message has come; also one that was written on another device of the account.
+pub(crate) fn reached(row: &Message, is_own: bool) -> Option<&'static str> {
+    if !is_own || row.deleted || row.change.is_some() {
+        return None;
+    }
+    match row.state {
+        MessageState::Waiting => Some("waiting"),
+        MessageState::Sent | MessageState::Received => Some("sent"),
+        MessageState::Delivered => Some("delivered"),
+        MessageState::Read => Some("read"),
+        MessageState::Failed => Some("not sent"),
+        MessageState::Unreadable => None,
+    }
+}
+
+/// Who has it and who has read it, in one line; nothing where one word says it all.
+pub(crate) fn receipts(row: &Message) -> Option<String> {
+    let of = |state: MessageState, said: &str| {
+        let names: Vec<_> = row.receipts.iter().filter(|it| it.state == state).map(|it| one_line(&it.from)).collect();
+        (!names.is_empty()).then(|| format!("{said} {}", names.join(", ")))
+    };
+    let parts = [of(MessageState::Read, "read by"), of(MessageState::Delivered, "delivered to")];
+    let said: Vec<_> = parts.into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// Who came and went, after the name of who let them in or took them out.
@@ -142,7 +167,7 @@ pub(crate) fn reactions(row: &Message) -> String {
 /// What became of something that was said about a message.
 pub(crate) fn done(row: &Sent, said: &str) -> String {
     match row.state {
-        MessageState::Sent | MessageState::Received => said.to_owned(),
+        MessageState::Sent | MessageState::Received | MessageState::Delivered | MessageState::Read => said.to_owned(),
         _ => sent(row),
     }
 }
@@ -150,10 +175,10 @@ pub(crate) fn done(row: &Sent, said: &str) -> String {
 /// What became of a text.
 pub(crate) fn sent(row: &Sent) -> String {
     match (row.state, row.encrypted_to.len()) {
-        (MessageState::Sent | MessageState::Received, 1) => "Sent, encrypted to 1 device.".to_owned(),
-        (MessageState::Sent | MessageState::Received, devices) => format!("Sent, encrypted to {devices} devices."),
         (MessageState::Failed, _) => "Not sent.".to_owned(),
         (MessageState::Waiting | MessageState::Unreadable, _) => offline(row.offline_since.as_deref(), row.waiting),
+        (_, 1) => "Sent, encrypted to 1 device.".to_owned(),
+        (_, devices) => format!("Sent, encrypted to {devices} devices."),
     }
 }
 
@@ -208,6 +233,7 @@ pub(crate) fn conversation(row: &Conversation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::rows::Receipted;
 
     fn message(text: &str, state: MessageState) -> Message {
         Message { state, ..Message::sample(text) }
@@ -244,6 +270,27 @@ mod tests {
     fn a_message_that_cannot_be_read_is_no_riddle() {
         let shown = line(&message("", MessageState::Unreadable), None, None);
         assert!(shown.contains("couldn't be read here; alice's device was asked to send it again"));
+    }
+
+    /// MSG-9: a word each, on whichever device of the account it was written; of somebody else's nothing.
+    #[test]
+    fn an_own_message_says_how_far_it_has_come() {
+        let states = [
+            (MessageState::Sent, "sent"),
+            (MessageState::Received, "sent"),
+            (MessageState::Delivered, "delivered"),
+            (MessageState::Read, "read"),
+        ];
+        for (state, word) in states {
+            let row = message("hi", state);
+            assert!(line(&row, Some("a"), None).ends_with(&format!("you: hi  ({word})")), "{word}");
+            assert!(line(&row, Some("b"), None).ends_with("alice: hi"), "{word}");
+        }
+        let said = |from: &str, state| Receipted { state, from: from.into(), account: from.into() };
+        let mut row = message("hi", MessageState::Delivered);
+        assert_eq!(receipts(&row), None);
+        row.receipts = vec![said("bob", MessageState::Read), said("a\u{1b}[2J", MessageState::Delivered)];
+        assert_eq!(receipts(&row).unwrap(), "read by bob; delivered to a\\u{1b}[2J");
     }
 
     #[test]

@@ -289,22 +289,13 @@ pub(crate) fn unreadable(from: &str) -> String {
     format!("This message couldn't be read here; {}'s device was asked to send it again.", one_line(from))
 }
 
-/// What became of an own message.
-pub(crate) fn state(state: MessageState) -> Option<&'static str> {
-    match state {
-        MessageState::Waiting => Some("waiting"),
-        MessageState::Sent => Some("sent"),
-        MessageState::Failed => Some("not sent"),
-        MessageState::Received | MessageState::Unreadable => None,
-    }
-}
-
 /// Its class.
 pub(crate) fn state_class(state: MessageState) -> &'static str {
     match state {
         MessageState::Waiting => "waiting",
         MessageState::Failed => "failed",
-        MessageState::Sent | MessageState::Received | MessageState::Unreadable => "quiet",
+        MessageState::Read => "quiet read",
+        MessageState::Sent | MessageState::Delivered | MessageState::Received | MessageState::Unreadable => "quiet",
     }
 }
 

@@ -74,6 +74,7 @@ fn several_people_talk_by_pages_alone() {
     people_come_and_go(&alice, &bob, &conversation);
     keep_it(&alice, &bob, &conversation);
     search(&alice, &bob, &conversation);
+    receipts(&alice, &bob, &conversation);
     // lines and all: of what others wrote nothing is markup
     is_tame(&alice.page(&format!("/page/c/{conversation}")).2);
     is_tame(&bob.page(&format!("/page/c/{conversation}/details")).2);
@@ -136,6 +137,25 @@ fn change_and_take_back(alice: &Browser, bob: &Browser, conversation: &str) {
     assert!(said.contains("Taken back"), "{said}");
     let talk = bob.page_without(&part, "marker-changed");
     assert!(talk.contains("Taken back") && talk.contains("a message that is not here"), "{talk}");
+}
+
+/// MSG-9, MSG-10: in words, by itself, and not any more where it is switched off.
+fn receipts(alice: &Browser, bob: &Browser, conversation: &str) {
+    let part = format!("/part/messages/{conversation}");
+    bob.wants("/do/send", &json!({ "to": conversation, "text": "marker-of-bob" }));
+    alice.page_with(&part, "marker-of-bob");
+    alice.wants("/do/read", &json!({ "conversation": conversation }));
+    let talk = bob.page_with(&part, "<span class=\"state quiet read\" title=\"read by alice\">read</span>");
+    assert!(talk.contains("marker-of-bob"), "{talk}");
+    let settings = bob.page("/page/settings").2;
+    assert!(
+        settings.contains("Don't tell when I have read them") || settings.contains("Don&#39;t tell when I have"),
+        "{settings}"
+    );
+    bob.wants("/do/receipts", &json!({ "receipt": "read", "on": "no" }));
+    bob.page_with("/part/receipts", "Nobody sees whether you have read them");
+    bob.page_without(&part, ">read</span>");
+    assert_eq!(bob.refused("/do/receipts", &json!({ "receipt": "typed", "on": "no" })).0, 422);
 }
 
 fn people_come_and_go(alice: &Browser, bob: &Browser, conversation: &str) {

@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chain::handle::Handle;
 use chain::id::AccountId;
 use chain::sigchain::body::Confirmer;
-use protocol::content::{Content, Part};
+use protocol::content::{Content, Part, Receipt};
 use protocol::id::{GroupId, MessageId};
 use protocol::people::Standing;
 use protocol::settings::is_self_group_id;
 
-use super::{AnsweredRow, ChangeRow, ContactRow, ConversationRow, FileRow, MessageRow, ReactionRow};
+use super::{
+    AnsweredRow, ChangeRow, ContactRow, ConversationRow, FileRow, MessageRow, MessageState, ReactionRow, ReceiptRow,
+};
 use crate::arranging;
 use crate::contacts::{self, CONTACT, Contact};
 use crate::conversation::{self, Conversation, Stage};
@@ -23,6 +25,7 @@ use crate::mls::{Loaded, Mls};
 use crate::own;
 use crate::people;
 use crate::reading::read_up_to;
+use crate::receipts::{self, Receipts, said_by_all};
 use crate::record;
 use crate::settings;
 use crate::store::Store;
@@ -65,13 +68,25 @@ pub(crate) fn rows_of(store: &Store<'_>, messages: Vec<Stored>) -> Result<Vec<Me
     messages.into_iter().map(|stored| message_row(store, &mut names, stored)).collect()
 }
 
-/// Handles that were looked up already.
+/// What was looked up already: handles, and whose messages are own ones and what may be shown of them.
 #[derive(Default)]
-struct Names(BTreeMap<AccountId, Option<String>>);
+struct Names {
+    handles: BTreeMap<AccountId, Option<String>>,
+    own: Option<(Option<AccountId>, Receipts)>,
+}
 
 impl Names {
+    /// The own account, and which receipts it gives and sees.
+    fn own(&mut self, store: &Store<'_>) -> Result<(Option<AccountId>, Receipts), Error> {
+        if let Some(own) = self.own {
+            return Ok(own);
+        }
+        let account = own::stored(store)?.and_then(|own| own.account());
+        Ok(*self.own.insert((account, receipts::wanted(store)?)))
+    }
+
     fn of(&mut self, store: &Store<'_>, account: &AccountId) -> Result<Option<String>, Error> {
-        match self.0.entry(*account) {
+        match self.handles.entry(*account) {
             Entry::Occupied(found) => Ok(found.get().clone()),
             Entry::Vacant(place) => Ok(place.insert(handle_of(store, account)?).clone()),
         }
@@ -237,6 +252,7 @@ fn handle_of(store: &Store<'_>, account: &AccountId) -> Result<Option<String>, E
 }
 
 fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<MessageRow, Error> {
+    let (state, receipts) = reached(store, names, &stored)?;
     let kept = stored.kept;
     let content = Content::decode(&kept.content).ok();
     let file = content.as_ref().and_then(|content| match &content.part {
@@ -279,7 +295,7 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         device: kept.device,
         text,
         sent_at_ms: kept.sent_at_ms,
-        state: kept.state,
+        state,
         from_history: kept.from_history,
         encrypted_to: kept.encrypted_to,
         answers,
@@ -291,7 +307,32 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         title,
         change,
         file: file.as_deref().map(FileRow::of),
+        receipts,
     })
+}
+
+/// How far an own message has come, and what each has said of it.
+fn reached(store: &Store<'_>, names: &mut Names, stored: &Stored) -> Result<(MessageState, Vec<ReceiptRow>), Error> {
+    let kept = &stored.kept;
+    if kept.receipts.is_empty() || !matches!(kept.state, MessageState::Sent | MessageState::Received) {
+        return Ok((kept.state, Vec::new()));
+    }
+    let (own, wanted) = names.own(store)?;
+    if own != Some(kept.from) {
+        return Ok((kept.state, Vec::new()));
+    }
+    let mut rows = Vec::new();
+    for (from, said) in &kept.receipts {
+        if let Some(receipt) = said.and_then(|said| wanted.allow(said)) {
+            rows.push(ReceiptRow { from: *from, from_handle: names.of(store, from)?, receipt });
+        }
+    }
+    let state = match said_by_all(&kept.receipts, wanted) {
+        Some(Receipt::Read) => MessageState::Read,
+        Some(Receipt::Delivered) => MessageState::Delivered,
+        None => kept.state,
+    };
+    Ok((state, rows))
 }
 
 fn named(

@@ -123,6 +123,15 @@ pub enum Event {
         /// Where.
         group: GroupId,
     },
+    /// Somebody has an own message, or has read it (MSG-9).
+    Reached {
+        /// Number of its row ([`crate::query`]).
+        row: i64,
+        /// Its id.
+        message: MessageId,
+        /// Where.
+        group: GroupId,
+    },
     /// A conversation is new here, changed its members, or goes by another name.
     Conversation {
         /// Which.

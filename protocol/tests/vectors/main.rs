@@ -21,6 +21,7 @@ mod files;
 mod groups;
 mod history;
 mod messages;
+mod receipts;
 mod recovery;
 mod sharing;
 

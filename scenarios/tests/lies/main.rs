@@ -40,7 +40,8 @@
 //! | 47 history to a pending device | `devices::a_request_for_old_messages`, `devices::whoever_is_confirmed_on_another_face_alone`, `history::a_true_request_of_a_device_that_was_removed` |
 //! | 48 history bomb | `history::a_history_of_more_than_anybody_has`, `history::pages_without_end` |
 //! | 49 another device's parts | `history::parts_for_another_device`; `history.rs` |
-//! | 57 one message kills all | `messages::a_thousand_damaged_messages`, `repairs::a_storm_of_damage`, `repairs::what_repairs`, `insiders::bytes_that_are_no_content`, `messages::places_at_the_end_of_all_numbers`; `endings.rs` |
+//! | 57 one message kills all | `receipts::receipts_of_nothing`, `messages::a_thousand_damaged_messages`, `repairs::a_storm_of_damage`, `repairs::what_repairs`, `insiders::bytes_that_are_no_content`, `messages::places_at_the_end_of_all_numbers`; `endings.rs` |
+//! | 67 silent probing | `receipts::silent_probing`, `receipts::nobody_says_for_another`, `receipts::receipts_that_are_refused`; `people.rs`, `receipts.rs` |
 
 mod accounts;
 mod devices;
@@ -49,6 +50,7 @@ mod groups;
 mod history;
 mod insiders;
 mod messages;
+mod receipts;
 mod record;
 mod repairs;
 
@@ -185,7 +187,7 @@ fn lies(town: &Town, who: Who) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn the_table_of_attacks_is_true() {
     let (table, _) = include_str!("main.rs").split_once("mod accounts;").unwrap();
-    for number in (1..12).chain(13..21).chain(33..42).chain(45..50).chain([57]) {
+    for number in (1..12).chain(13..21).chain(33..42).chain(45..50).chain([57, 67]) {
         assert!(table.contains(&format!("//! | {number} ")), "attack {number}");
     }
     let files = [
@@ -196,6 +198,7 @@ fn the_table_of_attacks_is_true() {
         ("history", include_str!("history.rs")),
         ("insiders", include_str!("insiders.rs")),
         ("messages", include_str!("messages.rs")),
+        ("receipts", include_str!("receipts.rs")),
         ("record", include_str!("record.rs")),
         ("repairs", include_str!("repairs.rs")),
     ];

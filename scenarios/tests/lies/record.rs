@@ -126,6 +126,8 @@ fn whoever_is_led_to_the_other_face_stops_and_has_evidence() {
 #[test]
 fn two_people_before_two_faces_find_out_by_their_first_message() {
     let (mut town, alice, bob) = two();
+    // a receipt is a message too, and would find it out
+    town.pass_ms(60_000);
     let other = town.second_face();
     assert!(matches!(other.ask(&stranger()), Answer::Ok(_)));
     go_on(&town);
@@ -290,6 +292,8 @@ fn a_lying_proof_of_a_root_that_a_group_names_keeps_nobody_out_for_good() {
     let with = ["bob", "carol", "dave"].map(str::to_owned).to_vec();
     town.wish(alice, Command::NewChat { title: "Four".to_owned(), with });
     town.send(alice, "Four", "one for all");
+    // the others have said by then that it came
+    town.pass_ms(60_000);
     // what Carol sees next is a block beyond the one that Alice named
     go_on(&town);
     town.liar.change(CONSISTENCY, move |who, told: &mut ConsistencyAnswer| {

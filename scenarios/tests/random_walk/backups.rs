@@ -52,7 +52,7 @@ impl Walk {
             parts.extend(pile.add(message));
         }
         parts.extend(pile.take());
-        let has = |state| matches!(state, MessageState::Sent | MessageState::Received);
+        let has = |state| !matches!(state, MessageState::Waiting | MessageState::Failed | MessageState::Unreadable);
         let texts = self.town.messages(by).into_iter().filter(|row| has(row.state)).map(|row| row.text);
         let texts: BTreeSet<_> = texts.collect();
         assert_eq!(messages, texts.len(), "BAK-4: {by:?}");

@@ -124,7 +124,11 @@ impl Walk {
     fn check_rows<'a>(&self, who: Who, rows: &'a [MessageRow]) -> BTreeMap<&'a str, usize> {
         let mut places = BTreeMap::new();
         for (place, row) in rows.iter().enumerate() {
-            let is_good = matches!(row.state, MessageState::Sent | MessageState::Received);
+            let is_good = !matches!(row.state, MessageState::Waiting | MessageState::Failed | MessageState::Unreadable);
+            for said in &row.receipts {
+                let readers = &self.written[&row.text].readers;
+                assert!(readers.contains(&said.from), "MSG-9: {:?} was not for {}", row.text, said.from);
+            }
             let is_held = self.written.get(&row.text).is_some_and(|it| it.fate != Fate::Goes);
             assert!(!(is_good && is_held), "I15: {} was sent", row.text);
             // what a device had not repaired when it was removed stays as it is

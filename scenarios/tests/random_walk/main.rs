@@ -39,6 +39,7 @@
 //!   files outgrow a bound. What peers send on purpose is in `limits` (`a_giant_body_is_refused_at_the_limit`) and in the
 //!   service's own tests (`what_is_too_large_is_refused_before_it_is_read`).
 //! - I18: nothing of what was written stands in the service's files.
+//! - MSG-9: nobody says that he has what was not for him.
 //! - PPL-2, PPL-3: what a stranger writes is a request on each device, and told to nobody; of somebody blocked nothing is shown.
 //!
 //! I12 is not here, since this town has no witnesses: `of_two_branches_at_the_same_time_exactly_one_is_cosigned` and

@@ -55,6 +55,19 @@ impl Walk {
         let person = self.dice.pick(&members);
         let by = self.one_of(person);
         self.write(number, talk, by);
+        if number.is_multiple_of(3) {
+            let reader = self.dice.pick(&members);
+            self.read(number, reader);
+        }
+    }
+
+    /// Somebody looks at all that there is.
+    fn read(&mut self, number: usize, person: usize) {
+        let who = self.one_of(person);
+        println!("{number} {who:?} reads");
+        for row in self.town.read(who, query::conversations) {
+            self.town.command(who, Command::MarkRead { with: row.group.to_string() });
+        }
     }
 
     /// Writes, whatever the weather.

@@ -7,7 +7,7 @@ use super::text::text;
 use super::{files, icons, saying};
 use crate::local::rows::{Answered, Message, Reaction, State as Own};
 use crate::words::web as words;
-use crate::words::{one_line, web_talk};
+use crate::words::{message, one_line, web_talk};
 
 /// Messages of one person with less than so many minutes in between stand together.
 const TOGETHER_MIN: i64 = 5;
@@ -42,7 +42,7 @@ pub(super) fn list(rows: &[Message], seen: Seen<'_>) -> Markup {
             @if is_new_day { li.day id={ "d-" (day) } { span { (words::day(&day, &today)) } } }
             @match web_talk::line(row, seen.is_own(&row.account)) {
                 Some(line) => li.line id={ "m-" (row.message) } { span dir="auto" { (line) } },
-                None => (message(row, seen, follows)),
+                None => (shown(row, seen, follows)),
             }
         }
     });
@@ -56,7 +56,7 @@ fn stands_together(before: &Message, row: &Message) -> bool {
         && words::minutes_between(&before.sent_at, &row.sent_at) < TOGETHER_MIN
 }
 
-fn message(row: &Message, seen: Seen<'_>, follows: bool) -> Markup {
+fn shown(row: &Message, seen: Seen<'_>, follows: bool) -> Markup {
     let is_own = seen.is_own(&row.account);
     let shows_name = !is_own && !seen.is_pair && !follows;
     html! {
@@ -66,7 +66,7 @@ fn message(row: &Message, seen: Seen<'_>, follows: bool) -> Markup {
                 div.bubble {
                     @if let Some(answered) = &row.answers { (quote(answered, seen)) }
                     (said(row))
-                    (meta(row))
+                    (meta(row, is_own))
                 }
                 @if seen.is_open && has_menu(row) { (menu_button(row, is_own)) }
             }
@@ -98,7 +98,8 @@ fn said(row: &Message) -> Markup {
     }
 }
 
-fn meta(row: &Message) -> Markup {
+fn meta(row: &Message, is_own: bool) -> Markup {
+    let reached = message::reached(row, is_own);
     html! {
         span.meta {
             @if let Some(seconds) = row.lasts_s {
@@ -108,7 +109,9 @@ fn meta(row: &Message) -> Markup {
             }
             @if row.edited && !row.deleted { span.edited { (web_talk::EDITED) } " · " }
             time datetime=(row.sent_at) { (words::hour(&row.sent_at)) }
-            @if let Some(state) = words::state(row.state) { span class={ "state " (words::state_class(row.state)) } { (state) } }
+            @if let Some(reached) = reached {
+                span class={ "state " (words::state_class(row.state)) } title=[message::receipts(row)] { (reached) }
+            }
         }
     }
 }
@@ -140,7 +143,11 @@ pub(super) fn shortened(text: &str) -> String {
 
 /// Only what the others have too can be answered or changed.
 fn has_menu(row: &Message) -> bool {
-    !row.deleted && matches!(row.state, MessageState::Sent | MessageState::Received)
+    !row.deleted
+        && matches!(
+            row.state,
+            MessageState::Sent | MessageState::Received | MessageState::Delivered | MessageState::Read
+        )
 }
 
 /// The page has one menu; this says for which message it opens, and what an own one says now.

@@ -7,18 +7,19 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::frame::{Page, confirmed, framed};
+use super::saying::{YesOrNo, yes_or_no};
 use super::text::with_commands;
 use super::{App, Routes};
 use crate::commands::logout;
 use crate::failure::Failure;
-use crate::local::What;
 use crate::local::record::RecordProof;
-use crate::local::rows::{Device, Hello, State as Own};
+use crate::local::rows::{Device, Hello, Receipts, State as Own};
+use crate::local::{Receipted, What};
 use crate::secret::check_strength;
 use crate::web::answer::{Answer, Fragment, Wanted};
-use crate::words::device;
 use crate::words::web as common;
 use crate::words::web_pages as words;
+use crate::words::{account, device};
 
 pub(super) const PLACES: &[&str] = &["/settings"];
 
@@ -29,6 +30,8 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .route("/page/settings", get(page))
         .route("/do/password", post(set_password))
+        .route("/part/receipts", get(part_receipts))
+        .route("/do/receipts", post(set_receipts))
         .route("/do/reset-wait", post(set_reset_wait))
         .route("/do/lock-after", post(lock_after))
         .route("/do/sign-out", post(sign_out))
@@ -45,6 +48,7 @@ async fn page(State(shared): App) -> Answer {
             div.column {
                 (password())
                 (reset_wait(proof?.reset_wait_hours))
+                section.card id="receipts" data-from="/part/receipts" data-on="account contacts" { (receipts(own.receipts)) }
                 (locking(shared.sessions().locks_after_min()))
                 section.card {
                     h2 { (words::STORED) }
@@ -107,6 +111,34 @@ fn reset_wait(hours: Option<u64>) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+async fn part_receipts(State(shared): App) -> Answer {
+    let own = confirmed(&shared).await?;
+    Ok(receipts(own.receipts).into())
+}
+
+fn receipts(now: Receipts) -> Markup {
+    html! {
+        h2 { (words::RECEIPTS) }
+        p { (words::RECEIPTS_WHY) }
+        @for line in account::receipts(now) { p.small { (line) } }
+        div.choices {
+            (receipt("delivered", now.delivered, words::TELL_DELIVERED))
+            (receipt("read", now.read, words::TELL_READ))
+        }
+    }
+}
+
+/// A button that turns one kind on, or off.
+fn receipt(name: &str, is_on: bool, [on, off]: [&str; 2]) -> Markup {
+    html! {
+        form data-do="/do/receipts" {
+            input type="hidden" name="receipt" value=(name);
+            button type="submit" name="on" value=(yes_or_no(!is_on)) { (if is_on { off } else { on }) }
+            div data-answer role="alert" {}
         }
     }
 }
@@ -188,6 +220,18 @@ async fn set_reset_wait(State(shared): App, Wanted(Wait { hours }): Wanted<Wait>
     let hours = if hours == NEVER { None } else { Some(hours.parse().map_err(malformed)?) };
     shared.face.done::<Value>(What::SetResetWait { hours }).await?;
     Ok(Fragment::said(&words::wait_set(hours)))
+}
+
+#[derive(Deserialize)]
+struct Told {
+    receipt: Receipted,
+    on: YesOrNo,
+}
+
+async fn set_receipts(State(shared): App, Wanted(Told { receipt, on }): Wanted<Told>) -> Answer {
+    let on = on == YesOrNo::Yes;
+    shared.face.done::<Value>(What::SetReceipts { receipt, on }).await?;
+    Ok(Fragment::said(words::RECEIPTS_SET))
 }
 
 #[derive(Deserialize)]
