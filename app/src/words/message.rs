@@ -208,7 +208,7 @@ pub(crate) fn conversation(row: &Conversation) -> String {
         (true, true) => "; some older messages from your other device don't fit what their writers sent later",
         (true, false) => "",
     };
-    let people = match row.pair || row.own {
+    let people = match row.pair || row.own || row.members.is_empty() {
         true => String::new(),
         false => {
             let name =
