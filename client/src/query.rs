@@ -78,6 +78,8 @@ pub struct Status {
     pub waiting: u64,
     /// True if the service said that a copy of this device is in use.
     pub cloned: bool,
+    /// Why it counts no more, if it has ended: `device.removed`, `device.refused`, `confirm.expired`, …
+    pub ended: Option<String>,
 }
 
 /// A device of the own account.
@@ -338,6 +340,10 @@ pub fn status(store: &Store<'_>, now_ms: u64) -> Result<Status, Error> {
         freshness,
         waiting: crate::intent::waiting_to_be_sent(store)?,
         cloned: crate::token::is_cloned(store)?,
+        ended: own.and_then(|own| match own.phase {
+            own::Phase::Ended(code) => Some(code),
+            _ => None,
+        }),
     })
 }
 

@@ -217,6 +217,7 @@ impl Turn<'_> {
             };
             if is_judged {
                 self.store.remove(CLAIMED_NAME, &key)?;
+                self.event(Event::Settings);
             }
         }
         Ok(())

@@ -42,6 +42,8 @@ pub enum Input {
     },
     /// Time has passed: the shell's start, the time that [`Output::wake_at_ms`] named, or a new network.
     Tick,
+    /// The service does not let this device listen: it may be one of the account's no more.
+    Unwelcome,
 }
 
 /// A secret that a person typed.
@@ -509,6 +511,8 @@ pub enum Event {
     },
     /// This device was removed from its account; its keys are gone.
     Removed,
+    /// Another device of the account has shared names, marks or decisions; or a name that others told was proven.
+    Settings,
     /// Another device asks to join this account.
     RequestSeen {
         /// The device.

@@ -77,6 +77,9 @@ pub(crate) struct State {
     /// When a reset of the account is due that was announced: here, or by somebody whom this device can stop.
     #[serde(default)]
     pub(crate) reset_due: Option<String>,
+    /// Why this device is one of the account's no more, if it is not.
+    #[serde(default)]
+    pub(crate) ended: Option<String>,
 }
 
 /// Whether the service answers.
@@ -114,6 +117,7 @@ impl State {
             recovery_key: false,
             cloned: status.cloned,
             reset_due: None,
+            ended: status.ended,
         }
     }
 
@@ -138,6 +142,7 @@ impl State {
             recovery_key: false,
             cloned: false,
             reset_due: None,
+            ended: None,
         }
     }
 }

@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "77f950a5ffe86dc06ed323df4b21a62b82d099cca31cb9e49681cefbf425aef9",
+        sha256: "4605bf7922f2a8b7707220cfed4fe2567fef92f2d1cbd4cb8d3d82961274bf4b",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "cb2b36c5af124b5962ccfbf3a0d43f842b88f7e5ce036e186e0b0ed36b1efc21",
+        sha256: "74fe3c87f4c4ceaa1d2f0936fb01e945dc173344599c0bd28dc68a6d4884d8a2",
     },
     Asset {
         path: "/assets/icon.svg",

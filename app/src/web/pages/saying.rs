@@ -25,10 +25,10 @@ pub(super) fn routes() -> Routes {
     Routes::new().route("/do/send", post(send)).route("/do/react", post(react)).route("/do/take-back", post(take_back))
 }
 
-/// The field for a text. What it answers or changes stands above it.
-pub(super) fn write(to: &str, name: &str) -> Markup {
+/// The field for a text. What it answers or changes stands above it; what is not sent yet is kept under a name of its own.
+pub(super) fn write(to: &str, keep: &str, name: &str) -> Markup {
     html! {
-        form.write data-do="/do/send" data-keep={ "to:" (to) } {
+        form.write data-do="/do/send" data-keep=(keep) {
             input type="hidden" name="to" value=(to);
             input type="hidden" name="answers";
             input type="hidden" name="edits";
