@@ -68,6 +68,8 @@ impl Client {
                 turn.stop_waiting_for_service();
                 turn.look_after_pause()?;
             }
+            // only the record's word ends a device
+            Input::Unwelcome => turn.hint_own_account()?,
         }
         turn.go_on()?;
         Ok(out)

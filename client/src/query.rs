@@ -82,6 +82,8 @@ pub struct Status {
     pub cloned: bool,
     /// Which receipts the account gives and sees.
     pub receipts: Receipts,
+    /// Why it counts no more, if it has ended: `device.removed`, `device.refused`, `confirm.expired`, …
+    pub ended: Option<String>,
 }
 
 /// A device of the own account.
@@ -364,6 +366,10 @@ pub fn status(store: &Store<'_>, now_ms: u64) -> Result<Status, Error> {
         waiting: crate::intent::waiting_to_be_sent(store)?,
         cloned: crate::token::is_cloned(store)?,
         receipts: crate::receipts::wanted(store)?,
+        ended: own.and_then(|own| match own.phase {
+            own::Phase::Ended(code) => Some(code),
+            _ => None,
+        }),
     })
 }
 

@@ -228,6 +228,7 @@ impl Turn<'_> {
             };
             if is_judged {
                 self.store.remove(CLAIMED_NAME, &key)?;
+                self.event(Event::Settings);
             }
         }
         Ok(())

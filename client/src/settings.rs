@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::intent::Want;
 use crate::notices::Notice;
 use crate::own::Own;
-use crate::step::Failure;
+use crate::step::{Event, Failure};
 use crate::store::Store;
 use crate::turn::Turn;
 
@@ -196,6 +196,7 @@ impl Turn<'_> {
         if !is_own || !self.is_self_group(group)? {
             return Ok(());
         }
+        let mut is_news = false;
         // of what is no list of settings nothing is taken
         for setting in decode_settings(bytes).unwrap_or_default() {
             let before = kept(&self.store, &setting.key)?;
@@ -204,7 +205,11 @@ impl Turn<'_> {
                 // what this device wanted otherwise was written before
                 self.store.remove(UNSHARED, &setting.key)?;
                 self.apply(&setting)?;
+                is_news = true;
             }
+        }
+        if is_news {
+            self.event(Event::Settings);
         }
         Ok(())
     }

@@ -46,6 +46,8 @@ pub enum Input {
     },
     /// Time has passed: the shell's start, the time that [`Output::wake_at_ms`] named, or a new network.
     Tick,
+    /// The service does not let this device listen: it may be one of the account's no more.
+    Unwelcome,
 }
 
 /// A secret that a person typed.

@@ -224,10 +224,9 @@ impl Core {
                 self.step_and_carry_out(Input::Tick);
             }
             Incoming::Disconnected => self.note_reached(false),
-            // the service knows why; asked over HTTP it says so
             Incoming::Refused => {
                 self.note_reached(true);
-                self.step_and_carry_out(Input::Tick);
+                self.step_and_carry_out(Input::Unwelcome);
             }
         }
     }

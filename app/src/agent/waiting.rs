@@ -317,7 +317,7 @@ fn change(event: &Event) -> Option<Change> {
         Event::RequestSeen { .. } | Event::RequestAnswered { .. } | Event::CodeShown { .. } => Change::of("devices"),
         Event::Notice { .. } => Change::of("notices"),
         Event::History { .. } | Event::Backup { .. } => Change::of("history"),
-        Event::Done { .. } => Change::of("contacts"),
+        Event::Done { .. } | Event::Settings => Change::of("contacts"),
         Event::SignedUp { .. }
         | Event::Pending { .. }
         | Event::Code { .. }

@@ -81,6 +81,9 @@ pub(crate) struct State {
     /// Which receipts the account gives and sees.
     #[serde(default = "Receipts::all")]
     pub(crate) receipts: Receipts,
+    /// Why this device is one of the account's no more, if it is not.
+    #[serde(default)]
+    pub(crate) ended: Option<String>,
 }
 
 /// Whether others are told that their messages came, and that they were read.
@@ -132,6 +135,7 @@ impl State {
             cloned: status.cloned,
             reset_due: None,
             receipts: Receipts { delivered: status.receipts.delivered, read: status.receipts.read },
+            ended: status.ended,
         }
     }
 
@@ -157,6 +161,7 @@ impl State {
             cloned: false,
             reset_due: None,
             receipts: Receipts::all(),
+            ended: None,
         }
     }
 }

@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "045210d98f83e2b44e29d67fc6af4d0746c7bab77342178671e6cc11af90976c",
+        sha256: "3aa603ef6d1d553c7c3851e5a7fca29e4f2e31e75d133f5d858f54726b5b64f7",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "cb2b36c5af124b5962ccfbf3a0d43f842b88f7e5ce036e186e0b0ed36b1efc21",
+        sha256: "74fe3c87f4c4ceaa1d2f0936fb01e945dc173344599c0bd28dc68a6d4884d8a2",
     },
     Asset {
         path: "/assets/icon.svg",

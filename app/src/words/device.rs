@@ -32,6 +32,17 @@ pub(crate) const SIGNED_OUT: &str =
 pub(crate) const REMOVED: &str =
     "Removed: nothing sent from now on can be read on it, but what it already had may still be on it.";
 
+/// Why this device is none of the account's any more.
+pub(crate) fn ended(code: Option<&str>) -> &'static str {
+    match code {
+        Some("device.refused") => "This device was not let in.",
+        Some("confirm.expired") => "The request ran out before anybody let this device in; log in again.",
+        Some("reset.vetoed") => "The reset was stopped, so this device is not one of your account's.",
+        Some("account.reset") => "Your account was reset: it goes on as a new identity, without this device.",
+        _ => "This device is no longer one of your account's; its keys are gone.",
+    }
+}
+
 /// A device in a list.
 pub(crate) fn line(row: &Device, all: &[Device]) -> String {
     let name = row.name.as_deref().map_or_else(|| "(no name)".to_owned(), claimed);

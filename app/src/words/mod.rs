@@ -85,7 +85,7 @@ pub(crate) fn status(state: &State) -> Vec<String> {
         }
         Phase::Resetting => format!("You have asked for a fresh identity for {handle}, and wait for it."),
         Phase::Confirmed => format!("You are {handle}, and this device is one of yours."),
-        Phase::Ended => "This device is no longer one of your account's; its keys are gone.".to_owned(),
+        Phase::Ended => device::ended(state.ended.as_deref()).to_owned(),
     }];
     if state.cloned {
         lines.push(device::CLONED.to_owned());

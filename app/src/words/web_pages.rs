@@ -157,6 +157,14 @@ pub(crate) fn reset_due(own: &State) -> Option<String> {
     ))
 }
 
+/// Above what happened meanwhile.
+pub(crate) const NOTICES: &str = "Since you last looked";
+
+/// What happened, under that.
+pub(crate) fn noticed(said: &str) -> &str {
+    said.strip_prefix(NOTICES).and_then(|said| said.strip_prefix(": ")).unwrap_or(said)
+}
+
 /// That it was asked for; above the page stands whether it still can be stopped.
 pub(crate) fn reset_noticed(row: &Notice) -> String {
     format!("Since you last looked: someone asked to reset your account ({}, block {}).", time(&row.at), row.block)
@@ -165,6 +173,12 @@ pub(crate) fn reset_noticed(row: &Notice) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_happened_meanwhile_stands_under_its_title_once() {
+        assert_eq!(noticed("Since you last looked: alice left."), "alice left.");
+        assert_eq!(noticed("This device was away."), "This device was away.");
+    }
 
     #[test]
     fn thousands_stand_apart() {

@@ -84,6 +84,8 @@ pub enum Event {
     },
     /// This device was removed from its account; its keys are gone.
     Removed,
+    /// Another device of the account has shared names, marks or decisions; or a name that others told was proven.
+    Settings,
     /// Another device asks to join this account.
     RequestSeen {
         /// The device.

@@ -11,8 +11,8 @@ use scenarios::program::{Ended, Process, eventually, trefoil};
 use scenarios::world::World;
 use serde_json::Value;
 
-use crate::device::Device;
 use crate::stubborn::Stubborn;
+use scenarios::device::Device;
 
 const SYNCS: &str = "fsync,fdatasync";
 const WRITES: &str = "pwrite64";

@@ -13,7 +13,7 @@ use scenarios::program::{Ended, Process, trefoil};
 use scenarios::world::World;
 use serde_json::Value;
 
-use crate::device::Device;
+use scenarios::device::Device;
 
 /// Long texts, two or three of which fill a part.
 const TEXTS: usize = 16;

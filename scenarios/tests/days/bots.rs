@@ -9,7 +9,7 @@ use scenarios::program::{Process, eventually, trefoil};
 use scenarios::world::{Service, World};
 use serde_json::{Value, json};
 
-use crate::device::Device;
+use scenarios::device::Device;
 
 /// A program that says where it may ask, and waits.
 const TELLS: &str = r#"printf '{"api":"%s","token":"%s"}\n' "$TREFOIL_API" "$TREFOIL_TOKEN"; exec sleep 300"#;

@@ -6,7 +6,7 @@ use std::process::Command;
 use scenarios::program::{Process, trefoil};
 use scenarios::world::{World, files};
 
-use crate::device::Device;
+use scenarios::device::Device;
 
 /// How much more than now the largest file may hold, in blocks of 512 bytes.
 const ROOM: u64 = 1_000;

@@ -12,8 +12,8 @@ use scenarios::program::{eventually, trefoil};
 use scenarios::world::{World, free_port};
 use serde_json::Value;
 
-use crate::device::Device;
 use crate::wire::{Fate, Wire};
+use scenarios::device::Device;
 
 const LENGTH: usize = 24_000_000;
 

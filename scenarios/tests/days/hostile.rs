@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use scenarios::program::{Ended, Process, trefoil};
 use scenarios::world::World;
 
-use crate::device::Device;
+use scenarios::device::Device;
 
 /// Clears the screen, sets the clipboard (OSC 52), colours in seven and in eight bits, rings, goes back, turns text around.
 const WILD: &str = "\u{1b}[2J\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{8}\u{7f}\r\u{202e}txt.exe\u{2066}\u{2028}";

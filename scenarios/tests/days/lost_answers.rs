@@ -3,9 +3,9 @@
 use scenarios::program::eventually;
 use scenarios::world::World;
 
-use crate::device::Device;
 use crate::stubborn::Stubborn;
 use crate::wire::{Fate, Wire};
+use scenarios::device::Device;
 
 /// How a command may fail on such a day.
 const UNREACHABLE: (i32, &str) = (3, "service.unreachable");

@@ -3,7 +3,6 @@
 mod agent_killed;
 mod backup_killed;
 mod bots;
-mod device;
 mod disk_full;
 mod files;
 mod hostile;

@@ -7,7 +7,7 @@ use scenarios::program::eventually;
 use scenarios::world::World;
 use serde_json::Value;
 
-use crate::device::Device;
+use scenarios::device::Device;
 
 /// What `trefoil account reset bob` takes with a permit in a file.
 fn reset<'a>(device: &'a Device, permit: &'a str) -> Vec<&'a str> {

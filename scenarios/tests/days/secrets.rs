@@ -5,7 +5,7 @@ use std::fs;
 use scenarios::program::{eventually, trefoil};
 use scenarios::world::{World, files, free_port};
 
-use crate::device::{Device, PASSWORD};
+use scenarios::device::{Device, PASSWORD};
 
 const TEXT: &str = "marker-text-7f3a, meet me at the old mill";
 const TITLE: &str = "marker-title-91c4";

@@ -6,9 +6,9 @@ use scenarios::program::{eventually, trefoil};
 use scenarios::world::{Service, World, free_port};
 use serde_json::Value;
 
-use crate::device::Device;
 use crate::stubborn::Stubborn;
 use crate::wire::{Fate, Wire};
+use scenarios::device::Device;
 
 /// How a command may fail on such a day.
 const UNREACHABLE: (i32, &str) = (3, "service.unreachable");

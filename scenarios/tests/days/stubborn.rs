@@ -3,7 +3,7 @@
 use scenarios::program::{Process, eventually};
 use serde_json::Value;
 
-use crate::device::Device;
+use scenarios::device::Device;
 
 /// Such a command.
 pub(crate) struct Stubborn<'a> {

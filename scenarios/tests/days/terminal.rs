@@ -13,7 +13,7 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use scenarios::program::{eventually, trefoil};
 use scenarios::world::World;
 
-use crate::device::Device;
+use scenarios::device::Device;
 
 /// What leaves the alternate screen.
 const BACK: &str = "\u{1b}[?1049l";

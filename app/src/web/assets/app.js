@@ -85,7 +85,8 @@
   function settle() {
     const side = app.querySelector("[data-unread]");
     const unread = Number(side?.dataset.unread ?? 0);
-    const title = app.dataset.title ? app.dataset.title + " – Trefoil" : "Trefoil";
+    const called = app.querySelector("#head h1")?.textContent ?? app.dataset.title;
+    const title = called ? called + " – Trefoil" : "Trefoil";
     document.title = unread > 0 ? `(${unread}) ${title}` : title;
     const scroll = document.getElementById("scroll");
     if (scroll && !scroll.dataset.settled) {
@@ -197,7 +198,10 @@
     settle();
   }
 
-  // Puts a piece in the place of another, unless somebody is typing there.
+  const CONTROLS = "a, button, input, select, summary, textarea";
+
+  // Puts a piece in the place of another, unless somebody is typing there. What was open stays open, what was written stays
+  // written, and whoever stood somewhere stands there again.
   function swap(element, fresh) {
     const focused = element.contains(document.activeElement) ? document.activeElement : null;
     if (focused && focused.matches("input, textarea") && focused.value) {
@@ -205,12 +209,21 @@
       return;
     }
     const place = focused?.id || focused?.getAttribute("href");
+    const number = [...element.querySelectorAll(CONTROLS)].indexOf(focused);
     const open = [...element.querySelectorAll("details[open][id]")].map((it) => it.id);
+    const written = [...element.querySelectorAll("input[id], textarea[id]")].filter((it) => it.value !== it.defaultValue);
     element.replaceChildren(fresh);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    if (!place) return;
-    const again = [...element.querySelectorAll("a, input, button")].find(
-      (it) => it.id === place || it.getAttribute("href") === place);
+    for (const { id, value } of written) {
+      const field = document.getElementById(id);
+      if (field) field.value = value;
+    }
+    if (!focused) return;
+    const controls = [...element.querySelectorAll(CONTROLS)];
+    const isSame = (it) => it?.tagName === focused.tagName && it.textContent === focused.textContent;
+    const again = place
+      ? controls.find((it) => it.id === place || it.getAttribute("href") === place)
+      : [controls[number]].find(isSame);
     again?.focus({ preventScroll: true });
   }
 
@@ -324,7 +337,8 @@
     form.elements[what].value = button.dataset.menu;
     form.querySelectorAll("[data-when]").forEach((it) => (it.hidden = it.dataset.when !== what));
     form.querySelector("[data-whom]").textContent = button.dataset.fromWhom;
-    form.querySelector("[data-quoted]").textContent = item.querySelector(".text").textContent;
+    // a file need not come with a text
+    form.querySelector("[data-quoted]").textContent = item.querySelector(".text, .file strong").textContent;
     const scroll = document.getElementById("scroll");
     const isAtEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
     form.querySelector("[data-about]").hidden = false;

@@ -71,6 +71,7 @@ pub(super) async fn notices(shared: &Shared, most: usize) -> Result<Markup, Fail
     Ok(html! {
         @if let Some(up_to) = up_to {
             form.notice data-do="/do/notices-read" {
+                h2 { (words::NOTICES) }
                 ul { @for row in notices.iter().skip(left_out) { li dir="auto" { (with_commands(&said(row, &devices))) } } }
                 input type="hidden" name="up_to" value=(up_to);
                 div.choices {
@@ -86,7 +87,8 @@ pub(super) async fn notices(shared: &Shared, most: usize) -> Result<Markup, Fail
 
 /// As a command says it, but for what is done on a page.
 fn said(row: &Notice, devices: &[Device]) -> String {
-    if row.notice == "reset.requested" { words::reset_noticed(row) } else { device::notice(row, devices) }
+    let said = if row.notice == "reset.requested" { words::reset_noticed(row) } else { device::notice(row, devices) };
+    words::noticed(&said).to_owned()
 }
 
 #[derive(Deserialize)]

@@ -27,6 +27,8 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .route("/page/c/{conversation}", get(page))
         .route("/page/to/{handle}", get(page_to))
+        .route("/part/to/{handle}", get(part_to))
+        .route("/part/head/{conversation}", get(part_head))
         .route("/part/messages/{conversation}", get(newest))
         .route("/part/older/{conversation}", get(older))
         .route("/do/read", post(read))
@@ -48,24 +50,47 @@ pub(super) async fn found(shared: &Shared, id: &str) -> Result<Conversation, Fai
 /// The conversation with somebody, or a place to begin one.
 async fn page_to(State(shared): App, Path(handle): Path<String>) -> Answer {
     let own = confirmed(&shared).await?;
+    let (known, open) = with(&shared, &handle).await?;
+    if let Some(place) = open {
+        return Ok(Fragment::go(place));
+    }
+    let name = one_line(&handle);
+    let main = html! {
+        section.talk {
+            header.head {
+                a.back href="/" aria-label=(words::BACK) { "‹" }
+                div.whom { (named(&name, words::NOT_WRITTEN_YET)) }
+                @if let Some(known) = known { a.quiet href={ "/contacts/" (known.handle) } { (words::DETAILS) } }
+            }
+            // nothing, until there is something to see
+            div.scroll id="begins" data-from={ "/part/to/" (handle) } data-on="conversations" {}
+            (saying::write(&handle, &kept(&handle), &name, None))
+        }
+    };
+    framed(&shared, &own, Page { title: &name, at: &format!("/to/{handle}"), main }).await
+}
+
+/// As soon as there is a conversation, by whichever of both or on whichever device, the page goes there.
+async fn part_to(State(shared): App, Path(handle): Path<String>) -> Answer {
+    confirmed(&shared).await?;
+    Ok(with(&shared, &handle).await?.1.map_or_else(Fragment::default, Fragment::go))
+}
+
+/// Somebody, if he is known, and where the conversation with him is, if there is one.
+async fn with(shared: &Shared, handle: &str) -> Result<(Option<Contact>, Option<String>), Failure> {
     let contacts: Vec<Contact> = shared.face.list(What::Contacts).await?;
     let known = contacts.into_iter().find(|it| it.handle == handle);
     let rows: Vec<Conversation> = shared.face.list(What::Conversations).await?;
     let is_with = |row: &&Conversation| {
         row.pair && known.as_ref().is_some_and(|known| row.members.iter().any(|it| it.account == known.account))
     };
-    if let Some(row) = rows.iter().find(is_with) {
-        return Ok(Fragment::go(format!("/c/{}", row.conversation)));
-    }
-    let name = one_line(&handle);
-    let main = html! {
-        section.talk {
-            (head(&name, words::NOT_WRITTEN_YET, known.as_ref().map(|it| format!("/contacts/{}", it.handle))))
-            div.scroll { }
-            (saying::write(&handle, &name, None))
-        }
-    };
-    framed(&shared, &own, Page { title: &name, at: &format!("/to/{handle}"), main }).await
+    let place = rows.iter().find(is_with).map(|row| format!("/c/{}", row.conversation));
+    Ok((known, place))
+}
+
+/// Under what name an unsent text to somebody is kept: the same before and after there is a conversation.
+fn kept(handle: &str) -> String {
+    format!("with:{handle}")
 }
 
 async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
@@ -77,7 +102,11 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
     let (messages, has_older) = messages(shared, own, row).await?;
     let main = html! {
         section.talk {
-            (head(&name, &web_talk::about(row), Some(format!("/c/{id}/details"))))
+            header.head {
+                a.back href="/" aria-label=(words::BACK) { "‹" }
+                (whom(row))
+                a.quiet href={ "/c/" (id) "/details" } { (words::DETAILS) }
+            }
             @if let Some((at, handle)) = contact.and_then(|it| it.reset_at.as_ref().zip(Some(&it.handle))) {
                 (reset_banner(handle, at))
             }
@@ -87,27 +116,37 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
                     button.older type="button" data-older={ "/part/older/" (id) } { (words::OLDER) }
                 }
                 ol.messages id="messages" data-merge data-read=(id) data-from={ "/part/messages/" (id) }
-                    data-on={ "messages:" (id) } { (messages) }
+                    data-on={ "messages:" (id) " conversations contacts" } { (messages) }
             }
-            @if row.left { p.notice { (web_talk::NOT_IN_IT) } } @else if row.standing == REQUEST { (requests::decision(row, &name)) } @else { (saying::write(id, &name, Some(row.draft.as_deref().unwrap_or_default()))) }
+            @if row.left { p.notice { (web_talk::NOT_IN_IT) } } @else if row.standing == REQUEST { (requests::decision(row, &name)) } @else {
+                (saying::write(id, &contact.map_or_else(|| format!("in:{id}"), |it| kept(&it.handle)), &name, Some(row.draft.as_deref().unwrap_or_default())))
+            }
             (saying::menu())
         }
     };
     framed(shared, own, Page { title: &name, at: &format!("/c/{id}"), main }).await
 }
 
-fn head(name: &str, about: &str, details: Option<String>) -> Markup {
+/// What a conversation is called, and how many are in it: both can change while somebody looks at it.
+pub(super) fn whom(row: &Conversation) -> Markup {
     html! {
-        header.head {
-            a.back href="/" aria-label=(words::BACK) { "‹" }
-            (frame::avatar(name))
-            div {
-                h1 dir="auto" { (name) }
-                p.about { (about) }
-            }
-            @if let Some(details) = details { a.quiet href=(details) { (words::DETAILS) } }
+        div.whom id="head" data-from={ "/part/head/" (row.conversation) } data-on="conversations messages contacts" {
+            (named(&words::title(row), &web_talk::about(row)))
         }
     }
+}
+
+fn named(name: &str, about: &str) -> Markup {
+    html! {
+        (frame::avatar(name))
+        div { h1 dir="auto" { (name) } p.about { (about) } }
+    }
+}
+
+async fn part_head(State(shared): App, Path(conversation): Path<String>) -> Answer {
+    confirmed(&shared).await?;
+    let row = found(&shared, &conversation).await?;
+    Ok(named(&words::title(&row), &web_talk::about(&row)).into())
 }
 
 /// Somebody goes on as another identity: one choice before anything is sent (story 13).

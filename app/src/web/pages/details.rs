@@ -46,8 +46,7 @@ async fn page(State(shared): App, Path(id): Path<String>) -> Answer {
         section.page {
             header.head {
                 a.back.always href=(place) aria-label=(words::BACK) { "‹" }
-                (frame::avatar(&name))
-                div { h1 dir="auto" { (name) } p.about { (web_talk::about(&row)) } }
+                (conversation::whom(&row))
             }
             div.column {
                 section.card {

@@ -67,7 +67,7 @@ async fn list(shared: &Shared) -> Result<Markup, Failure> {
         }
         ul.cards { @for row in of("confirmed") { li.card { (card(row, &rows)) } } }
         @if removed > 0 {
-            details.removed {
+            details.removed id="removed" {
                 summary { (words::removed_before(removed)) }
                 ul { @for row in of("removed") { li dir="auto" { (device::name_of(&row.device, &rows)) ", " (words::added(&time(&row.added_at))) } } }
             }
@@ -85,7 +85,7 @@ fn card(row: &Device, all: &[Device]) -> Markup {
                 p.about dir="auto" { (words::how_it_came(row, all)) }
             }
         }
-        details {
+        details id={ "change-" (id) } {
             summary { (words::CHANGE) }
             form.inline data-do="/do/rename" {
                 input type="hidden" name="device" value=(row.device);
@@ -100,7 +100,7 @@ fn card(row: &Device, all: &[Device]) -> Markup {
                     button type="submit" { (words::SEND_HISTORY) }
                     div data-answer role="alert" {}
                 }
-                details.remove {
+                details.remove id={ "remove-" (id) } {
                     summary.danger { (words::REMOVE) }
                     form data-do="/do/remove" {
                         p { (words::remove_why(&name)) }

@@ -43,7 +43,8 @@ pub(super) async fn confirmed(shared: &Shared) -> Result<Own, Instead> {
     }
     let state: Own = shared.face.done(What::Status).await?;
     match state.phase {
-        Phase::New | Phase::Ended => Err(Instead::Go("/welcome")),
+        Phase::New => Err(Instead::Go("/welcome")),
+        Phase::Ended => Err(Instead::Go("/login")),
         Phase::Joining | Phase::Pending | Phase::Resetting => Err(Instead::Go("/waiting")),
         Phase::Confirmed => Ok(state),
     }

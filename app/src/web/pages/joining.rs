@@ -64,6 +64,17 @@ async fn further(shared: &Shared) -> Result<Option<Fragment>, Failure> {
     })
 }
 
+/// What became of this device, if it is none of the account's any more (stories 8 and 9).
+async fn why_out(shared: &Shared) -> Result<Markup, Failure> {
+    if hello(shared).await? != KeyState::Open {
+        return Ok(html! {});
+    }
+    let own: Own = shared.face.done(What::Status).await?;
+    Ok(html! {
+        @if own.phase == Phase::Ended { p.notice { (device::ended(own.ended.as_deref())) } }
+    })
+}
+
 async fn sign_up_page(State(shared): App) -> Answer {
     if let Some(place) = further(&shared).await? {
         return Ok(place);
@@ -71,6 +82,7 @@ async fn sign_up_page(State(shared): App) -> Answer {
     let needs_key = hello(&shared).await? == KeyState::None;
     let main = html! {
         h1 { (words::WELCOME) }
+        (why_out(&shared).await?)
         p.lead { (words::WELCOME_WHY) }
         (fields(&shared, "/do/signup", true, needs_key, words::SIGN_UP))
         p.other { (words::HAVE_ACCOUNT) " " a href="/login" { (words::LOG_IN_INSTEAD) } }
@@ -85,6 +97,7 @@ async fn log_in_page(State(shared): App) -> Answer {
     let needs_key = hello(&shared).await? == KeyState::None;
     let main = html! {
         h1 { (words::LOG_IN) }
+        (why_out(&shared).await?)
         p.lead { (words::LOG_IN_WHY) }
         (fields(&shared, "/do/login", false, needs_key, words::LOG_IN))
         p.other { (words::NO_ACCOUNT) " " a href="/welcome" { (words::SIGN_UP_INSTEAD) } }
@@ -236,7 +249,7 @@ fn pending(own: &Own, events: &[LogInEvent]) -> Markup {
         section.ways {
             h2 { (words::OTHER_WAYS) }
             @if own.recovery_key {
-                details {
+                details id="by-key" {
                     summary { (words::USE_RECOVERY_KEY) }
                     form data-do="/do/recover" {
                         label for="words" { (words::RECOVERY_WORDS) }
@@ -246,7 +259,7 @@ fn pending(own: &Own, events: &[LogInEvent]) -> Markup {
                     }
                 }
             }
-            details {
+            details id="no-device" {
                 summary { (words::NO_DEVICE_LEFT) }
                 p { (words::no_device_left(own.recovery_key)) }
                 p { code { (words::RESET_COMMAND) } }

@@ -62,7 +62,7 @@ pub(super) fn form(row: &Device) -> Markup {
                 button type="submit" name="history" value="no" { (words::CONFIRM_WITHOUT) }
                 button.danger type="submit" formnovalidate data-do="/do/refuse" { (words::NOT_ME) }
             }
-            details {
+            details id={ "about-" (row.device) } {
                 summary { (words::DETAILS) }
                 p.small { (words::fingerprint_of(row)) " " (words::asked_at(&time(&row.added_at), row.added_block)) }
             }

@@ -136,7 +136,7 @@ fn verdict(entries: usize, proof: &RecordProof) -> Markup {
                     }
                 }
             }
-            details {
+            details id="proof" {
                 summary { (words::PROOF) }
                 (proof_details(proof))
             }
@@ -196,7 +196,7 @@ fn line(entry: &RecordEntry, row: &Row, named: &Named) -> Markup {
                     time datetime=(entry.at) { (words::place(entry)) } " · "
                     (words::SIGNED_BY) (signers(entry, named))
                 }
-                details {
+                details id={ "e-" (entry.entry) } {
                     summary { (common::DETAILS) }
                     dl.facts {
                         dt { (words::KIND) } dd { (words::entry_size(entry)) }

@@ -30,10 +30,11 @@ pub(super) fn routes() -> Routes {
         .route("/do/draft", post(keep_draft))
 }
 
-/// The field for a text. What it answers or changes stands above it; `begun`: what stands in it, for a conversation that there is.
-pub(super) fn write(to: &str, name: &str, begun: Option<&str>) -> Markup {
+/// The field for a text. What it answers or changes stands above it; what is not sent yet is kept under a name of its own on this
+/// page, and `begun` stands in it, for a conversation that there is.
+pub(super) fn write(to: &str, keep: &str, name: &str, begun: Option<&str>) -> Markup {
     html! {
-        form.write data-do="/do/send" data-keep={ "to:" (to) } data-draft=[begun.map(|_| to)] {
+        form.write data-do="/do/send" data-keep=(keep) data-draft=[begun.map(|_| to)] {
             input type="hidden" name="to" value=(to);
             input type="hidden" name="answers";
             input type="hidden" name="edits";

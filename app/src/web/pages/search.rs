@@ -114,12 +114,15 @@ fn covered(covers: &Searched) -> String {
 fn result(row: &Message, title: &str, own: &Own, today: &str, wanted: &[String]) -> Markup {
     let is_own = own.account.as_deref() == Some(row.account.as_str());
     let from = if is_own { web_talk::YOU.to_owned() } else { one_line(&row.from) };
+    // a file is found by its name as well
+    let name = row.file.as_ref().map(|file| file.name.as_str());
+    let said = [name.unwrap_or_default(), &row.text].join(if row.text.is_empty() { "" } else { " " });
     html! {
         a.result href={ "/c/" (row.conversation) } data-at={ "m-" (row.message) } {
             (frame::avatar(title))
             span.name dir="auto" { (title) }
             time.when datetime=(row.sent_at) { (web_talk::found_at(&row.sent_at, today)) }
-            span.said { strong dir="auto" { (from) } ": " span dir="auto" { (marked(&row.text, wanted)) } }
+            span.said { strong dir="auto" { (from) } ": " span dir="auto" { (marked(said.trim_start(), wanted)) } }
         }
     }
 }

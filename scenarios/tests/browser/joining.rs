@@ -1,0 +1,124 @@
+//! Stories 1 to 9: somebody begins, writes with somebody else, and has more and fewer devices.
+
+use scenarios::device::PASSWORD;
+use scenarios::world::World;
+
+use crate::driver::Driver;
+use crate::person::Person;
+
+/// Bob's digits, as his new device shows them.
+fn digits(device: &Person) -> String {
+    device.sees(".code", " ").replace(' ', "")
+}
+
+fn logs_in(device: &Person, password: &str, name: &str) {
+    device.presses("Log in on this machine");
+    device.sees("h1", "Log in");
+    device.writes("Handle", "bob");
+    device.writes("Password", password);
+    device.writes("Name of this device", name);
+    device.presses("Log in");
+}
+
+/// Stories 1 to 7 and 9.
+#[test]
+fn two_people_write_and_one_of_them_adds_and_removes_a_device() {
+    let Some(driver) = Driver::start() else { return };
+    let world = World::new();
+    let service = world.service("service");
+    let url = service.api.url.clone();
+    let alice = Person::signed_up(&driver, &world, "alice", &url, "notebook");
+    let bob = Person::new(&driver, &world, "bob", &url);
+    bob.browser.picture("welcome");
+    bob.writes("Handle", "alice");
+    bob.writes("Password", PASSWORD);
+    bob.presses("Open an account");
+    bob.sees("form [role=alert]", "Somebody else has this handle.");
+    bob.writes("Handle", "bob");
+    bob.writes("Name of this device", "laptop");
+    bob.presses("Open an account");
+    bob.sees("main", "Choose a conversation.");
+
+    // story 2: alice has his link, so she is no stranger
+    bob.goes("People");
+    let link = bob.browser.run("return document.querySelector('#own-link').value", serde_json::json!([]));
+    alice.goes("People");
+    alice.writes("Add somebody", link.as_str().unwrap());
+    alice.presses("Add");
+    alice.sees("main h1", "bob");
+    alice.sends("hello, Bob");
+    alice.sees("#messages .own .state", "sent");
+    bob.opens_talk("alice");
+    bob.sees("#messages .theirs", "hello, Bob");
+    bob.sends("hello, Alice");
+    alice.sees("#messages .theirs", "hello, Alice");
+    bob.browser.picture("conversation");
+
+    // story 3 and 4: another machine, and six digits
+    let desktop = Person::new(&driver, &world, "desktop", &url);
+    logs_in(&desktop, "wrong horse battery", "tower");
+    desktop.sees("form [role=alert]", "password");
+    desktop.writes("Password", PASSWORD);
+    desktop.presses("Log in");
+    bob.sees(".popup", "A new device wants to read all your messages");
+    bob.sees(".popup", "Nobody from support, and no invitation, ever needs it.");
+    bob.browser.picture("popup");
+    let code = digits(&desktop);
+    desktop.browser.picture("waiting");
+    desktop.sees("main", "type them to let this device in");
+    let wrong = if code == "000000" { "111111" } else { "000000" };
+    bob.writes_in(".popup", "The 6 digits", wrong);
+    bob.presses_in(".popup", "Confirm and send my old messages");
+    bob.sees(".popup [role=alert]", "2 tries left");
+    let fresh = scenarios::program::eventually("each try has digits of its own", || {
+        Some(digits(&desktop)).filter(|it| *it != code)
+    });
+    bob.writes_in(".popup", "The 6 digits", &fresh);
+    bob.presses_in(".popup", "Confirm and send my old messages");
+    bob.sees("#said", "is now one of your devices");
+    bob.sees_no("body", "A new device wants to read all your messages");
+
+    // story 5 and 6: nothing that alice has to do; and what was written before
+    desktop.opens_talk("alice");
+    desktop.sees("#messages .theirs", "hello, Bob");
+    desktop.sees("#messages .own", "hello, Alice");
+    alice.sends("to both of you");
+    bob.sees("#messages .theirs", "to both of you");
+    desktop.sees("#messages .theirs", "to both of you");
+    desktop.sends("from the tower");
+    alice.sees("#messages .theirs", "from the tower");
+    bob.sees("#messages .own", "from the tower");
+    alice.goes("People");
+    alice.presses_some("#contacts", "bob");
+    alice.sees("main", "was confirmed by one of bob's older ones");
+
+    // story 8: somebody else knows the password
+    let mallory = Person::new(&driver, &world, "mallory", &url);
+    logs_in(&mallory, PASSWORD, "Bob's phone");
+    desktop.sees(".popup", "A new device wants");
+    bob.presses_in(".popup", "Not me");
+    bob.sees("#said", "never saw your messages");
+    mallory.sees(".notice", "This device was not let in.");
+    desktop.sees_no("body", "A new device wants");
+
+    // story 7 and 9
+    bob.goes("Devices");
+    bob.presses_some("#devices li:nth-child(2)", "Change");
+    bob.writes_in("#devices li:nth-child(2)", "Its name", "cellar");
+    bob.presses_in("#devices li:nth-child(2)", "Rename");
+    bob.sees("#devices h2", "cellar");
+    // what was open stays so
+    bob.browser.picture("devices");
+    bob.presses_in("#devices li:nth-child(2)", "Remove");
+    bob.presses_some("#devices li:nth-child(2) details details", "Remove cellar");
+    bob.sees("#said", "nothing sent from now on can be read on it");
+    bob.sees("#devices", "removed device");
+    desktop.sees(".notice", "This device is no longer one of your account's; its keys are gone.");
+    alice.opens_talk("bob");
+    alice.sends("to the one that is left");
+    bob.opens_talk("alice");
+    bob.sees("#messages .theirs", "to the one that is left");
+    for person in [&alice, &bob, &desktop, &mallory] {
+        person.was_left_in_peace();
+    }
+}
