@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind};
 use crate::link;
 use crate::local::connection::{Agent, say_aside};
 use crate::local::rows::{ResetAnnounced, State};
-use crate::local::{Receipted, What};
+use crate::local::{ReceiptKind, What};
 use crate::secret::{self, Origin, Secret};
 use crate::settings::Settings;
 use crate::words;
@@ -43,7 +43,7 @@ pub(crate) enum Verb {
     Receipts {
         /// Which of the two
         #[arg(requires = "tell")]
-        receipt: Option<Receipted>,
+        receipt: Option<ReceiptKind>,
         /// Off, and you aren't shown it of your own messages either
         tell: Option<Tell>,
     },
@@ -109,7 +109,7 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-fn receipts(told: Option<(Receipted, Tell)>, settings: &Settings) -> Result<(), Failure> {
+fn receipts(told: Option<(ReceiptKind, Tell)>, settings: &Settings) -> Result<(), Failure> {
     let mut agent = Agent::opened(settings)?;
     if let Some((receipt, tell)) = told {
         agent.ask::<Value>(What::SetReceipts { receipt, on: tell == Tell::On })?;

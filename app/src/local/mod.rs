@@ -76,7 +76,7 @@ pub(crate) enum What {
     /// Resets of the account wait for so many hours from now on, or there is none.
     SetResetWait { hours: Option<u64> },
     /// Others are told that their messages came, or were read, or not any more; on all devices.
-    SetReceipts { receipt: Receipted, on: bool },
+    SetReceipts { receipt: ReceiptKind, on: bool },
     /// Stops a reset of the own account.
     Veto,
     /// Another device of an account; events [`rows::LogInEvent`].
@@ -236,7 +236,7 @@ pub(crate) enum Decided {
 /// What others may be told of their messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Receipted {
+pub(crate) enum ReceiptKind {
     /// That they came.
     Delivered,
     /// That they were read.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use super::messages::{Answered, MemberChange, Message, Reaction, Receipted, Searched, Sent};
 
-use super::Decided;
+use super::{Decided, ReceiptKind};
 use crate::clock::rfc3339;
 
 /// Who answers on the socket.
@@ -347,11 +347,11 @@ impl From<Decision> for Decided {
     }
 }
 
-impl From<super::Receipted> for Receipt {
-    fn from(receipted: super::Receipted) -> Self {
-        match receipted {
-            super::Receipted::Delivered => Self::Delivered,
-            super::Receipted::Read => Self::Read,
+impl From<ReceiptKind> for Receipt {
+    fn from(kind: ReceiptKind) -> Self {
+        match kind {
+            ReceiptKind::Delivered => Self::Delivered,
+            ReceiptKind::Read => Self::Read,
         }
     }
 }

@@ -4,7 +4,7 @@ use client::query::MessageState;
 use protocol::tame;
 
 use super::{offline, one_line, time};
-use crate::local::rows::{Answered, Conversation, MemberChange, Message, Reaction, Searched, Sent};
+use crate::local::rows::{Answered, Conversation, MemberChange, Message, Reaction, Receipted, Searched, Sent};
 
 /// What an account's notes to itself are called.
 pub(crate) const NOTES: &str = "notes to yourself";
@@ -96,7 +96,8 @@ pub(crate) fn reached(row: &Message, is_own: bool) -> Option<&'static str> {
 /// Who has it and who has read it, in one line; nothing where one word says it all.
 pub(crate) fn receipts(row: &Message) -> Option<String> {
     let of = |state: MessageState, said: &str| {
-        let names: Vec<_> = row.receipts.iter().filter(|it| it.state == state).map(|it| one_line(&it.from)).collect();
+        let names: Vec<_> =
+            row.receipts.iter().filter(|it: &&Receipted| it.state == state).map(|it| one_line(&it.from)).collect();
         (!names.is_empty()).then(|| format!("{said} {}", names.join(", ")))
     };
     let parts = [of(MessageState::Read, "read by"), of(MessageState::Delivered, "delivered to")];
@@ -233,7 +234,6 @@ pub(crate) fn conversation(row: &Conversation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::rows::Receipted;
 
     fn message(text: &str, state: MessageState) -> Message {
         Message { state, ..Message::sample(text) }

@@ -14,7 +14,7 @@ use crate::commands::logout;
 use crate::failure::Failure;
 use crate::local::record::RecordProof;
 use crate::local::rows::{Device, Hello, Receipts, State as Own};
-use crate::local::{Receipted, What};
+use crate::local::{ReceiptKind, What};
 use crate::secret::check_strength;
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::words::web as common;
@@ -224,7 +224,7 @@ async fn set_reset_wait(State(shared): App, Wanted(Wait { hours }): Wanted<Wait>
 
 #[derive(Deserialize)]
 struct Told {
-    receipt: Receipted,
+    receipt: ReceiptKind,
     on: YesOrNo,
 }
 
