@@ -24,7 +24,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "4605bf7922f2a8b7707220cfed4fe2567fef92f2d1cbd4cb8d3d82961274bf4b",
+        sha256: "af6372b26794abe2ddb1c88eb897745463c0f77135dae6687ccdd287f9eb4e0b",
     },
     Asset {
         path: "/assets/app.css",
