@@ -24,7 +24,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "3aa603ef6d1d553c7c3851e5a7fca29e4f2e31e75d133f5d858f54726b5b64f7",
+        sha256: "8090d64e5d64b2b89606339252464784b0e5cfb5f57e182622f9f08768820c66",
     },
     Asset {
         path: "/assets/app.css",

@@ -54,8 +54,17 @@ fn two_people_write_and_one_of_them_adds_and_removes_a_device() {
     alice.sees("#messages .theirs", "hello, Alice");
     bob.browser.picture("conversation");
 
-    // story 3 and 4: another machine, and six digits
-    let desktop = Person::new(&driver, &world, "desktop", &url);
+    let desktop = another_device_comes_in(&driver, &world, &url, &alice, &bob);
+    let mallory = somebody_knows_the_password(&driver, &world, &url, &bob, &desktop);
+    a_device_goes(&alice, &bob, &desktop);
+    for person in [&alice, &bob, &desktop, &mallory] {
+        person.was_left_in_peace();
+    }
+}
+
+/// Stories 3 to 6: another machine, six digits, and what was written before.
+fn another_device_comes_in(driver: &Driver, world: &World, url: &str, alice: &Person, bob: &Person) -> Person {
+    let desktop = Person::new(driver, world, "desktop", url);
     logs_in(&desktop, "wrong horse battery", "tower");
     desktop.sees("form [role=alert]", "password");
     desktop.writes("Password", PASSWORD);
@@ -92,8 +101,12 @@ fn two_people_write_and_one_of_them_adds_and_removes_a_device() {
     alice.presses_some("#contacts", "bob");
     alice.sees("main", "was confirmed by one of bob's older ones");
 
-    // story 8: somebody else knows the password
-    let mallory = Person::new(&driver, &world, "mallory", &url);
+    desktop
+}
+
+/// Story 8.
+fn somebody_knows_the_password(driver: &Driver, world: &World, url: &str, bob: &Person, desktop: &Person) -> Person {
+    let mallory = Person::new(driver, world, "mallory", url);
     logs_in(&mallory, PASSWORD, "Bob's phone");
     desktop.sees(".popup", "A new device wants");
     bob.presses_in(".popup", "Not me");
@@ -101,7 +114,11 @@ fn two_people_write_and_one_of_them_adds_and_removes_a_device() {
     mallory.sees(".notice", "This device was not let in.");
     desktop.sees_no("body", "A new device wants");
 
-    // story 7 and 9
+    mallory
+}
+
+/// Stories 7 and 9.
+fn a_device_goes(alice: &Person, bob: &Person, desktop: &Person) {
     bob.goes("Devices");
     bob.presses_some("#devices li:nth-child(2)", "Change");
     bob.writes_in("#devices li:nth-child(2)", "Its name", "cellar");
@@ -118,7 +135,4 @@ fn two_people_write_and_one_of_them_adds_and_removes_a_device() {
     alice.sends("to the one that is left");
     bob.opens_talk("alice");
     bob.sees("#messages .theirs", "to the one that is left");
-    for person in [&alice, &bob, &desktop, &mallory] {
-        person.was_left_in_peace();
-    }
 }

@@ -218,7 +218,7 @@ fn every_page_is_for_everybody() {
         ("contact", "/contacts/alice".to_owned(), "Verification code"),
         ("conversation", format!("/c/{with_alice}"), "an answer"),
         ("details", format!("/c/{with_alice}/details"), "Disappearing messages"),
-        ("details-group", format!("/c/{}/details", id_of("Garden")), "opened it"),
+        ("details-group", format!("/c/{}/details", id_of("Garden")), "lets people in"),
         ("request", format!("/c/{}", id_of("carol")), "Leave it here"),
         ("to", "/to/dave".to_owned(), "You haven't written to each other yet"),
         ("new", "/new".to_owned(), "What it is called"),

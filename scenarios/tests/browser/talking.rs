@@ -173,9 +173,17 @@ fn several_people_talk_exchange_a_file_and_find_what_was_said() {
     alice.sees("main .head", "2 people");
     bob.sees_no("#members", "carol");
 
-    // a file of several pieces, with a name that has to be written out
+    they_exchange_a_file(&world, &alice, &bob);
+    what_was_said_is_found(&bob);
+    for person in [&alice, &bob] {
+        person.was_left_in_peace();
+    }
+}
+
+/// A file of several pieces, with a name that has to be tamed; it can be answered.
+fn they_exchange_a_file(world: &World, alice: &Person, bob: &Person) {
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 241) as u8).collect();
-    let path = file(&world, "plan & <b>map.bin", &bytes);
+    let path = file(world, "plan & <b>map.bin", &bytes);
     alice.chooses_file(&path);
     alice.sees("#messages .own .file", "plan & _b_map.bin");
     bob.presses_on("a.back");
@@ -184,12 +192,15 @@ fn several_people_talk_exchange_a_file_and_find_what_was_said() {
     let name = shown.lines().next().unwrap();
     assert!(bob.browser.downloaded(name) == bytes, "it came as it was");
     bob.browser.picture("file");
-    opens_menu(&bob, "plan");
+    opens_menu(bob, "plan");
     bob.presses_in("#menu", "Answer");
     bob.sees(".about-what", "plan & _b_map.bin");
     bob.writes("Message to Orchard", "thank you\u{e007}");
     alice.sees("#messages .theirs .quote", "plan");
+}
 
+/// By its words and by the name of a file.
+fn what_was_said_is_found(bob: &Person) {
     bob.presses_in("nav.side header", "Search");
     bob.writes("Words", "WATERS");
     bob.presses_in("form.search", "Search");
@@ -207,7 +218,4 @@ fn several_people_talk_exchange_a_file_and_find_what_was_said() {
     // the words stand in no address, and are still there
     bob.sees("#found mark", "waters");
     assert_eq!(bob.place(), "/search");
-    for person in [&alice, &bob] {
-        person.was_left_in_peace();
-    }
 }

@@ -43,6 +43,7 @@
   function lock() {
     sessionStorage.removeItem(TOKEN);
     stream?.abort();
+    visits += 1;
     drafts.clear();
     told.clear();
     clearTimeout(telling);
@@ -62,15 +63,24 @@
 
   // ---- pages ----
 
+  // Changes that come while a page is fetched concern what it brings, and of two pages the one that was wanted last is shown.
+  let arriving = null;
+  let visits = 0;
   async function visit(path, how = "push", at) {
     keepDrafts();
+    const number = (visits += 1);
+    const missed = (arriving = []);
     const response = await ask("/page" + path);
+    const html = await response.text();
+    if (number !== visits) return;
     const go = response.headers.get("trefoil-go");
     if (go) return visit(go, how === "none" ? "replace" : how, at);
-    const html = await response.text();
+    keepDrafts();
     keepAgain();
     if (how !== "none" && location.pathname !== path) history[how + "State"](null, "", path);
     app.replaceChildren(piece(html));
+    arriving = null;
+    missed.forEach(changed);
     const titled = app.querySelector("[data-title]");
     app.dataset.title = titled ? titled.dataset.title : "";
     restoreDrafts();
@@ -176,13 +186,30 @@
 
   const due = new Set();
   let timer = 0;
+  let isRefreshing = false;
   function changed(change) {
+    arriving?.push(change);
     for (const element of document.querySelectorAll("[data-from]")) if (concerns(element, change)) due.add(element);
-    if (!timer) timer = setTimeout(refresh, 60);
+    refreshSoon();
+  }
+
+  // One after the other, so that no older answer takes the place of a newer one.
+  function refreshSoon() {
+    if (!timer && !isRefreshing && due.size > 0) timer = setTimeout(refresh, 60);
   }
 
   async function refresh() {
     timer = 0;
+    isRefreshing = true;
+    try {
+      await refreshAll();
+    } finally {
+      isRefreshing = false;
+      refreshSoon();
+    }
+  }
+
+  async function refreshAll() {
     const elements = [...due].filter((element) => element.isConnected);
     due.clear();
     for (const element of elements) {
