@@ -276,7 +276,8 @@ impl Core {
         let failure = Failure::from_store(&error);
         self.failed_steps = self.failed_steps.saturating_add(1);
         let key = open.key.clone();
-        // what was in memory may not be what is on disk
+        // what was in memory may not be what is on disk; what else came was for that client
+        inputs.clear();
         self.open = None;
         let reopened = self.open(key);
         if self.failed_steps >= GIVE_UP_AFTER || reopened.is_err() {
