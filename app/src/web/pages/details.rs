@@ -56,10 +56,10 @@ async fn page(State(shared): App, Path(id): Path<String>) -> Answer {
                     @else if !row.pair && !row.own { p.small { (web_talk::ONLY_OPENER) } }
                 }
                 @if is_admin(&row, &own) { (renaming(&row)) }
-                @if !row.pair && !row.own && !row.left { (leaving(&row)) }
                 @if row.standing == OPEN {
                     div.column.inner id="keeping" data-from={ "/part/keeping/" (id) } data-on="conversations messages" { (keeping(&row)) }
                 }
+                @if !row.pair && !row.own && !row.left { (leaving(&row)) }
             }
         }
     };
