@@ -40,6 +40,8 @@ pub(crate) enum Want {
     SendFile { to: String, text: String },
     /// The file of a message is to be saved.
     SaveFile { message: [u8; 32], path: String, replace: bool },
+    /// The file of a message is to be here.
+    KeepFile { message: [u8; 32] },
     /// A message was written; it carries the intent itself.
     Sending,
     /// A conversation of several people.

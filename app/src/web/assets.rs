@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "045210d98f83e2b44e29d67fc6af4d0746c7bab77342178671e6cc11af90976c",
+        sha256: "57c4d81a578a8cf87ac5ebb57abc3e3d30774bcf527dee816315be32e258103f",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "cb2b36c5af124b5962ccfbf3a0d43f842b88f7e5ce036e186e0b0ed36b1efc21",
+        sha256: "9f085b06074e78ed29678e7ab9e5b93a6cc347d92626a39de5cbd1ecda9c5897",
     },
     Asset {
         path: "/assets/icon.svg",
