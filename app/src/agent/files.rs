@@ -77,7 +77,7 @@ impl Core {
     /// Fetches a file from the service.
     fn save(&mut self, saving: Saving, reply: &Reply) -> Result<(), Failure> {
         let Saving { message, target: Target { path, replace }, saved } = saving;
-        self.move_file(Command::SaveFile { message, path, replace }, Goal::Saved(saved), reply)
+        self.move_file(Command::SaveFile { message, path, replace }, Goal::Saved(saved), None, reply)
     }
 
     /// What is kept of a file was opened: if it was not the right one, the service is asked.
@@ -108,11 +108,7 @@ impl Core {
         if self.offline_since_ms.is_some() {
             return Err(unreachable());
         }
-        self.move_file(Command::KeepFile(row.message), Goal::Done, reply)?;
-        if let Some(waiting) = self.waiting.last_mut() {
-            waiting.until = Some(Instant::now() + LOOKED_FOR);
-        }
-        Ok(())
+        self.move_file(Command::KeepFile(row.message), Goal::Done, Some(Instant::now() + LOOKED_FOR), reply)
     }
 
     /// The bytes of a file that is kept.
@@ -165,15 +161,21 @@ impl Core {
         }
         let begun = file.and_then(|file| {
             let command = Command::SendFile { to, text, file };
-            self.move_file(command, Goal::Sent { row: None }, reply)
+            self.move_file(command, Goal::Sent { row: None }, None, reply)
         });
         if let Err(failure) = begun {
             reply.fail(failure);
         }
     }
 
-    /// Whoever asked waits for as long as it takes, and is told how far it is.
-    fn move_file(&mut self, command: Command, goal: Goal, reply: &Reply) -> Result<(), Failure> {
+    /// Whoever asked waits for as long as it takes, or until then, and is told how far it is.
+    fn move_file(
+        &mut self,
+        command: Command,
+        goal: Goal,
+        until: Option<Instant>,
+        reply: &Reply,
+    ) -> Result<(), Failure> {
         self.opened()?;
         let output = self.step(Input::Command(command))?;
         let intent = output.intent;
@@ -181,7 +183,7 @@ impl Core {
             let (done, total) = self.outside.porter.progress(transfer).unwrap_or_default();
             reply.event(&Moving { transfer, done, total });
         }
-        self.waiting.push(Waiting { reply: reply.clone(), goal, intent, until: None, lost: 0 });
+        self.waiting.push(Waiting { reply: reply.clone(), goal, intent, until, lost: 0 });
         self.carry_out(output);
         Ok(())
     }

@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "57c4d81a578a8cf87ac5ebb57abc3e3d30774bcf527dee816315be32e258103f",
+        sha256: "892e21aaad0d2adf85098f5a2a7bed800dce7ea71a995b84b2e6aac47118ceb8",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "9f085b06074e78ed29678e7ab9e5b93a6cc347d92626a39de5cbd1ecda9c5897",
+        sha256: "6dbb0157abf770856d4d0a6f776f5d5d36c1e5e30c12724b04b1add843560f69",
     },
     Asset {
         path: "/assets/icon.svg",

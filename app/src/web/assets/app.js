@@ -243,6 +243,7 @@
         }
         // whoever stands on a button of it stands there again
         const held = old?.contains(document.activeElement) ? buttonsOf(old).indexOf(document.activeElement) : -1;
+        if (old) carryPictures(old, item);
         old?.remove();
         before ? before.after(item) : list.prepend(item);
         buttonsOf(item)[held]?.focus({ preventScroll: true });
@@ -455,9 +456,17 @@
   const watched = new WeakSet();
   // Messages as they came, before something was put into them.
   const came = new WeakMap();
-  const near = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) if (isIntersecting) showPicture(target, "page");
-  }, { rootMargin: "600px" });
+  let near = null;
+  let nearIn = null;
+
+  function watchIn(scroll) {
+    if (scroll === nearIn) return;
+    near?.disconnect();
+    nearIn = scroll;
+    near = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) showPicture(target, "page");
+    }, { root: scroll, rootMargin: "600px 0px" });
+  }
 
   // Two at a time, so that a service that is slow holds up nothing else.
   const turns = [Promise.resolve(), Promise.resolve()];
@@ -475,6 +484,7 @@
       pictures.delete(path);
       picture.then(({ url }) => url && URL.revokeObjectURL(url), () => {});
     }
+    watchIn(document.getElementById("scroll"));
     const large = document.getElementById("large");
     if (large?.open && !here.has(large.dataset.of)) large.close();
     for (const place of places) {
@@ -482,6 +492,17 @@
       watched.add(place);
       if (pictures.has(place.dataset.picture)) showPicture(place);
       else if ("near" in place.dataset) near.observe(place);
+    }
+  }
+
+  // What a message shows it goes on to show when something else about it has changed.
+  function carryPictures(old, item) {
+    for (const place of item.querySelectorAll("[data-picture]")) {
+      const there = [...old.querySelectorAll("[data-picture].is-there")];
+      const same = there.find((it) => it.dataset.picture === place.dataset.picture && it.tagName === place.tagName);
+      if (!same) continue;
+      if (!came.has(item)) came.set(item, item.outerHTML);
+      place.replaceWith(same);
     }
   }
 
