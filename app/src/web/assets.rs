@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "6dbb0157abf770856d4d0a6f776f5d5d36c1e5e30c12724b04b1add843560f69",
+        sha256: "e8d5cd774ae0fefeaca13d5e2485896e8abb4ce13a83c315e643f46705a5cb78",
     },
     Asset {
         path: "/assets/icon.svg",

@@ -121,9 +121,9 @@ fn quote(answered: &Answered, seen: Seen<'_>) -> Markup {
     html! {
         @match (&answered.text, from) {
             (Some(quoted), from) => button.quote type="button" data-goto={ "m-" (answered.message) } title=(web_talk::GO_THERE) {
-                @if let Some(from) = from { strong dir="auto" { (from) } }
                 @let file = answered.file.as_ref();
                 (pictures::small(answered, seen))
+                @if let Some(from) = from { strong dir="auto" { (from) } }
                 span dir="auto" { (shortened(&file.map_or_else(|| quoted.clone(), |file| pictures::said(quoted, file)))) }
             },
             (None, _) => span.quote { span { (web_talk::GONE) } },
