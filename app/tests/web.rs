@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
 mod home;
+mod pictures;
 mod talk;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

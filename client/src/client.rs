@@ -248,6 +248,7 @@ impl Turn<'_> {
             Command::React { message, reaction, remove } => self.react(&message, reaction, remove),
             Command::SendFile { to, text, file } => self.want_to_send_file(to, text, file),
             Command::SaveFile { message, path, replace } => self.want_file(&message, path, replace),
+            Command::KeepFile(message) => self.want_kept(&message),
             Command::CancelFile { intent } => self.cancel_file(intent),
             Command::NewChat { title, with } => self.want(Want::NewChat { title, with, group: None }),
             Command::AddMembers { chat, with } => self.want(Want::AddMembers { chat, with }),

@@ -22,6 +22,7 @@ use crate::record::{self, Known};
 use crate::reset::RESET;
 use crate::step::{Blame, Failure};
 use crate::store::Store;
+use crate::transfer::Forgotten;
 use crate::turn::Turn;
 
 pub(crate) const CONTACT: &str = "contact";
@@ -270,6 +271,7 @@ impl Turn<'_> {
                     self.update_intent(&Intent { id, want: Want::Send { to, text } })?;
                 }
                 self.store.remove_message(waiting.row)?;
+                self.out.forgotten.push(Forgotten::Message(waiting.message));
                 if let Some(about) = waiting.kept.about {
                     self.apply_effects(&waiting.group, &about)?;
                 }

@@ -13,6 +13,7 @@ use crate::intent::Want;
 use crate::message::{NOT_YET_PLACED, NOTHING, Stored};
 use crate::reading::read_up_to;
 use crate::step::{Event, Failure};
+use crate::transfer::Forgotten;
 use crate::turn::Turn;
 
 impl Turn<'_> {
@@ -90,6 +91,7 @@ impl Turn<'_> {
             self.store.update_message(&effect)?;
         }
         stored.erase();
+        self.out.forgotten.push(Forgotten::Message(stored.message));
         stored.kept.about = Some(NOTHING);
         self.store.update_gone(&stored)?;
         self.index_again(stored.row)?;

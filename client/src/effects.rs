@@ -14,6 +14,7 @@ use crate::message::{Kept, Stored};
 use crate::query::MessageState;
 use crate::receiving::shown_text;
 use crate::step::Event;
+use crate::transfer::Forgotten;
 use crate::turn::Turn;
 
 impl Stored {
@@ -106,6 +107,7 @@ impl Turn<'_> {
             // what waits is sent first, and then taken back
             if !stored.kept.deleted && !stored.is_waiting() {
                 stored.erase();
+                self.out.forgotten.push(Forgotten::Message(stored.message));
             }
         } else if stored.kept.state == MessageState::Unreadable {
             // what has not come yet is shown as it is then (MSG-5)

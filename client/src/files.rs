@@ -19,7 +19,7 @@ use crate::intent::{Intent, Want};
 use crate::own::random;
 use crate::step::{Event, Failure, IntentId};
 use crate::store::Store;
-use crate::transfer::{Blob, Download, Job, LocalFile, Transfer, Upload};
+use crate::transfer::{Blob, Download, Job, LocalFile, Target, Transfer, Upload};
 use crate::turn::{Purpose, Turn};
 
 /// Files that are to be sent; by intent.
@@ -127,7 +127,10 @@ impl Turn<'_> {
 
     /// A person wants a file of a message; one that is being saved there already goes on.
     pub(crate) fn want_file(&mut self, message: &MessageId, path: String, replace: bool) -> Result<(), Error> {
-        let want = Want::SaveFile { message: message.0, path, replace };
+        self.want_once(Want::SaveFile { message: message.0, path, replace })
+    }
+
+    fn want_once(&mut self, want: Want) -> Result<(), Error> {
         match self.intents()?.into_iter().find(|it| it.want == want) {
             Some(same) => {
                 self.continue_with(same.id);
@@ -137,9 +140,15 @@ impl Turn<'_> {
         }
     }
 
+    /// A person wants to have the file of a message here.
+    pub(crate) fn want_kept(&mut self, message: &MessageId) -> Result<(), Error> {
+        self.want_once(Want::KeepFile { message: message.0 })
+    }
+
     /// A person does not want it any more.
     pub(crate) fn cancel_file(&mut self, intent: IntentId) -> Result<(), Error> {
-        let is_file = |it: &Intent| matches!(it.want, Want::SendFile { .. } | Want::SaveFile { .. });
+        let is_file =
+            |it: &Intent| matches!(it.want, Want::SendFile { .. } | Want::SaveFile { .. } | Want::KeepFile { .. });
         if self.intents()?.iter().any(|it| it.id == intent && is_file(it)) {
             self.intent_failed(intent, Failure::refused("file.cancelled", "stopped, as you wanted"))?;
         }
@@ -175,26 +184,21 @@ impl Turn<'_> {
     }
 
     /// Fetches the file of a message.
-    pub(crate) fn go_on_saving(
+    pub(crate) fn go_on_fetching(
         &mut self,
         intent: &Intent,
         message: &MessageId,
-        path: &str,
-        replace: bool,
+        target: Option<Target>,
     ) -> Result<(), Error> {
         // to find it takes a look at all messages
         if !self.may_ask(&Purpose::Transfer(intent.id)) {
             return Ok(());
         }
         let file = self.store.message_with_id(message)?.and_then(|stored| file_of(&stored.kept.content));
-        let Some((file, layout)) = file.and_then(|file| Layout::of(file.length).map(|layout| (file, layout))) else {
+        let Some(download) = file.and_then(|file| download(&file, *message, target)) else {
             return self.intent_failed(intent.id, no_file());
         };
-        let (id, cipher) = (file.blob, Cipher::new(&file.key, layout));
-        self.hand_out(intent.id, |bearer| {
-            let blob = Blob { id, bearer, cipher };
-            Job::Download(Box::new(Download::new(blob, file.hash, path.to_owned(), replace)))
-        })
+        self.hand_out(intent.id, |bearer| Job::Download(Box::new(download.asking_with(bearer))))
     }
 
     /// Hands a transfer to the shell, unless it has it already or the service is not to be asked yet.
@@ -247,6 +251,13 @@ impl Turn<'_> {
         }
         Ok(())
     }
+}
+
+/// What fetches the file of a message, or opens what is kept of it.
+pub(crate) fn download(file: &External, message: MessageId, target: Option<Target>) -> Option<Download> {
+    let layout = Layout::of(file.length)?;
+    let blob = Blob { id: file.blob, bearer: String::new(), cipher: Cipher::new(&file.key, layout) };
+    Some(Download::new(blob, file.hash, message, target))
 }
 
 fn no_file() -> Failure {

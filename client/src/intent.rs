@@ -55,6 +55,10 @@ pub(crate) enum Want {
         path: String,
         replace: bool,
     },
+    /// The file of a message is to be here.
+    KeepFile {
+        message: [u8; 32],
+    },
     /// A message was written; it carries the intent itself.
     Sending,
     /// A conversation of several people.

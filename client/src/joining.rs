@@ -22,6 +22,7 @@ use crate::own::{Own, Phase};
 use crate::pending::{EXPIRED, REFUSED};
 use crate::reset::VETOED;
 use crate::step::{Event, Failure, IntentId, Joining};
+use crate::transfer::Forgotten;
 use crate::turn::{Memory, Purpose, Turn};
 
 /// How long between two looks for an entry that the service says it has, milliseconds.
@@ -227,6 +228,7 @@ impl Turn<'_> {
     /// Forgets this device and what it has seen, as if nothing had been.
     fn forget_everything(&mut self) -> Result<(), Error> {
         self.store.clear_all()?;
+        self.out.forgotten.push(Forgotten::Everything);
         self.own_read.forget();
         let Memory { joining, reachability, .. } = &mut *self.memory;
         let (stretching, reachability) = (joining.stretching, *reachability);

@@ -1,5 +1,7 @@
 //! The rows of messages: their text sealed, their order in the clear.
 
+use std::collections::BTreeSet;
+
 use chain::encoding::{DecodeError, Reader, Writer};
 use chain::id::{AccountId, DeviceId, Digest};
 use protocol::content::{Content, Expiry, Receipt};
@@ -284,6 +286,19 @@ impl Store<'_> {
     pub(crate) fn message_with_id(&self, message: &MessageId) -> Result<Option<Stored>, Error> {
         let found = self.select_messages("WHERE message = ?1 AND shown LIMIT 1", params![message.0])?;
         Ok(found.into_iter().next())
+    }
+
+    /// Rows of the messages with these ids, in whichever group. Reads an index and none of the messages.
+    pub(crate) fn rows_with_ids(&self, wanted: &BTreeSet<MessageId>) -> Result<Vec<i64>, Error> {
+        let mut found = Vec::new();
+        let mut select = self.db().prepare_cached("SELECT id, message FROM messages")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            if wanted.contains(&Digest(row.get(1)?)) {
+                found.push(row.get(0)?);
+            }
+        }
+        Ok(found)
     }
 
     /// Ids of the messages of a group that begin so (hexadecimal).

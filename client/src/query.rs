@@ -26,7 +26,7 @@ pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, ba
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::receipts::Receipts;
 pub use crate::search::{Found, Unknown, Wanted, search};
-pub use files::{FileRow, OutgoingRow, files_called, outgoing_files};
+pub use files::{FileRow, OutgoingRow, file_download, files_called, outgoing_files, with_files};
 pub use proven::{AccountRecord, SealedEntry, account_record};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
 pub use talk::{contacts, conversations, is_of, is_open, knows, lines, message, messages, messages_before, openers};
@@ -207,6 +207,8 @@ pub struct AnsweredRow {
     pub from: Option<(AccountId, Option<String>)>,
     /// The text, whole; nothing if the message is not here.
     pub text: Option<String>,
+    /// The file that it names, whose name stands behind the text.
+    pub file: Option<FileRow>,
 }
 
 impl std::fmt::Debug for AnsweredRow {

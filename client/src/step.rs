@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub use self::event::Event;
-use crate::transfer::{End, LocalFile, Transfer};
+use crate::transfer::{End, Forgotten, LocalFile, Transfer};
 
 /// What comes in.
 #[derive(Debug)]
@@ -268,6 +268,8 @@ pub enum Command {
         /// True if it may take the place of another one.
         replace: bool,
     },
+    /// Fetches the file of a message, only to have it here, sealed as it comes (BLB-7).
+    KeepFile(MessageId),
     /// Ends a file's way, in either direction.
     CancelFile {
         /// The intent.
@@ -402,6 +404,8 @@ pub struct Output {
     pub requests: Vec<Request>,
     /// Files to be moved after the commit, each by itself.
     pub transfers: Vec<Transfer>,
+    /// What is kept of files for these is to be deleted after the commit (BLB-8).
+    pub forgotten: Vec<Forgotten>,
     /// To be shown after the commit, in this order.
     pub events: Vec<Event>,
     /// When to come back with [`Input::Tick`], milliseconds since 1970, if nothing comes in before.

@@ -15,7 +15,7 @@ mod upload;
 
 use protocol::api::blobs::BLOBS;
 use protocol::blob::{Cipher, Manifest};
-use protocol::id::BlobId;
+use protocol::id::{BlobId, MessageId};
 use protocol::refusal::Problem;
 
 pub use download::{Doing as Downloading, Download};
@@ -41,6 +41,27 @@ pub enum Job {
     Upload(Box<Upload>),
     /// From the service into a file.
     Download(Box<Download>),
+}
+
+/// Where a file is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// An absolute path.
+    pub path: String,
+    /// True if it may take the place of another one.
+    pub replace: bool,
+}
+
+/// Files of up to so many bytes are kept when they pass, without anybody's asking (BLB-7).
+pub const KEPT_UNASKED: u64 = 10_000_000;
+
+/// For what nothing may be kept any more (BLB-8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// A message that was taken back or is gone.
+    Message(MessageId),
+    /// All that this device had.
+    Everything,
 }
 
 /// How a transfer has ended.

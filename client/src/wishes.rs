@@ -17,6 +17,7 @@ use crate::intent::{Intent, Want};
 use crate::membership::refused;
 use crate::people;
 use crate::step::{Blame, Event, Failure};
+use crate::transfer::Target;
 use crate::turn::Turn;
 
 /// How far the search for people has come.
@@ -44,8 +45,9 @@ impl Turn<'_> {
                 Want::Send { to, text } => self.go_on_with_send(intent, &to, text)?,
                 Want::SendFile { to, text } => self.go_on_with_file(intent, &to, text)?,
                 Want::SaveFile { message, path, replace } => {
-                    self.go_on_saving(&intent, &Digest(message), &path, replace)?;
+                    self.go_on_fetching(&intent, &Digest(message), Some(Target { path, replace }))?;
                 }
+                Want::KeepFile { message } => self.go_on_fetching(&intent, &Digest(message), None)?,
                 Want::NewChat { title, with, group } => self.go_on_with_chat(intent, title, &with, group)?,
                 Want::AddMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, true)?,
                 Want::RemoveMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, false)?,

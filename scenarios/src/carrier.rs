@@ -80,7 +80,10 @@ impl Town {
                 }
                 Downloading::Write(bytes) => there.extend(bytes),
                 Downloading::Finish => {
-                    self.files.insert((who, download.path().to_owned()), there.clone());
+                    // without a target it is only to be kept, which is the agent's
+                    if let Some(target) = download.target() {
+                        self.files.insert((who, target.path.clone()), there.clone());
+                    }
                     download.finished();
                 }
                 Downloading::End(end) => break end,

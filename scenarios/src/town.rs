@@ -15,7 +15,7 @@ use axum::body::Body;
 use axum::http::{Request as HttpRequest, StatusCode, header};
 use chain::id::DeviceId;
 use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, RequestId, Secret};
-use client::transfer::Transfer;
+use client::transfer::{Forgotten, Transfer};
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
 use protocol::api::HANDLE_LOOKUP;
@@ -100,6 +100,7 @@ struct Device {
     client: Client,
     requests: VecDeque<Request>,
     transfers: VecDeque<Transfer>,
+    forgotten: Vec<Forgotten>,
     heard: VecDeque<Delivery>,
     events: Vec<Event>,
     online: bool,
@@ -199,6 +200,7 @@ impl Town {
             client: fresh_client(),
             requests: VecDeque::new(),
             transfers: VecDeque::new(),
+            forgotten: Vec::new(),
             heard: VecDeque::new(),
             events: Vec::new(),
             online: true,
@@ -520,6 +522,11 @@ impl Town {
         answer
     }
 
+    /// For what a device was told to keep nothing any more, since it was last asked.
+    pub fn forgotten(&mut self, who: Who) -> Vec<Forgotten> {
+        std::mem::take(&mut self.devices[who.0].forgotten)
+    }
+
     pub(crate) fn step(&mut self, who: Who, input: Input) -> Option<IntentId> {
         let now_ms = self.now_ms();
         let device = &mut self.devices[who.0];
@@ -529,6 +536,7 @@ impl Town {
         transaction.commit().unwrap();
         device.requests.extend(output.requests);
         device.transfers.extend(output.transfers);
+        device.forgotten.extend(output.forgotten);
         device.events.extend(output.events);
         device.wake_at_ms = output.wake_at_ms.map(|at| at.saturating_add_signed(-device.skew_ms));
         output.intent

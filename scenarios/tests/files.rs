@@ -3,9 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeSet;
+
 use client::query::{self, FileRow, MessageRow};
 use client::step::{Command, Event};
-use client::transfer::LocalFile;
+use client::transfer::{Forgotten, LocalFile};
 use protocol::api::blobs::{BLOB_KEPT_S, BLOBS};
 use scenarios::town::{Town, Weather, Who};
 
@@ -211,4 +213,38 @@ fn a_file_for_nobody_stays_where_it_is() {
     let mut row = files(&town, alice).pop().unwrap();
     row.message.0[0] ^= 1;
     assert_eq!(failed(&town.wish(alice, save(&row, "/saved"))), Some("file.unknown"));
+}
+
+/// BLB-8: whoever has it is told to keep nothing of it when its message is taken back, or gone; of the others nothing goes.
+#[test]
+fn what_is_kept_goes_with_its_message() {
+    let mut town = Town::new();
+    let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+    let desktop = town.add_device("bob", bob, false);
+    for name in ["/a", "/b"] {
+        let file = town.put_file(alice, name, b"hello");
+        town.wish(alice, send("bob", "", file));
+    }
+    let [first, second] = &files(&town, bob)[..] else { panic!("two files") };
+    let (first, second) = (first.message, second.message);
+    let both = BTreeSet::from([first, second]);
+    assert_eq!(town.read(bob, |store| query::with_files(store, &both)), both);
+    assert!(is_done(&town.wish(bob, Command::KeepFile(first))));
+    town.wish(alice, Command::Delete { message: first.to_string() });
+    town.pass_ms(1_000);
+    for who in [alice, bob, desktop] {
+        assert_eq!(town.forgotten(who), [Forgotten::Message(first)]);
+        assert_eq!(town.read(who, |store| query::with_files(store, &both)), BTreeSet::from([second]));
+    }
+    town.wish(bob, Command::SetTimer { chat: "alice".to_owned(), seconds: 60 });
+    town.pass_ms(1_000);
+    let file = town.put_file(alice, "/c", b"hello");
+    town.wish(alice, send("bob", "", file));
+    let third = files(&town, bob).pop().unwrap().message;
+    town.command(bob, Command::MarkRead { with: "alice".to_owned() });
+    town.pass_ms(120_000);
+    for who in [alice, bob, desktop] {
+        assert_eq!(town.forgotten(who), [Forgotten::Message(third)]);
+    }
+    assert_eq!(failed(&town.wish(bob, Command::KeepFile(third))), Some("file.unknown"));
 }

@@ -18,7 +18,7 @@ use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
 use crate::link;
 use crate::local::rows::{
-    Contact, Conversation, Device, History, Link, LogInEvent, Message, Notice, Searched, SignedUp, State, Verification,
+    Contact, Conversation, Device, History, Link, LogInEvent, Notice, Searched, SignedUp, State, Verification,
 };
 use crate::local::{Join, What};
 
@@ -89,9 +89,11 @@ impl Core {
             What::React { message, reaction, remove, wait_s } => {
                 self.say(Command::React { message, reaction, remove }, wait_s, reply)
             }
-            What::SendFile { .. } | What::SaveFile { .. } | What::CancelFile { .. } | What::Files { .. } => {
-                self.file(what, reply)
-            }
+            What::SendFile { .. }
+            | What::SaveFile { .. }
+            | What::KeepFile { .. }
+            | What::CancelFile { .. }
+            | What::Files { .. } => self.file(what, reply),
             What::BackupRows { .. }
             | What::BackupMessages { .. }
             | What::BackupSettings
@@ -360,7 +362,7 @@ impl Core {
         }
         let rows = query::lines(&open.store(), with.as_deref(), limit);
         for row in rows.map_err(|error| Failure::from_store(&error))? {
-            reply.event(&Message::from(row));
+            reply.event(&self.told(row));
         }
         if follow {
             let goal = Goal::Following { above: seen_up_to(open, with.as_deref()), with };
@@ -375,7 +377,7 @@ impl Core {
         let malformed = |_| Failure::misuse("request.malformed", "this is no id");
         let (group, before) = (conversation.parse().map_err(malformed)?, before.parse().map_err(malformed)?);
         let rows = query::messages_before(&self.opened()?.store(), &group, &before, limit);
-        rows.map_err(|error| Failure::from_store(&error))?.into_iter().for_each(|row| reply.event(&Message::from(row)));
+        rows.map_err(|error| Failure::from_store(&error))?.into_iter().for_each(|row| reply.event(&self.told(row)));
         reply.done(&json!({}));
         Ok(())
     }
@@ -407,7 +409,7 @@ impl Core {
             }
         };
         let Found { rows, found, messages, since_ms, complete } = found;
-        rows.into_iter().for_each(|row| reply.event(&Message::from(row)));
+        rows.into_iter().for_each(|row| reply.event(&self.told(row)));
         reply.done(&Searched { found, messages, since: since_ms.map(rfc3339), complete });
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The one loop: something comes in, a transaction, a step, the commit; then what came out is sent and shown. What has come in
 //! meanwhile has steps of its own and the same commit, until something is to be sent.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,6 +144,8 @@ impl Core {
         self.keeper.opened();
         self.generation = self.generation.wrapping_add(1);
         self.wake = Some(Instant::now());
+        // whatever was to go and did not before the last end
+        self.tidy_shelf(&self.outside.porter.shelf().tidy());
         Ok(())
     }
 
@@ -212,11 +214,16 @@ impl Core {
             Incoming::Answered { .. } | Incoming::Delivered(_) => (),
             Incoming::Measured { to, text, file, reply } => self.measured(to, text, file, &reply),
             Incoming::Moved { intent, done, total } => self.moved(intent, done, total),
-            Incoming::Transferred { generation, id, end } if generation == self.generation => {
-                self.note_transfer(&end);
-                self.step_and_carry_out(Input::Transferred { id, end });
+            Incoming::Transferred { generation, id, end, message } => {
+                if generation == self.generation {
+                    self.note_transfer(&end);
+                    self.step_and_carry_out(Input::Transferred { id, end });
+                }
+                // it may have been taken back while it came
+                message.into_iter().for_each(|message| self.tidy_shelf(&BTreeSet::from([message])));
             }
-            Incoming::Transferred { .. } => (),
+            Incoming::Opened { saving, end, reply } => self.opened_kept(saving, end, &reply),
+            Incoming::Kept { message, to } => self.kept(&message, to),
             Incoming::Connected => {
                 self.outside.log.note("push.connected", self.generation);
                 self.offline_since_ms = None;
@@ -306,6 +313,7 @@ impl Core {
         for transfer in output.transfers {
             self.outside.porter.begin(self.service.as_deref(), self.generation, transfer);
         }
+        output.forgotten.into_iter().for_each(|it| self.forget_kept(it));
         self.wake = output.wake_at_ms.map(|at_ms| {
             let wait = Duration::from_millis(at_ms.saturating_sub(now_ms()));
             Instant::now() + wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
@@ -319,6 +327,10 @@ impl Core {
     fn show(&mut self, event: &Event) {
         if let Event::Done { intent } | Event::Failed { intent, .. } = event {
             self.outside.porter.give_up(*intent);
+            self.outside.porter.shelf().forget_sent(*intent);
+        }
+        if let Event::Written { intent, message, .. } = event {
+            self.outside.porter.shelf().name(*intent, message);
         }
         if let Event::Lie { evidence, .. } = event {
             let kept = evidence.is_empty() || keep_evidence(&self.outside.state, evidence).is_ok();

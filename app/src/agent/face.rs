@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
 use super::Incoming;
@@ -84,6 +84,17 @@ impl Face {
     /// The profile's folder.
     pub(crate) fn folder(&self) -> &Path {
         self.keeper.folder()
+    }
+
+    /// The bytes of a file, if it is kept on this machine and is not damaged.
+    ///
+    /// # Errors
+    /// `file.unknown`, `agent.ended`.
+    pub(crate) async fn kept(&self, message: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let (to, bytes) = oneshot::channel();
+        let ended = || Failure::new(Kind::Broken, "agent.ended", "the agent of this profile has ended");
+        self.core.send(Incoming::Kept { message: message.to_owned(), to }).await.map_err(|_| ended())?;
+        bytes.await.map_err(|_| ended())?
     }
 
     /// Asks; the lines of the answer come one by one, and end when nothing more follows. `agent.ended`: there are none.

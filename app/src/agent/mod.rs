@@ -21,6 +21,7 @@ mod net;
 mod porter;
 mod push;
 mod recorded;
+mod shelf;
 mod waiting;
 
 use std::fs::{File, OpenOptions, Permissions};
@@ -33,14 +34,17 @@ use client::StoreKey;
 use client::step::{Answer, IntentId, RequestId};
 use client::transfer::{End, LocalFile};
 use protocol::api::delivery::Delivery;
+use protocol::id::MessageId;
 use rustix::fs::Mode;
 use tokio::net::UnixListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use zeroize::Zeroizing;
 
 pub(crate) use self::face::{Face, Reply};
+use self::files::Saving;
 use self::keeper::Keeper;
 use self::log::Log;
+use self::shelf::Shelf;
 use crate::commands::{asked_to_end, runtime};
 use crate::failure::{Failure, Kind};
 use crate::local::What;
@@ -63,8 +67,12 @@ pub(crate) enum Incoming {
     Measured { to: String, text: String, file: Result<LocalFile, Failure>, reply: Reply },
     /// How far a file is.
     Moved { intent: IntentId, done: u64, total: u64 },
-    /// A transfer of the client with this number has ended.
-    Transferred { generation: u64, id: RequestId, end: End },
+    /// A transfer of the client with this number has ended; for a file that came, with its message.
+    Transferred { generation: u64, id: RequestId, end: End, message: Option<MessageId> },
+    /// What is kept of a file was opened for a face.
+    Opened { saving: Saving, end: Result<End, Failure>, reply: Reply },
+    /// The pages want the bytes of a file that is kept.
+    Kept { message: String, to: oneshot::Sender<Result<Option<Vec<u8>>, Failure>> },
     /// The push connection is open.
     Connected,
     /// It broke, or nobody answered.
@@ -103,7 +111,7 @@ pub(crate) fn run(options: Options, ready: impl FnOnce()) -> Result<(), Failure>
         let (to_core, inbox) = mpsc::channel(INBOX);
         let (to_push, targets) = watch::channel(None);
         let net = net::Net::new(trusted.as_ref(), to_core.clone());
-        let porter = porter::Porter::new(trusted.as_ref(), to_core.clone());
+        let porter = porter::Porter::new(trusted.as_ref(), Shelf::of(&profile.folder), to_core.clone());
         let outside = core::Outside { net, porter, push: to_push, log, state: profile.state.clone() };
         let mut core = core::Core::new(database, Arc::clone(&keeper), outside);
         if let Some(key) = first_key(&keeper, options.passphrase).await? {
@@ -173,7 +181,8 @@ pub(crate) async fn face_for_test(folder: &std::path::Path) -> Face {
     let (to_core, inbox) = mpsc::channel(INBOX);
     let (push, _) = watch::channel(None);
     let log = Log::open(&folder.join("log")).unwrap();
-    let (net, porter) = (net::Net::new(None, to_core.clone()), porter::Porter::new(None, to_core.clone()));
+    let (net, porter) =
+        (net::Net::new(None, to_core.clone()), porter::Porter::new(None, Shelf::of(folder), to_core.clone()));
     let outside = core::Outside { net, porter, push, log, state: folder.to_owned() };
     let mut core = core::Core::new(database, Arc::clone(&keeper), outside);
     core.open(keeper.create(None).await.unwrap()).unwrap();

@@ -21,13 +21,15 @@ use client::step::{Answer, Call, IntentId};
 use client::transfer::{Download, Downloading, End, Job, LocalFile, Transfer, Upload, Uploading};
 use protocol::api::blobs::MAX_PIECE;
 use protocol::blob::{MAX_FILE, Measure};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::unfinished::Unfinished;
 use super::Incoming;
 use super::net;
+use super::shelf::{Coming, Shelf, is_broken};
 use crate::failure::Failure;
 use crate::file_kind;
+use crate::picture;
 use crate::tls::Trusted;
 
 /// Files that are moved at once.
@@ -45,6 +47,7 @@ pub(crate) struct Porter {
     http: ureq::Agent,
     places: Arc<Semaphore>,
     core: mpsc::Sender<Incoming>,
+    shelf: Shelf,
     under_way: Arc<Mutex<BTreeMap<IntentId, Arc<UnderWay>>>>,
 }
 
@@ -69,9 +72,14 @@ struct Trip {
 
 impl Porter {
     /// What it hears goes to `core`.
-    pub(crate) fn new(trusted: Option<&Trusted>, core: mpsc::Sender<Incoming>) -> Self {
+    pub(crate) fn new(trusted: Option<&Trusted>, shelf: Shelf, core: mpsc::Sender<Incoming>) -> Self {
         let http = net::http(trusted, TIMEOUT, AT_ONCE * 2);
-        Self { http, places: Arc::new(Semaphore::new(AT_ONCE)), core, under_way: Arc::default() }
+        Self { http, places: Arc::new(Semaphore::new(AT_ONCE)), core, shelf, under_way: Arc::default() }
+    }
+
+    /// What is kept of files.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     fn under_way(&self) -> MutexGuard<'_, BTreeMap<IntentId, Arc<UnderWay>>> {
@@ -85,6 +93,10 @@ impl Porter {
         if let Some(before) = self.under_way().insert(intent, Arc::clone(&state)) {
             before.is_unwanted.store(true, Ordering::SeqCst);
         }
+        let message = match &job {
+            Job::Download(download) => Some(download.message()),
+            Job::Upload(_) => None,
+        };
         let (porter, service) = (self.clone(), service.map(str::to_owned));
         tokio::spawn(async move {
             let Ok(_place) = Arc::clone(&porter.places).acquire_owned().await else { return };
@@ -96,7 +108,7 @@ impl Porter {
             });
             let end = moved.await.unwrap_or(End::Unreachable);
             // a core that has ended wants to hear nothing
-            core.send(Incoming::Transferred { generation, id, end }).await.unwrap_or_default();
+            core.send(Incoming::Transferred { generation, id, end, message }).await.unwrap_or_default();
         });
     }
 
@@ -114,6 +126,34 @@ impl Porter {
     pub(crate) fn progress(&self, intent: IntentId) -> Option<(u64, u64)> {
         let state = self.under_way().get(&intent).cloned()?;
         Some((state.done.load(Ordering::Relaxed), state.total.load(Ordering::Relaxed)))
+    }
+
+    /// Puts a file under its name out of what is kept of it; the core hears of it.
+    pub(crate) fn open_into(
+        &self,
+        mut download: Download,
+        intent: IntentId,
+        then: impl FnOnce(Result<End, Failure>) -> Incoming + Send + 'static,
+    ) {
+        let (core, shelf) = (self.core.clone(), self.shelf.clone());
+        tokio::task::spawn_blocking(move || {
+            let end = opened_into(&shelf, &mut download, intent);
+            core.blocking_send(then(end)).unwrap_or_default();
+        });
+    }
+
+    /// The bytes of a file that is kept; none if it is not, or is damaged.
+    pub(crate) fn open(&self, mut download: Download, to: oneshot::Sender<Result<Option<Vec<u8>>, Failure>>) {
+        let shelf = self.shelf.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut bytes = Vec::new();
+            let end = shelf.open(&mut download, |piece| {
+                bytes.extend_from_slice(piece);
+                Ok(())
+            });
+            // a page that was closed wants nothing any more
+            to.send(Ok(matches!(end, Ok(End::Done)).then_some(bytes))).unwrap_or_default();
+        });
     }
 
     /// Reads a file once, to know what it is; the core hears of it.
@@ -144,19 +184,24 @@ fn measured(path: String) -> Result<LocalFile, Failure> {
         return Err(too_large());
     }
     let (mut measure, mut buffer, mut at) = (Measure::default(), vec![0; STEP], 0_u64);
+    let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut content_type = file_kind::of(&name);
     loop {
         let length = file.read_at(&mut buffer, at).map_err(unreadable)?;
         if length == 0 {
             break;
         }
+        let bytes = buffer.get(..length).unwrap_or_default();
+        if at == 0 {
+            content_type = picture::sent_as(bytes, content_type);
+        }
         at = at.saturating_add(length as u64);
-        if !measure.add(buffer.get(..length).unwrap_or_default()) {
+        if !measure.add(bytes) {
             return Err(too_large());
         }
     }
-    let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let manifest = measure.finish().ok_or_else(too_large)?;
-    Ok(LocalFile { content_type: file_kind::of(&name).to_owned(), path, name, manifest })
+    Ok(LocalFile { content_type: content_type.to_owned(), path, name, manifest })
 }
 
 /// These bytes of a file, or what there is of them.
@@ -231,32 +276,78 @@ impl Trip {
                     upload.answered(answer, u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
                     self.note(upload.progress());
                 }
-                Uploading::End(end) => return end,
+                Uploading::End(end) => {
+                    if matches!(end, End::Done) && upload.is_kept() {
+                        self.keep_sent(upload, &file);
+                    }
+                    return end;
+                }
             }
         }
     }
 
+    /// BLB-7: what is sent from here is here as what came. Sealed once more, it is the same.
+    fn keep_sent(&self, upload: &Upload, file: &File) {
+        let Ok(Some(mut coming)) = self.porter.shelf.begin_sent(self.intent) else { return };
+        let (mut part, mut at) = (0, 0);
+        while let Some(range) = upload.part(part) {
+            let sealed = read(file, &range).ok().and_then(|bytes| upload.seal(part, &bytes));
+            let Some(sealed) = sealed else { return coming.discard() };
+            coming.write(at, &sealed);
+            (part, at) = (part.saturating_add(1), at.saturating_add(sealed.len() as u64));
+        }
+        // without it, it is fetched as any other
+        coming.finish().unwrap_or_default();
+    }
+
     fn download(&mut self, download: &mut Download) -> End {
-        let mut unfinished = match Unfinished::open(download, self.intent) {
-            Ok(Some(unfinished)) => unfinished,
-            // another thread still writes there, and ends soon
-            Ok(None) => return End::Unreachable,
-            Err(failure) => return unwritable(download, failure),
+        let is_only_kept = download.target().is_none();
+        let mut kept = match download.is_kept().then(|| self.porter.shelf.begin(&download.message())).transpose() {
+            Ok(kept) => kept.flatten(),
+            Err(failure) if is_only_kept => return unwritable(download, failure),
+            Err(_) => None,
         };
-        let place = Some(unfinished.path().to_owned());
+        let mut unfinished = match download.target().map(|target| Unfinished::open(download, target, self.intent)) {
+            Some(Ok(Some(unfinished))) => Some(unfinished),
+            None if kept.is_some() => None,
+            // another thread still writes there, and ends soon
+            Some(Ok(None)) | None => return End::Unreachable,
+            Some(Err(failure)) => return unwritable(download, failure),
+        };
+        let place = unfinished.as_ref().map(|it| it.path().to_owned());
         *self.state.unfinished.lock().unwrap_or_else(PoisonError::into_inner) = place;
-        if let Err(failure) = unfinished.go_on_behind(download) {
+        let begun = match (&mut unfinished, &kept) {
+            (Some(unfinished), None) => unfinished.go_on_behind(download),
+            // what is kept goes on, and from the beginning of that the file is written anew
+            (Some(unfinished), Some(_)) => unfinished.begin_again(),
+            (None, _) => Ok(()),
+        };
+        if let Err(failure) = begun {
             return unwritable(download, failure);
         }
-        let end = self.fetch(download, &mut unfinished);
+        let mut end = self.fetch(download, unfinished.as_mut(), kept.as_mut());
+        if let Some(kept) = kept.as_mut().filter(|kept| is_broken(&end) && kept.went_on()) {
+            kept.begin_again();
+            download.begin_again();
+            end = match unfinished.as_mut().map_or(Ok(()), Unfinished::begin_again) {
+                Ok(()) => self.fetch(download, unfinished.as_mut(), Some(kept)),
+                Err(failure) => unwritable(download, failure),
+            };
+        }
         // what may be gone on with stays
         if !matches!(end, End::Unreachable) || self.state.is_unwanted.load(Ordering::SeqCst) {
-            unfinished.remove();
+            unfinished.into_iter().for_each(Unfinished::remove);
+            kept.as_mut().into_iter().for_each(Coming::discard);
         }
         end
     }
 
-    fn fetch(&mut self, download: &mut Download, unfinished: &mut Unfinished) -> End {
+    fn fetch(
+        &mut self,
+        download: &mut Download,
+        mut unfinished: Option<&mut Unfinished>,
+        mut kept: Option<&mut Coming>,
+    ) -> End {
         let mut coming: Option<(Call, thread::JoinHandle<Answer>)> = None;
         loop {
             if self.is_unwanted() {
@@ -264,6 +355,11 @@ impl Trip {
             }
             match download.go_on() {
                 Downloading::Ask(call) => {
+                    let wanted = download.wanted();
+                    if let Some(bytes) = kept.as_ref().and_then(|kept| kept.read(&wanted)) {
+                        download.answered(Answer::Ok(bytes));
+                        continue;
+                    }
                     let answer = match coming.take().filter(|(asked, _)| *asked == call) {
                         Some((_, answer)) => answer.join().unwrap_or(Answer::Unreachable),
                         None => net::ask(&self.porter.http, &self.service, &call, MAX_PIECE),
@@ -273,16 +369,26 @@ impl Trip {
                         let (http, service, asked) = (self.porter.http.clone(), self.service.clone(), call.clone());
                         (call, thread::spawn(move || net::ask(&http, &service, &asked, MAX_PIECE)))
                     });
+                    if let (Some(kept), Answer::Ok(bytes)) = (kept.as_mut(), &answer) {
+                        kept.write(wanted.start, bytes);
+                    }
                     download.answered(answer);
                 }
-                Downloading::Write(bytes) => match unfinished.write(&bytes) {
+                Downloading::Write(bytes) => match unfinished.as_mut().map_or(Ok(()), |it| it.write(&bytes)) {
                     Ok(()) => self.note(download.progress()),
                     Err(failure) => return unwritable(download, failure),
                 },
-                Downloading::Finish => match unfinished.finish(Path::new(download.path()), download.replaces()) {
-                    Ok(()) => download.finished(),
-                    Err(failure) => return unwritable(download, failure),
-                },
+                Downloading::Finish => {
+                    let is_kept = kept.as_mut().map_or(Ok(()), |kept| kept.finish());
+                    let finished = match (unfinished.as_mut(), download.target()) {
+                        (Some(unfinished), Some(target)) => unfinished.finish(target),
+                        _ => is_kept,
+                    };
+                    match finished {
+                        Ok(()) => download.finished(),
+                        Err(failure) => return unwritable(download, failure),
+                    }
+                }
                 Downloading::End(end) => return end,
             }
         }
@@ -294,6 +400,18 @@ fn give(upload: &mut Upload, file: &File, range: &Range<u64>) {
         Ok(bytes) => upload.read(&bytes),
         Err(error) => upload.unreadable(&error.to_string()),
     }
+}
+
+fn opened_into(shelf: &Shelf, download: &mut Download, intent: IntentId) -> Result<End, Failure> {
+    let Some(target) = download.target().cloned() else { return Ok(End::Unreachable) };
+    let Some(mut unfinished) = Unfinished::open(download, &target, intent)? else { return Ok(End::Unreachable) };
+    let opened = unfinished.begin_again().and_then(|()| shelf.open(download, |bytes| unfinished.write(bytes)));
+    let finished = match opened {
+        Ok(End::Done) => unfinished.finish(&target).map(|()| End::Done),
+        other => other,
+    };
+    unfinished.remove();
+    finished
 }
 
 fn ended(doing: Uploading) -> End {

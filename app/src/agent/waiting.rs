@@ -170,7 +170,7 @@ impl Waiting {
     }
 }
 
-fn unreachable() -> Failure {
+pub(super) fn unreachable() -> Failure {
     let message = "the service does not answer; run the same command again later";
     Failure::new(Kind::Unreachable, "service.unreachable", message)
 }

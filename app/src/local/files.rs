@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{now_ms, rfc3339};
 
+/// The service need not have a file any more.
+pub(crate) const EXPIRED: &str = "expired";
+/// And it is on this machine.
+pub(crate) const KEPT: &str = "kept";
+
 /// The file of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileInfo {
@@ -16,7 +21,7 @@ pub(crate) struct FileInfo {
     pub(crate) kind: String,
     /// True for a picture that may be shown in its place.
     pub(crate) inline: bool,
-    /// `available`, or `expired` once the service need not have it any more.
+    /// `available`; `expired` once the service need not have it any more, or `kept` if it is on this machine then.
     pub(crate) state: String,
     /// Until when the service keeps it at least.
     pub(crate) expires_at: Option<String>,
@@ -30,7 +35,7 @@ impl From<FileRow> for FileInfo {
             size: row.length,
             kind: row.content_type,
             inline: row.inline,
-            state: if is_over { "expired" } else { "available" }.to_owned(),
+            state: if is_over { EXPIRED } else { "available" }.to_owned(),
             expires_at: row.expires_s.map(|at| rfc3339(at.saturating_mul(1_000))),
         }
     }

@@ -65,6 +65,9 @@ pub(crate) struct Answered {
     pub(crate) message: String,
     pub(crate) from: Option<String>,
     pub(crate) text: Option<String>,
+    /// The file that it came with; its name stands behind the text.
+    #[serde(default)]
+    pub(crate) file: Option<FileInfo>,
 }
 
 /// What somebody thinks of a message.
@@ -99,6 +102,7 @@ impl From<MessageRow> for Message {
                 message: answered.message.to_string(),
                 from: answered.from.map(|(account, handle)| handle.unwrap_or_else(|| name_of(&account))),
                 text: answered.text,
+                file: answered.file.map(FileInfo::from),
             }),
             edited: row.edited,
             deleted: row.deleted,

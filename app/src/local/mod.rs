@@ -178,6 +178,8 @@ pub(crate) enum What {
     /// Fetches the file of a message, by the beginning of its id, to this absolute path; events [`files::Moving`], done with
     /// [`files::Saved`].
     SaveFile { message: String, path: String, replace: bool },
+    /// The file of a message is to be on this machine, sealed.
+    KeepFile { message: String },
     /// Stops a file on its way.
     CancelFile { transfer: i64 },
     /// Events [`rows::Message`] of those that have a file, oldest first; done with [`files::Listed`].

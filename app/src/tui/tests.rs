@@ -63,7 +63,8 @@ fn a_conversation_shows_days_and_what_became_of_its_messages() {
         (came[1].state, came[2].state) = (MessageState::Delivered, MessageState::Read);
         rows[0].edited = true;
         rows[0].reactions = vec![Reaction { reaction: "+".into(), from: "bob".into(), account: "b".into() }];
-        rows[0].answers = Some(Answered { message: "q".into(), from: Some("bob".into()), text: Some("when?".into()) });
+        rows[0].answers =
+            Some(Answered { message: "q".into(), from: Some("bob".into()), text: Some("when?".into()), file: None });
         rows[1].state = MessageState::Waiting;
         rows[2].state = MessageState::Failed;
         rows[3].deleted = true;

@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "8090d64e5d64b2b89606339252464784b0e5cfb5f57e182622f9f08768820c66",
+        sha256: "bad0d4ea13826f589b166fddc5b987a58e3731b8213748facb8edc13908ff67b",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "74fe3c87f4c4ceaa1d2f0936fb01e945dc173344599c0bd28dc68a6d4884d8a2",
+        sha256: "2af872295b7851a85391a6e6f622c8f33b06f012766c01a45bca3764c8c7b2e9",
     },
     Asset {
         path: "/assets/icon.svg",

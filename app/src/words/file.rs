@@ -8,6 +8,12 @@ use crate::local::files::{FileInfo, Outgoing, Saved};
 /// Before the bar of a file that was on its way before.
 pub(crate) const GOES_ON: &str = "continuing where it stopped";
 
+/// Why a picture is not shown.
+pub(crate) const TOO_LARGE_TO_SHOW: &str = "this is too large to be shown here; save it";
+pub(crate) const NO_PICTURE: &str = "this is not a picture that can be shown here; save it";
+
+pub(crate) const NOT_KEPT: &str = "this can't be kept on this machine, so it can't be shown; is its disk full?";
+
 /// A number of bytes.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
@@ -24,6 +30,7 @@ pub(crate) fn of_message(file: &FileInfo, message: &str) -> String {
     let id: String = message.chars().take(8).collect();
     let (name, kind) = (one_line(&file.name), tame::display(&file.kind));
     let how = match (file.state.as_str(), file.expires_at.as_deref()) {
+        ("kept", _) => format!("kept here: trefoil file save {id}"),
         ("expired", _) => "no longer at the service".to_owned(),
         (_, Some(at)) => format!("until {}: trefoil file save {id}", time(at)),
         _ => format!("trefoil file save {id}"),
@@ -64,6 +71,8 @@ mod tests {
         assert_eq!(line, "[holiday.mp4, 120 MB, video/mp4; trefoil file save 01234567]");
         let line = of_message(&file("holiday.mp4", "expired"), "0123456789abcdef");
         assert_eq!(line, "[holiday.mp4, 120 MB, video/mp4; no longer at the service]");
+        let line = of_message(&file("holiday.mp4", "kept"), "0123456789abcdef");
+        assert_eq!(line, "[holiday.mp4, 120 MB, video/mp4; kept here: trefoil file save 01234567]");
     }
 
     /// Attack 63: whatever an agent says, nothing of it moves the cursor.

@@ -247,7 +247,7 @@ mod tests {
         row.edited = true;
         row.reactions = vec![reaction("\u{1f44d}"), reaction("\u{1b}[2J\nbob: fake")];
         let quoted = Some("when?\nor never".to_owned());
-        row.answers = Some(Answered { message: "q".into(), from: Some("bob".into()), text: quoted });
+        row.answers = Some(Answered { message: "q".into(), from: Some("bob".into()), text: quoted, file: None });
         let shown = line(&row, None, None);
         assert!(shown.contains("alice: [to bob: when?"), "{shown}");
         assert!(shown.contains("six  (edited)\n      [\u{1f44d} bob, "), "{shown}");

@@ -1,14 +1,18 @@
 //! What a person may ask of files.
 
+use std::collections::BTreeSet;
+
 use protocol::content::External;
+use protocol::id::MessageId;
 
 use super::MessageRow;
 use super::talk::rows_of;
 use crate::conversation;
 use crate::error::Error;
-use crate::files::{file_of, outgoing};
+use crate::files::{download, file_of, outgoing};
 use crate::step::IntentId;
 use crate::store::Store;
+use crate::transfer::{Download, Target};
 
 /// The file that a message names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +61,28 @@ pub fn files_called(store: &Store<'_>, beginning: &str) -> Result<Vec<MessageRow
     let mut found = store.messages_called(&groups, &beginning.to_ascii_lowercase())?;
     found.retain(|stored| file_of(&stored.kept.content).is_some());
     rows_of(store, found)
+}
+
+/// What opens the file of a message out of what is kept of it; `None` if it has none.
+///
+/// # Errors
+/// [`Error`].
+pub fn file_download(store: &Store<'_>, row: &MessageRow, target: Option<Target>) -> Result<Option<Download>, Error> {
+    let stored = store.message_by_id(&row.group, &row.message)?;
+    Ok(stored.and_then(|it| file_of(&it.kept.content)).and_then(|file| download(&file, row.message, target)))
+}
+
+/// Which of these messages are here and have a file: for no other one anything may be kept (BLB-8).
+///
+/// # Errors
+/// [`Error`].
+pub fn with_files(store: &Store<'_>, messages: &BTreeSet<MessageId>) -> Result<BTreeSet<MessageId>, Error> {
+    let mut found = BTreeSet::new();
+    for row in store.rows_with_ids(messages)? {
+        let stored = store.message(row)?.filter(|it| file_of(&it.kept.content).is_some());
+        found.extend(stored.map(|it| it.message));
+    }
+    Ok(found)
 }
 
 /// The files that wait to be sent, oldest first.

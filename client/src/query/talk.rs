@@ -19,6 +19,7 @@ use crate::contacts::{self, CONTACT, Contact};
 use crate::conversation::{self, Conversation, Stage};
 use crate::device::Device;
 use crate::error::Error;
+use crate::files::file_of;
 use crate::leaving;
 use crate::message::{MemberChange, Stored};
 use crate::mls::{Loaded, Mls};
@@ -351,10 +352,11 @@ fn answered_row(
 ) -> Result<AnsweredRow, Error> {
     // what nobody is shown is not shown by the way
     let there = store.message_by_id(group, &message)?.filter(|it| it.kept.is_shown && !it.is_missing());
-    let Some(answered) = there else { return Ok(AnsweredRow { message, from: None, text: None }) };
+    let Some(answered) = there else { return Ok(AnsweredRow { message, from: None, text: None, file: None }) };
     let from = answered.kept.from;
+    let file = file_of(&answered.kept.content).as_ref().map(FileRow::of);
     let text = (!answered.kept.deleted).then_some(answered.kept.text);
-    Ok(AnsweredRow { message, from: Some((from, names.of(store, &from)?)), text })
+    Ok(AnsweredRow { message, from: Some((from, names.of(store, &from)?)), text, file })
 }
 
 fn conversation_row(

@@ -1,12 +1,13 @@
-//! From the service into a file (BLB-2, BLB-6).
+//! From the service, or from what is kept of it here, into a file (BLB-2, BLB-6, BLB-7).
 
 use std::ops::Range;
 
 use chain::id::Digest;
 use protocol::api::blobs::MAX_PIECE;
 use protocol::blob::{BlobBroken, CHUNK, SEALED_CHUNK, Sha256};
+use protocol::id::MessageId;
 
-use super::{Blob, End, index};
+use super::{Blob, End, KEPT_UNASKED, Target, index};
 use crate::step::{Answer, Call, Failure};
 
 /// Chunks of a piece.
@@ -29,8 +30,8 @@ pub enum Doing {
 pub struct Download {
     blob: Blob,
     hash: Digest,
-    path: String,
-    replace: bool,
+    message: MessageId,
+    target: Option<Target>,
     /// The next chunk to ask for.
     chunk: u64,
     so_far: Sha256,
@@ -51,18 +52,33 @@ impl std::fmt::Debug for Download {
 }
 
 impl Download {
-    pub(crate) fn new(blob: Blob, hash: Digest, path: String, replace: bool) -> Self {
-        Self { blob, hash, path, replace, chunk: 0, so_far: Sha256::default(), opened: None, ended: None }
+    pub(crate) fn new(blob: Blob, hash: Digest, message: MessageId, target: Option<Target>) -> Self {
+        Self { blob, hash, message, target, chunk: 0, so_far: Sha256::default(), opened: None, ended: None }
     }
 
-    /// Where the file is to be: an absolute path.
-    pub fn path(&self) -> &str {
-        &self.path
+    pub(crate) fn asking_with(mut self, bearer: String) -> Self {
+        self.blob.bearer = bearer;
+        self
     }
 
-    /// True if it may take the place of another one.
-    pub fn replaces(&self) -> bool {
-        self.replace
+    /// Begins anew: what was there so far was not it.
+    pub fn begin_again(&mut self) {
+        (self.chunk, self.so_far, self.opened, self.ended) = (0, Sha256::default(), None, None);
+    }
+
+    /// Where the file is to be; `None`: nowhere, it is to be kept as it comes.
+    pub fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+
+    /// The message with the file.
+    pub fn message(&self) -> MessageId {
+        self.message
+    }
+
+    /// True if the blob is to be kept as it comes (BLB-7).
+    pub fn is_kept(&self) -> bool {
+        self.target.is_none() || self.blob.cipher.layout().length() <= KEPT_UNASKED
     }
 
     /// What the unfinished file is called: the same for the same blob, and nothing that its sender has chosen.
@@ -114,7 +130,7 @@ impl Download {
 
     /// How many bytes the next answer has.
     pub fn expected(&self) -> u64 {
-        let range = self.range(self.chunk);
+        let range = self.wanted();
         range.end.saturating_sub(range.start)
     }
 
@@ -142,6 +158,11 @@ impl Download {
     /// It cannot be written: a stable code, and why, for a person.
     pub fn unwritable(&mut self, code: &str, message: String) {
         self.ended = Some(End::Failed(Failure::misuse(code, message)));
+    }
+
+    /// Where in the blob the bytes of the next answer stand.
+    pub fn wanted(&self) -> Range<u64> {
+        self.range(self.chunk)
     }
 
     fn range(&self, chunk: u64) -> Range<u64> {

@@ -1,5 +1,6 @@
 //! Transfers against a service that is a value.
 
+use chain::id::Digest;
 use protocol::blob::{BlobKey, Layout, MAX_PART, Measure, SEALED_CHUNK};
 use protocol::refusal::{Kind, Problem};
 use zeroize::Zeroizing;
@@ -90,7 +91,7 @@ impl Stage {
 
     /// Goes on with what is in `written`.
     fn download(&mut self, written: &mut Vec<u8>) -> End {
-        let mut download = Download::new(self.blob(), self.manifest.hash, "/f".to_owned(), false);
+        let mut download = Download::new(self.blob(), self.manifest.hash, Digest::ZERO, None);
         written.truncate(index(download.of_use(written.len() as u64)));
         download.found(written);
         loop {
@@ -208,11 +209,11 @@ fn a_service_that_gives_something_else_is_caught() {
         assert_eq!(code(stage.download(&mut Vec::new())), "blob.hash");
     }
     stage.stored = whole;
-    let mut download = Download::new(stage.blob(), stage.manifest.hash, "/f".to_owned(), false);
+    let mut download = Download::new(stage.blob(), stage.manifest.hash, Digest::ZERO, None);
     let endless = vec![0; index(download.expected()) + 1];
     download.answered(Answer::Ok(endless));
     assert!(matches!(download.go_on(), download::Doing::End(End::Failed(failure)) if failure.code == "blob.hash"));
-    let mut download = Download::new(stage.blob(), stage.manifest.hash, "/f".to_owned(), false);
+    let mut download = Download::new(stage.blob(), stage.manifest.hash, Digest::ZERO, None);
     download.answered(refused("blob.gone"));
     assert!(matches!(download.go_on(), download::Doing::End(End::Refused(problem)) if problem.code == "blob.gone"));
 }
@@ -240,4 +241,51 @@ fn a_service_that_never_gets_further_is_left_alone() {
         upload.answered(Answer::Ok(answer.into()), 1);
         assert!(matches!(upload.go_on(), upload::Doing::End(End::Failed(_))), "{answer}");
     }
+}
+
+/// BLB-7, BLB-3: what is sealed once more is what the service has, and opens as what comes from there; another file is not.
+#[test]
+fn what_was_sent_is_kept_as_the_service_has_it() {
+    let mut stage = Stage::new(SOME);
+    stage.upload();
+    let upload = Upload::new(stage.blob(), "/f".to_owned(), &stage.manifest);
+    assert!(!upload.is_kept(), "{SOME} bytes are more than anybody is asked for");
+    let mut kept = Vec::new();
+    for part in 0.. {
+        let Some(range) = upload.part(part) else { break };
+        kept.extend(upload.seal(part, stage.read(&range)).unwrap());
+    }
+    assert!(kept == stage.stored);
+    stage.file[3] ^= 1;
+    assert!(upload.seal(0, stage.read(&upload.part(0).unwrap())).is_none());
+}
+
+/// BLB-7: what was damaged here is begun anew, and nothing of it counts.
+#[test]
+fn a_download_that_begins_again_forgets_what_came_before() {
+    let mut stage = Stage::new(3_000_000);
+    stage.upload();
+    let mut download = Download::new(stage.blob(), stage.manifest.hash, Digest::ZERO, None);
+    assert!(download.is_kept());
+    let mut damaged = stage.stored[..index(download.expected())].to_vec();
+    download.answered(Answer::Ok(damaged.clone()));
+    assert!(matches!(download.go_on(), download::Doing::Write(_)));
+    damaged[7] ^= 1;
+    download.answered(Answer::Ok(damaged));
+    assert!(matches!(download.go_on(), download::Doing::End(End::Failed(_))));
+    download.begin_again();
+    let mut written = Vec::new();
+    loop {
+        match download.go_on() {
+            download::Doing::Ask(call) => {
+                let wanted = download.wanted();
+                assert!(call.path.contains(&format!("at={}&", wanted.start)));
+                download.answered(Answer::Ok(stage.stored[index(wanted.start)..index(wanted.end)].to_vec()));
+            }
+            download::Doing::Write(bytes) => written.extend(bytes),
+            download::Doing::Finish => download.finished(),
+            download::Doing::End(end) => break assert!(is_done(&end)),
+        }
+    }
+    assert!(written == stage.file);
 }

@@ -7,7 +7,7 @@ use chain::id::Digest;
 use protocol::api::blobs::{BLOB_OFFSET, BlobOpening, BlobProgress};
 use protocol::blob::{MAX_PART, Manifest};
 
-use super::{Blob, End, index};
+use super::{Blob, End, KEPT_UNASKED, index};
 use crate::failure::ANSWER_MALFORMED;
 use crate::step::{Answer, Call, Failure};
 
@@ -82,6 +82,23 @@ impl Upload {
         self.blob.cipher.layout().sealed()
     }
 
+    /// True if the blob is to be kept here too (BLB-7).
+    pub fn is_kept(&self) -> bool {
+        self.blob.cipher.layout().length() <= KEPT_UNASKED
+    }
+
+    /// The bytes of the file that are in a part; `None` behind the last one.
+    pub fn part(&self, part: u64) -> Option<Range<u64>> {
+        let layout = self.blob.cipher.layout();
+        (part < layout.parts()).then(|| layout.part(part))
+    }
+
+    /// Seals a part once more, to the same bytes as before (BLB-3); `None` if the file is another one by now.
+    pub fn seal(&self, part: u64, bytes: &[u8]) -> Option<Vec<u8>> {
+        let is_same = self.parts.get(index(part)) == Some(&Digest::sha256(bytes));
+        self.blob.cipher.seal_part(part, bytes).ok().filter(|_| is_same)
+    }
+
     /// What is to be done next.
     pub fn go_on(&mut self) -> Doing {
         if let Some(end) = &self.ended {
@@ -120,10 +137,9 @@ impl Upload {
             None => self.have.unwrap_or_default() / MAX_PART,
         };
         // BLB-3: under one key no second file is ever sealed, whatever became of the first
-        let is_same = self.parts.get(index(part)) == Some(&Digest::sha256(bytes));
-        match self.blob.cipher.seal_part(part, bytes) {
-            Ok(sealed) if is_same => self.ready.push_back(Sealed { at: layout.sealed_part(part).start, bytes: sealed }),
-            _ => self.ended = Some(End::Failed(changed())),
+        match self.seal(part, bytes) {
+            Some(bytes) => self.ready.push_back(Sealed { at: layout.sealed_part(part).start, bytes }),
+            None => self.ended = Some(End::Failed(changed())),
         }
     }
 

@@ -8,6 +8,7 @@ mod files;
 mod hostile;
 mod lost_answers;
 mod permits;
+mod pictures;
 mod secrets;
 mod service_killed;
 mod stubborn;

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use client::step::IntentId;
-use client::transfer::Download;
+use client::transfer::{Download, Target};
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use witness::durable;
@@ -22,9 +22,9 @@ pub(super) struct Unfinished {
 
 impl Unfinished {
     /// Opens what is there of a download, or begins it; `None` if somebody else writes it at this moment.
-    pub(super) fn open(download: &Download, intent: IntentId) -> Result<Option<Self>, Failure> {
-        let target = Path::new(download.path());
-        if is_there(target) && !download.replaces() {
+    pub(super) fn open(download: &Download, target: &Target, intent: IntentId) -> Result<Option<Self>, Failure> {
+        let (target, replace) = (Path::new(&target.path), target.replace);
+        if is_there(target) && !replace {
             return Err(exists(target));
         }
         // nothing in this name is its sender's choice, and a link by it is not followed
@@ -66,13 +66,20 @@ impl Unfinished {
         shown().map_err(|error| unwritable(&self.path, &error))
     }
 
+    /// What is there is of no use.
+    pub(super) fn begin_again(&mut self) -> Result<(), Failure> {
+        let begun = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
+        begun.map(drop).map_err(|error| unwritable(&self.path, &error))
+    }
+
     /// Writes behind what is there.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.file.write_all(bytes).map_err(|error| unwritable(&self.path, &error))
     }
 
     /// It is whole: gives it its name, in the place of nothing that is not meant.
-    pub(super) fn finish(&mut self, target: &Path, replace: bool) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self, target: &Target) -> Result<(), Failure> {
+        let (target, replace) = (Path::new(&target.path), target.replace);
         let disk = |error: io::Error| unwritable(target, &error);
         self.file.sync_all().map_err(disk)?;
         let flags = if replace { RenameFlags::empty() } else { RenameFlags::NOREPLACE };

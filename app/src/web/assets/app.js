@@ -49,6 +49,7 @@
     clearTimeout(telling);
     again.clear();
     app.replaceChildren();
+    lookForPictures();
     popup.replaceChildren();
     said.replaceChildren();
     document.title = "Trefoil";
@@ -107,6 +108,7 @@
       });
     }
     app.querySelectorAll("textarea[data-enter]").forEach(grow);
+    lookForPictures();
     markRead();
     look();
   }
@@ -274,13 +276,14 @@
       let before = at.previousElementSibling;
       for (const item of items) {
         const old = document.getElementById(item.id);
-        if (old && old.outerHTML === item.outerHTML) {
+        if (old && (came.get(old) ?? old.outerHTML) === item.outerHTML) {
           if (old.previousElementSibling !== before) before ? before.after(old) : list.prepend(old);
           before = old;
           continue;
         }
         // whoever stands on a button of it stands there again
         const held = old?.contains(document.activeElement) ? buttonsOf(old).indexOf(document.activeElement) : -1;
+        if (old) carryPictures(old, item);
         old?.remove();
         before ? before.after(item) : list.prepend(item);
         buttonsOf(item)[held]?.focus({ preventScroll: true });
@@ -310,6 +313,7 @@
       const scroll = list.parentElement;
       const below = scroll.scrollHeight - scroll.scrollTop;
       list.prepend(...fresh);
+      lookForPictures();
       scroll.scrollTop = scroll.scrollHeight - below;
     } finally {
       isFetching = false;
@@ -365,7 +369,8 @@
     form.querySelectorAll("[data-when]").forEach((it) => (it.hidden = it.dataset.when !== what));
     form.querySelector("[data-whom]").textContent = button.dataset.fromWhom;
     // a file need not come with a text
-    form.querySelector("[data-quoted]").textContent = item.querySelector(".text, .file strong").textContent;
+    const quoted = item.querySelector(".text")?.textContent ?? item.querySelector("[data-said]")?.dataset.said;
+    form.querySelector("[data-quoted]").textContent = quoted ?? item.querySelector(".file strong")?.textContent ?? "";
     const scroll = document.getElementById("scroll");
     const isAtEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
     form.querySelector("[data-about]").hidden = false;
@@ -485,6 +490,129 @@
     }
   }
 
+  // ---- pictures ----
+
+  // What was fetched, by place at the program, as long as it is on the page.
+  const pictures = new Map();
+  const watched = new WeakSet();
+  // Messages as they came, before something was put into them.
+  const came = new WeakMap();
+  let near = null;
+  let nearIn = null;
+
+  function watchIn(scroll) {
+    if (scroll === nearIn) return;
+    near?.disconnect();
+    nearIn = scroll;
+    near = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) showPicture(target, "page");
+    }, { root: scroll, rootMargin: "600px 0px" });
+  }
+
+  // Two at a time, so that a service that is slow holds up nothing else.
+  const turns = [Promise.resolve(), Promise.resolve()];
+  function inTurn(work) {
+    const turn = turns.shift().then(work);
+    turns.push(turn.catch(() => {}));
+    return turn;
+  }
+
+  function lookForPictures() {
+    const places = [...app.querySelectorAll("[data-picture]")];
+    const here = new Set(places.map((place) => place.dataset.picture));
+    for (const [path, picture] of pictures) {
+      if (here.has(path)) continue;
+      pictures.delete(path);
+      picture.then(({ url }) => url && URL.revokeObjectURL(url), () => {});
+    }
+    watchIn(document.getElementById("scroll"));
+    const large = document.getElementById("large");
+    if (large?.open && !here.has(large.dataset.of)) large.close();
+    for (const place of places) {
+      if (watched.has(place)) continue;
+      watched.add(place);
+      if (pictures.has(place.dataset.picture)) showPicture(place);
+      else if ("near" in place.dataset) near.observe(place);
+    }
+  }
+
+  // What a message shows it goes on to show when something else about it has changed.
+  function carryPictures(old, item) {
+    for (const place of item.querySelectorAll("[data-picture]")) {
+      const there = [...old.querySelectorAll("[data-picture].is-there")];
+      const same = there.find((it) => it.dataset.picture === place.dataset.picture && it.tagName === place.tagName);
+      if (!same) continue;
+      if (!came.has(item)) came.set(item, item.outerHTML);
+      place.replaceWith(same);
+    }
+  }
+
+  async function fetchPicture(path, by) {
+    const response = await ask(path, undefined, by);
+    if (!response.ok) return { trouble: await response.text(), code: response.headers.get("trefoil-code") };
+    return { url: URL.createObjectURL(await response.blob()) };
+  }
+
+  async function showPicture(place, by) {
+    near.unobserve(place);
+    const path = place.dataset.picture;
+    const item = place.closest("li");
+    if (item && !came.has(item)) came.set(item, item.outerHTML);
+    if (!pictures.has(path)) pictures.set(path, inTurn(() => fetchPicture(path, by)));
+    const button = place.querySelector("[data-show]");
+    if (button) button.disabled = true;
+    try {
+      const { url, trouble, code } = await pictures.get(path);
+      if (url) {
+        await putPicture(place, url);
+      } else {
+        pictures.delete(path);
+        if (!by) tell(piece(trouble));
+        // it is the file that it is
+        place.hidden = code === "file.no_picture";
+      }
+    } catch (error) {
+      pictures.delete(path);
+      if (!(error instanceof Locked)) throw error;
+    } finally {
+      if (button) button.disabled = button.hidden = false;
+    }
+  }
+
+  async function putPicture(place, url) {
+    const image = new Image();
+    image.src = url;
+    image.alt = place.dataset.name ?? "";
+    try {
+      await image.decode();
+    } catch {
+      place.hidden = true;
+      return;
+    }
+    const scroll = document.getElementById("scroll");
+    const isAtEnd = scroll && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+    if ("small" in place.dataset) {
+      place.replaceChildren(image);
+    } else {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.enlarge = "";
+      button.append(image);
+      place.replaceChildren(button);
+    }
+    place.classList.add("is-there");
+    if (isAtEnd) scroll.scrollTop = scroll.scrollHeight;
+  }
+
+  function enlarge(button) {
+    const large = document.getElementById("large");
+    const image = button.querySelector("img").cloneNode();
+    large.dataset.of = button.parentElement.dataset.picture;
+    large.querySelector("[data-place]").replaceChildren(image);
+    large.querySelector("[data-caption]").textContent = image.alt;
+    large.showModal();
+  }
+
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-upload]")) upload(event.target);
   });
@@ -531,6 +659,8 @@
   });
 
   document.addEventListener("click", async (event) => {
+    const large = event.target.closest("#large");
+    if (large) return large.close();
     const target = event.target.closest("a, button");
     if (!target || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
     const href = target.getAttribute("href");
@@ -548,6 +678,10 @@
       target.form.elements.text.focus();
     } else if ("file" in target.dataset) {
       save(target);
+    } else if ("show" in target.dataset) {
+      showPicture(target.closest("[data-picture]"));
+    } else if ("enlarge" in target.dataset) {
+      enlarge(target);
     } else if ("goto" in target.dataset) {
       goTo(target.dataset.goto);
     } else if ("older" in target.dataset) {
@@ -587,6 +721,7 @@
       event.preventDefault();
       app.querySelector("#side a")?.focus();
     } else if (event.key === "Escape") {
+      if (document.getElementById("large")?.open) return;
       if (app.querySelector("[popover]:popover-open") || endAbout(app.querySelector("form.write"))) return;
       const waiting = popup.querySelector("[data-popup]:not([hidden])");
       if (waiting) putAside(waiting.dataset.popup);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::frame::{self, Page, confirmed, framed};
 use super::message::Seen;
-use super::{App, Routes, message, requests, saying};
+use super::{App, Routes, message, pictures, requests, saying};
 use crate::failure::{Failure, Kind};
 use crate::local::What;
 use crate::local::rows::{Contact, Conversation, Message, OPEN, REQUEST, State as Own};
@@ -122,6 +122,7 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
                 (saying::write(id, &contact.map_or_else(|| format!("in:{id}"), |it| kept(&it.handle)), &name, Some(row.draft.as_deref().unwrap_or_default())))
             }
             (saying::menu())
+            (pictures::large())
         }
     };
     framed(shared, own, Page { title: &name, at: &format!("/c/{id}"), main }).await

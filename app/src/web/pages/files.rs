@@ -21,10 +21,11 @@ use protocol::tame;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{App, Routes};
+use super::message::Seen;
+use super::{App, Routes, pictures};
 use crate::failure::{Failure, Kind};
 use crate::local::What;
-use crate::local::files::{FileInfo, Saved};
+use crate::local::files::{EXPIRED, FileInfo, Saved};
 use crate::local::rows::{Message, Sent};
 use crate::web::answer::{Answer, Fragment, Instead};
 use crate::words::{file as words, one_line, web_talk};
@@ -41,14 +42,15 @@ pub(super) fn routes() -> Routes {
     )
 }
 
-/// A file in a message: what it is, and a way to save it.
-pub(super) fn card(row: &Message, file: &FileInfo) -> Markup {
+/// A file in a message: what it shows, what it is, and a way to save it.
+pub(super) fn card(row: &Message, file: &FileInfo, seen: Seen<'_>) -> Markup {
     let name = one_line(&file.name);
     html! {
-        div.file {
+        div.file data-said=(pictures::said(&row.text, file)) {
+            (pictures::place(row, file, seen))
             span dir="auto" { strong { (name) } }
             span.about { (words::size(file.size)) }
-            @if file.state == "available" {
+            @if file.state != EXPIRED {
                 button.quiet type="button" data-file={ "/file/" (row.message) } data-name=(name) { (web_talk::SAVE) }
             } @else {
                 span.about { (web_talk::FILE_GONE) }
@@ -99,7 +101,8 @@ fn cannot(error: std::io::Error) -> Failure {
     Failure::new(Kind::Broken, "store.io", error)
 }
 
-/// The bytes of a file, for the browser to save. Never shown in place: a page of ours runs nothing of what others send.
+/// The bytes of a file, for the browser to save. Only pictures are shown in place (`pictures`): a page of ours runs nothing of
+/// what others send.
 async fn save(State(shared): App, Path(message): Path<String>) -> Result<Response, Instead> {
     let place = Place::new(shared.face.folder())?;
     let path = place.file("file");

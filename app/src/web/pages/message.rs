@@ -4,7 +4,7 @@ use client::query::MessageState;
 use maud::{Markup, html};
 
 use super::text::text;
-use super::{files, icons, saying};
+use super::{files, icons, pictures, saying};
 use crate::local::rows::{Answered, Message, Reaction, State as Own};
 use crate::words::web as words;
 use crate::words::{message, one_line, web_talk};
@@ -65,7 +65,7 @@ fn shown(row: &Message, seen: Seen<'_>, follows: bool) -> Markup {
             div.beside {
                 div.bubble {
                     @if let Some(answered) = &row.answers { (quote(answered, seen)) }
-                    (said(row))
+                    (said(row, seen))
                     (meta(row, is_own))
                 }
                 @if seen.is_open && has_menu(row) { (menu_button(row, is_own)) }
@@ -85,14 +85,14 @@ fn class_of(is_own: bool, follows: bool) -> &'static str {
     }
 }
 
-fn said(row: &Message) -> Markup {
+fn said(row: &Message, seen: Seen<'_>) -> Markup {
     html! {
         @if row.state == MessageState::Unreadable {
             p.text.unreadable { (words::unreadable(&row.from)) }
         } @else if row.deleted {
             p.text.unreadable { (web_talk::TAKEN_BACK) }
         } @else {
-            @if let Some(file) = &row.file { (files::card(row, file)) }
+            @if let Some(file) = &row.file { (files::card(row, file, seen)) }
             @if row.file.is_none() || !row.text.is_empty() { p.text dir="auto" { (text(&row.text)) } }
         }
     }
@@ -124,8 +124,10 @@ fn quote(answered: &Answered, seen: Seen<'_>) -> Markup {
     html! {
         @match (&answered.text, from) {
             (Some(quoted), from) => button.quote type="button" data-goto={ "m-" (answered.message) } title=(web_talk::GO_THERE) {
+                @let file = answered.file.as_ref();
+                (pictures::small(answered, seen))
                 @if let Some(from) = from { strong dir="auto" { (from) } }
-                span dir="auto" { (shortened(quoted)) }
+                span dir="auto" { (shortened(&file.map_or_else(|| quoted.clone(), |file| pictures::said(quoted, file)))) }
             },
             (None, _) => span.quote { span { (web_talk::GONE) } },
         }

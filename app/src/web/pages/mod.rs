@@ -17,6 +17,7 @@ mod joining;
 mod lanes;
 mod message;
 mod new_chat;
+mod pictures;
 mod popup;
 mod qr;
 mod record;
@@ -54,6 +55,7 @@ pub(super) fn private() -> Routes {
     frame::routes()
         .merge(conversation::routes())
         .merge(files::routes())
+        .merge(pictures::routes())
         .merge(saying::routes())
         .merge(details::routes())
         .merge(new_chat::routes())
