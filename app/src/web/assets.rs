@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "e8d5cd774ae0fefeaca13d5e2485896e8abb4ce13a83c315e643f46705a5cb78",
+        sha256: "829fb7687255b832845b0c3082d73ec2370b21d48da545d70341f6023c8a7217",
     },
     Asset {
         path: "/assets/icon.svg",
