@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "2af872295b7851a85391a6e6f622c8f33b06f012766c01a45bca3764c8c7b2e9",
+        sha256: "9f48b26d360299e861d46d386670ba29db00288297074463b23c9e53c2aa24ca",
     },
     Asset {
         path: "/assets/icon.svg",

@@ -48,12 +48,14 @@ pub(super) fn card(row: &Message, file: &FileInfo, seen: Seen<'_>) -> Markup {
     html! {
         div.file data-said=(pictures::said(&row.text, file)) {
             (pictures::place(row, file, seen))
-            span dir="auto" { strong { (name) } }
-            span.about { (words::size(file.size)) }
-            @if file.state != EXPIRED {
-                button.quiet type="button" data-file={ "/file/" (row.message) } data-name=(name) { (web_talk::SAVE) }
-            } @else {
-                span.about { (web_talk::FILE_GONE) }
+            div.named {
+                span dir="auto" { strong { (name) } }
+                span.about { (words::size(file.size)) }
+                @if file.state != EXPIRED {
+                    button.quiet type="button" data-file={ "/file/" (row.message) } data-name=(name) { (web_talk::SAVE) }
+                } @else {
+                    span.about { (web_talk::FILE_GONE) }
+                }
             }
         }
     }
