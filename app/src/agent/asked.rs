@@ -49,8 +49,7 @@ impl Core {
             What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
             What::Older { conversation, before, limit } => self.older(&conversation, &before, limit, reply),
             What::Changes => {
-                let (reply, goal) = (reply.clone(), Goal::Changes);
-                self.waiting.push(Waiting { reply, goal, intent: None, until: None, lost: 0 });
+                self.follow_changes(reply);
                 Ok(())
             }
             What::Search { text, with, from, limit } => {
@@ -107,6 +106,12 @@ impl Core {
                 self.command(command, reply, Goal::Done, Some(Instant::now() + DONE_WITHIN))
             }
         }
+    }
+
+    /// Somebody wants to hear what is not as it was before.
+    fn follow_changes(&mut self, reply: &Reply) {
+        let (reply, goal) = (reply.clone(), Goal::Changes);
+        self.waiting.push(Waiting { reply, goal, intent: None, until: None, lost: 0 });
     }
 
     /// Something is to be said, and the service to have it within some seconds; else it goes out by itself.
