@@ -6,15 +6,39 @@
 
 use protocol::content::{Content, Expiry, MAX_TIMER, Part};
 use protocol::id::GroupId;
+use rusqlite::params;
 
 use crate::conversation::Timer;
 use crate::error::Error;
 use crate::intent::Want;
-use crate::message::{NOT_YET_PLACED, NOTHING, Stored};
+use crate::message::{NOT_YET_PLACED, NOTHING, Stored, column};
 use crate::reading::read_up_to;
 use crate::step::{Event, Failure};
+use crate::store::Store;
 use crate::transfer::Forgotten;
 use crate::turn::Turn;
+
+impl Store<'_> {
+    /// The messages of a group up to a position have been read: those that are to be gone after that have an end now.
+    pub(crate) fn begin_ends(&self, group: &GroupId, position: u64, now_ms: u64) -> Result<(), Error> {
+        let begin = "UPDATE messages SET ends_ms = ?3 + lasts_s * 1000 \
+                     WHERE conversation = ?1 AND place <= ?2 AND lasts_s IS NOT NULL AND ends_ms IS NULL";
+        self.db().prepare_cached(begin)?.execute(params![group.0, column(position), column(now_ms)])?;
+        Ok(())
+    }
+
+    /// When the next message is to be gone, milliseconds since 1970.
+    pub(crate) fn next_end_ms(&self) -> Result<Option<u64>, Error> {
+        let next = "SELECT min(ends_ms) FROM messages WHERE ends_ms IS NOT NULL";
+        let next: Option<i64> = self.db().prepare_cached(next)?.query_row([], |row| row.get(0))?;
+        Ok(next.map(i64::unsigned_abs))
+    }
+
+    /// Some of the messages that are to be gone by now.
+    pub(crate) fn ended(&self, now_ms: u64) -> Result<Vec<Stored>, Error> {
+        self.select_messages("WHERE ends_ms <= ?1 ORDER BY ends_ms LIMIT 256", params![column(now_ms)])
+    }
+}
 
 impl Turn<'_> {
     /// A person wants messages of a conversation to be gone some time after they were read, or to stay.

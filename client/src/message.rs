@@ -383,26 +383,6 @@ impl Store<'_> {
         Ok(())
     }
 
-    /// The messages of a group up to a position have been read: those that are to be gone after that have an end now.
-    pub(crate) fn begin_ends(&self, group: &GroupId, position: u64, now_ms: u64) -> Result<(), Error> {
-        let begin = "UPDATE messages SET ends_ms = ?3 + lasts_s * 1000 \
-                     WHERE conversation = ?1 AND place <= ?2 AND lasts_s IS NOT NULL AND ends_ms IS NULL";
-        self.db().prepare_cached(begin)?.execute(params![group.0, column(position), column(now_ms)])?;
-        Ok(())
-    }
-
-    /// When the next message is to be gone, milliseconds since 1970.
-    pub(crate) fn next_end_ms(&self) -> Result<Option<u64>, Error> {
-        let next = "SELECT min(ends_ms) FROM messages WHERE ends_ms IS NOT NULL";
-        let next: Option<i64> = self.db().prepare_cached(next)?.query_row([], |row| row.get(0))?;
-        Ok(next.map(i64::unsigned_abs))
-    }
-
-    /// Some of the messages that are to be gone by now.
-    pub(crate) fn ended(&self, now_ms: u64) -> Result<Vec<Stored>, Error> {
-        self.select_messages("WHERE ends_ms <= ?1 ORDER BY ends_ms LIMIT 256", params![column(now_ms)])
-    }
-
     /// What has an effect on a message, in the service's order.
     pub(crate) fn effects_on(&self, group: &GroupId, message: &MessageId) -> Result<Vec<Stored>, Error> {
         let which = "WHERE conversation = ?1 AND about = ?2 ORDER BY place, id";
@@ -568,7 +548,7 @@ impl Store<'_> {
         self.update_message(stored)
     }
 
-    fn select_messages(&self, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<Stored>, Error> {
+    pub(crate) fn select_messages(&self, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<Stored>, Error> {
         let sql = format!("SELECT id, conversation, message, place, about, value FROM messages {which}");
         let mut select = self.db().prepare_cached(&sql)?;
         let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?));
