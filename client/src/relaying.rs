@@ -23,7 +23,7 @@ const KEPT_MS: u64 = 600_000;
 /// How long old messages are tried: as long as a request.
 const HISTORY_KEPT_MS: u64 = 7 * 86_400_000;
 
-/// Requests for old messages that were not looked at yet; by the device that asks.
+/// Requests for old messages that were not looked at yet; by their hash: one that comes once more takes no other's place.
 const ASKED: &str = "relay.asked";
 /// Most of them.
 const MAX_ASKED: usize = 16;
@@ -107,9 +107,10 @@ impl Turn<'_> {
         if !self.is_confirmed()? || self.store.keys(ASKED)?.len() >= MAX_ASKED {
             return Ok(());
         }
-        // of one device the newest counts
-        let Ok(request) = HistoryRequest::decode(&bytes) else { return Ok(()) };
-        let key = request.device;
+        if HistoryRequest::decode(&bytes).is_err() {
+            return Ok(());
+        }
+        let key = HistoryRequest::hash(&bytes);
         self.store.put(ASKED, &key.0, &Asked { request: Base64Url(bytes), since_ms: self.now_ms })
     }
 
