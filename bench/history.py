@@ -116,4 +116,5 @@ def main():
         print(f"share of what the ciphers and the disk alone allow, of all rounds: {100 * limit / took:.0f} %")
 
 
-main()
+if __name__ == "__main__":
+    main()
