@@ -210,7 +210,7 @@ impl View {
     }
 
     /// Compares a checkpoint, from the service or from somebody else (CHK-7), with what this view has seen. `path` is
-    /// the consistency proof between the two sizes.
+    /// the consistency proof between the two sizes (RFC 6962 §2.1.2), with or without the root of an earlier complete tree in front.
     ///
     /// # Errors
     /// [`ViewError::Lie`] with both checkpoints if they exclude each other; [`ViewError::Proof`] if the path shows
@@ -233,9 +233,12 @@ impl View {
         }
         let path = match self.seen.get(&it.size) {
             // the usual proof leaves out the root of a complete earlier tree; here it is known
-            Some(root) if it.size < self.size && it.size.is_power_of_two() => &[&[*root], path].concat(),
+            Some(root) if it.size < self.size && it.size.is_power_of_two() => {
+                &[&[*root], merkle::without_root(it.size, root, path)].concat()
+            }
             _ => path,
         };
+        let path = merkle::without_root(earlier.0, &earlier.1, path);
         if contradicts(earlier, later, path) {
             let own = self.newest.checkpoint.clone();
             let (earlier, later) = if it.size < self.size { (note, own) } else { (own, note) };

@@ -534,11 +534,17 @@ fn a_foreign_root_at_a_size_that_was_seen_is_a_fork_by_the_usual_proof() {
     for size in [3, 4, 5, 8, 11] {
         one.grow(size);
         two.grow(size);
-        view = view.advance(&one.log_evidence(view.size()), one.time_s()).unwrap();
+        let usual = one.log_evidence(view.size());
+        let telling = LogEvidence { consistency: one.telling_path(view.size(), size), ..usual.clone() };
+        let next = view.advance(&usual, one.time_s()).unwrap();
+        assert_eq!(view.advance(&telling, one.time_s()).unwrap(), next);
+        view = next;
     }
     for size in [3, 4, 5, 8, 11] {
         let note = SignedNote::parse(&two.checkpoint(size, &[], 0)).unwrap();
         let signed = LogSignedCheckpoint::verify(&note, &two.policy).unwrap();
-        assert_eq!(finding(view.compare(&signed, &one.consistency(size, 11))).code, "chain.fork", "{size}");
+        for path in [one.consistency(size, 11), one.telling_path(size, 11)] {
+            assert_eq!(finding(view.compare(&signed, &path)).code, "chain.fork", "{size}");
+        }
     }
 }

@@ -109,6 +109,7 @@ impl Turn<'_> {
             self.hold_if_cloned()?;
         }
         self.go_on_disappearing()?;
+        self.go_on_checking_links()?;
         self.go_on_indexing()
     }
 

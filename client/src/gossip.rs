@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::record::TROUBLE_MS;
-use crate::roots::MAX_PROOFS;
 use crate::step::Event;
 use crate::turn::Turn;
 
@@ -21,6 +20,8 @@ use crate::turn::Turn;
 const GOSSIP: &str = "gossip";
 /// Most of them that wait at a time; a log that is asked about more has told many people different things.
 const MAX_GOSSIP: usize = 64;
+/// After so many proofs that lead nowhere, the log cannot join what it signed.
+const MAX_PROOFS: u8 = 3;
 /// How often the record is looked at for a size that somebody else has seen, milliseconds.
 const LOOK_MS: u64 = 60_000;
 

@@ -22,7 +22,6 @@ use protocol::relay::RelayBody;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-pub(crate) use self::links::links_hold;
 use crate::error::Error;
 use crate::intent::Want;
 use crate::mls::Sealed;

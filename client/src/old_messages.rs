@@ -11,7 +11,6 @@ use protocol::settings::is_self_group_id;
 
 use crate::conversation::{Conversation, Stage};
 use crate::error::Error;
-use crate::history::links_hold;
 use crate::message::{Kept, Stored};
 use crate::query::MessageState;
 use crate::receiving::shown_text;
@@ -118,7 +117,7 @@ impl Turn<'_> {
 
     /// All old messages of a conversation are here. One that this account is not in is kept to be read.
     pub(crate) fn conversation_is_here(&mut self, group: &GroupId, own: &[AccountId]) -> Result<(), Error> {
-        let mut conversation = match self.conversation(group)? {
+        let conversation = match self.conversation(group)? {
             Some(conversation) => conversation,
             None => {
                 let title = match own.iter().skip(1).find(|account| is_self_group_id(account, group)) {
@@ -130,8 +129,8 @@ impl Turn<'_> {
             }
         };
         own.iter().skip(1).try_for_each(|before| self.was_own(before))?;
-        conversation.unverified |= !links_hold(&self.store, group)?;
         self.keep_conversation(&conversation)?;
+        self.begin_checking_links(group)?;
         self.conversation_changed(group);
         Ok(())
     }

@@ -283,10 +283,7 @@ impl Turn<'_> {
         if flight.view_size != view.size() {
             return Ok(Ok(false));
         }
-        let mut consistency = head.consistency.clone().unwrap_or_default().0;
-        if view.size().is_power_of_two() && consistency.first() == Some(&view.root()) {
-            consistency.remove(0);
-        }
+        let consistency = head.consistency.clone().unwrap_or_default().0;
         match view.advance(&LogEvidence { newest: newest(head), consistency }, self.now_s()) {
             Ok(view) => self.keep_view(view).map(|()| Ok(true)),
             Err(error) => Ok(Err(error)),

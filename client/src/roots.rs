@@ -1,6 +1,7 @@
 //! Roots of the log at earlier sizes, which somebody names and the log has to prove (GRP-2, CNF-3).
 //!
-//! A claim that proves wrong is wrong by itself: it says nothing of what others claim for the same size.
+//! A proof that leads to the view's root begins at the one root that this log had, whatever was claimed. One that leads anywhere
+//! else says nothing of whoever claims: it is no verdict, and asked for again (GRP-5).
 
 use chain::id::{AccountId, Digest};
 use chain::log::merkle;
@@ -14,19 +15,10 @@ use crate::turn::{Purpose, Turn, get};
 
 /// Roots that are proven, by size.
 const ROOT: &str = "root";
-/// Roots that somebody names, by size and root, with how many proofs did not lead to them.
-const CLAIM: &str = "claimed root";
-/// After so many proofs that lead nowhere, a claim is wrong, or the log cannot join what it signed.
-pub(crate) const MAX_PROOFS: u8 = 3;
-
-fn claim_key(size: u64, root: &Digest) -> Vec<u8> {
-    [size.to_be_bytes().as_slice(), &root.0].concat()
-}
 
 impl Turn<'_> {
     /// The root that the log is proven to have at the size of a checkpoint that somebody names (GRP-2); asks for the proof
-    /// if there is none yet. `account`: whose record is looked at to move on to a larger size. A claim that no proof leads
-    /// to is answered with a root that no log has.
+    /// if there is none yet. `account`: whose record is looked at to move on to a larger size.
     pub(crate) fn root_at(&mut self, log: &SeenCheckpoint, account: &AccountId) -> Result<Option<Digest>, Error> {
         if let Some(root) = self.proven_root(log.size)? {
             return Ok(Some(root));
@@ -35,17 +27,9 @@ impl Turn<'_> {
         if log.size > newest {
             // the view moves on with any look at an account
             self.refresh(account)?;
-            return Ok(None);
+        } else {
+            self.ask_for_root(log.size, newest);
         }
-        let key = claim_key(log.size, &log.root);
-        let failed: Option<u8> = self.store.get(CLAIM, &key)?;
-        if failed.is_some_and(|failed| failed >= MAX_PROOFS) {
-            return Ok(Some(Digest::ZERO));
-        }
-        if failed.is_none() {
-            self.store.put(CLAIM, &key, &0_u8)?;
-        }
-        self.ask_for_root(log.size, newest);
         Ok(None)
     }
 
@@ -77,29 +61,22 @@ impl Turn<'_> {
             // the view has moved meanwhile: whoever needs it asks again
             return Ok(());
         }
-        self.judge_claims(size, &answer.proof.0, &view)?;
+        self.prove_root(size, &answer.proof.0, &view)?;
         self.judge_gossip(size, &answer.proof.0, &view)
     }
 
-    fn judge_claims(&mut self, size: u64, proof: &[Digest], view: &View) -> Result<(), Error> {
-        for key in self.store.keys(CLAIM)? {
-            let Some((at, root)) = key.split_first_chunk::<8>() else { continue };
-            let (true, Ok(root)) = (*at == size.to_be_bytes(), <[u8; 32]>::try_from(root)) else { continue };
-            let Some(failed) = self.store.get::<u8>(CLAIM, &key)?.filter(|failed| *failed < MAX_PROOFS) else {
-                continue;
-            };
-            // what leads to the view's root begins at the one root that this log had, whatever was claimed
-            match merkle::consistency_roots(size, view.size(), proof, &Digest(root)) {
-                Ok((proven, newest)) if newest == view.root() => {
-                    self.store.put_bytes(ROOT, &size.to_be_bytes(), &proven.0)?;
-                    self.store.remove(CLAIM, &key)?;
-                }
-                _ => {
-                    self.store.put(CLAIM, &key, &failed.saturating_add(1))?;
-                    self.pause_for(TROUBLE_MS);
-                }
+    fn prove_root(&mut self, size: u64, proof: &[Digest], view: &View) -> Result<(), Error> {
+        // of a complete tree the root stands in front, else a hash of the way
+        let (first, rest) = match proof.split_first() {
+            Some((first, rest)) if size.is_power_of_two() => (*first, rest),
+            _ => (Digest::ZERO, proof),
+        };
+        match merkle::consistency_roots(size, view.size(), rest, &first) {
+            Ok((proven, newest)) if newest == view.root() => self.store.put_bytes(ROOT, &size.to_be_bytes(), &proven.0),
+            _ => {
+                self.pause_for(TROUBLE_MS);
+                Ok(())
             }
         }
-        Ok(())
     }
 }

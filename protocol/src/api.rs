@@ -202,6 +202,6 @@ pub struct ConsistencyAnswer {
     pub from: u64,
     /// The larger size.
     pub to: u64,
-    /// The proof (RFC 6962 §2.1.2).
+    /// The proof (RFC 6962 §2.1.2); of a complete smaller tree with its root in front.
     pub proof: Hashes,
 }

@@ -94,7 +94,8 @@ fn witnesses_saw_this_log(service: &Service, witnesses: &[Witness], case: &str) 
         assert!(seen.size <= newest.size, "{case}: a witness cosigned what the service forgot");
         let path = format!("/v1/consistency?from={}&to={}", seen.size, newest.size);
         let proof: ConsistencyAnswer = serde_json::from_slice(&service.api.get(&path).body).unwrap();
-        merkle::verify_consistency(seen.size, newest.size, &proof.proof.0, &seen.root, &newest.root)
+        let path = merkle::without_root(seen.size, &seen.root, &proof.proof.0);
+        merkle::verify_consistency(seen.size, newest.size, path, &seen.root, &newest.root)
             .unwrap_or_else(|error| panic!("{case}: a witness cosigned another log: {error}"));
     }
 }

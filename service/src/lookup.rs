@@ -122,7 +122,8 @@ impl Shared {
 
     /// That the log at one size begins with the log at another.
     pub(crate) fn consistency(&self, from: u64, to: u64) -> Result<ConsistencyAnswer, Refusal> {
-        let proof = self.record()?.consistency(from, to).ok_or(Refusal::Malformed { what: "the range of sizes" })?;
+        let proof = self.record()?.consistency_with_root(from, to);
+        let proof = proof.ok_or(Refusal::Malformed { what: "the range of sizes" })?;
         Ok(ConsistencyAnswer { from, to, proof: Hashes(proof) })
     }
 

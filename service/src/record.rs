@@ -134,10 +134,16 @@ impl Record {
         self.state().log.root_at(size)
     }
 
-    /// The log's consistency proof.
+    /// The log's consistency proof, as witnesses take it (RFC 6962 §2.1.2).
     pub(crate) fn consistency(&self, from: u64, to: u64) -> Option<Vec<Digest>> {
         let state = self.state();
         (from <= to && to <= state.log.size()).then(|| state.log.consistency(from, to).ok()).flatten()
+    }
+
+    /// The same as the answers to verifiers have it, the earlier size not 0.
+    pub(crate) fn consistency_with_root(&self, from: u64, to: u64) -> Option<Vec<Digest>> {
+        let state = self.state();
+        (to <= state.log.size()).then(|| state.consistency_with_root(from, to)).flatten()
     }
 
     /// Root of the log with one more header.

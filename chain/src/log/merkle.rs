@@ -206,6 +206,15 @@ pub fn consistency_roots(
     Ok((old, new))
 }
 
+/// A consistency proof as [`consistency_roots`] takes it, where the root of a complete older tree may stand in front
+/// (docs/protocol.md §11): without it, if it is this one.
+pub fn without_root<'a>(old_size: u64, old_root: &Digest, proof: &'a [Digest]) -> &'a [Digest] {
+    match proof.split_first() {
+        Some((first, rest)) if old_size.is_power_of_two() && first == old_root => rest,
+        _ => proof,
+    }
+}
+
 /// On which side of the computed hash the next hash of a proof stands.
 enum Side {
     Left,

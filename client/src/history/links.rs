@@ -4,33 +4,98 @@
 //! fits the one after it; only the newest of each writer has nothing to fit yet. What an older device itself has missed
 //! looks the same: it cannot be verified either.
 
-use std::collections::BTreeMap;
-
-use chain::id::DeviceId;
+use chain::id::{DeviceId, Digest};
 use protocol::id::{GroupId, MessageId};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::query::MessageState;
 use crate::store::Store;
+use crate::turn::Turn;
 
 /// Messages that are looked at at once.
 const CHUNK: u32 = 1_000;
+/// Conversations whose old messages are to be looked at, and how far that has come; by their groups.
+const UNCHECKED: &str = "links unchecked";
 
-/// True if every text of a conversation that names the one before it of its device stands after that one.
-pub(crate) fn links_hold(store: &Store<'_>, group: &GroupId) -> Result<bool, Error> {
-    let (mut newest, mut after) = (BTreeMap::new(), None);
-    loop {
-        let some = store.messages_after(group, after, CHUNK)?;
-        let Some(last) = some.last() else { return Ok(true) };
-        after = Some((last.place.unwrap_or(u64::MAX), last.row));
+/// How far the look at a conversation has come.
+#[derive(Default, Serialize, Deserialize)]
+struct Progress {
+    /// The last message that was looked at: its place and row.
+    after: Option<(u64, i64)>,
+    /// The newest of each device up to there.
+    newest: Vec<([u8; 16], [u8; 32])>,
+}
+
+/// What a look at some messages showed.
+enum Looked {
+    /// There may be more.
+    So(Progress),
+    /// All of them fit.
+    Fit,
+    /// A text does not stand after the one that it names as the one before it of its device.
+    Broken,
+}
+
+impl Progress {
+    /// Looks at the next messages of a conversation.
+    fn look(mut self, store: &Store<'_>, group: &GroupId) -> Result<Looked, Error> {
+        let some = store.messages_after(group, self.after, CHUNK)?;
+        let Some(last) = some.last() else { return Ok(Looked::Fit) };
+        self.after = Some((last.place.unwrap_or(u64::MAX), last.row));
         for stored in some {
             // what could not be read names nothing
             let Some(previous) = stored.kept.names() else { continue };
-            let before = newest.insert(stored.kept.device, stored.message);
-            if before.is_some() && previous.is_some() && before != previous {
-                return Ok(false);
+            if !self.fits(stored.kept.device, stored.message, previous) {
+                return Ok(Looked::Broken);
             }
         }
+        Ok(Looked::So(self))
+    }
+
+    fn fits(&mut self, device: DeviceId, message: MessageId, previous: Option<MessageId>) -> bool {
+        let Some((_, before)) = self.newest.iter_mut().find(|(of, _)| *of == device.0) else {
+            self.newest.push((device.0, message.0));
+            return true;
+        };
+        let before = Digest(std::mem::replace(before, message.0));
+        previous.is_none_or(|previous| previous == before)
+    }
+}
+
+impl Turn<'_> {
+    /// All old messages of a conversation are here: whether they fit is looked at from now on, some at a time.
+    pub(crate) fn begin_checking_links(&mut self, group: &GroupId) -> Result<(), Error> {
+        self.store.put(UNCHECKED, &group.0, &Progress::default())
+    }
+
+    /// Looks at the next old messages; those that do not fit make their conversation unverified (HIS-4).
+    pub(crate) fn go_on_checking_links(&mut self) -> Result<(), Error> {
+        let Some(key) = self.store.first_keys(UNCHECKED, 1)?.pop() else { return Ok(()) };
+        // whoever waits for old messages waits for them first
+        if self.history_comes_first() {
+            return Ok(());
+        }
+        let (Ok(group), Some(progress)) = (<[u8; 32]>::try_from(key.as_slice()), self.store.get(UNCHECKED, &key)?)
+        else {
+            return Err(Error::Damaged);
+        };
+        let group = GroupId(group);
+        match Progress::look(progress, &self.store, &group)? {
+            Looked::So(progress) => self.store.put(UNCHECKED, &key, &progress)?,
+            Looked::Fit => self.store.remove(UNCHECKED, &key)?,
+            Looked::Broken => {
+                self.store.remove(UNCHECKED, &key)?;
+                if let Some(mut conversation) = self.conversation(&group)? {
+                    conversation.unverified = true;
+                    self.keep_conversation(&conversation)?;
+                    self.conversation_changed(&group);
+                }
+            }
+        }
+        // there may be more, of this one or another
+        self.wake(self.now_ms);
+        Ok(())
     }
 }
 
@@ -63,7 +128,7 @@ pub(crate) fn fits_history(
 
 #[cfg(test)]
 mod tests {
-    use chain::id::{AccountId, DeviceId, PublicKey};
+    use chain::id::{AccountId, PublicKey};
     use ed25519_dalek::SigningKey;
     use protocol::content::{Content, Part, message_id};
     use protocol::members::Leaf;
@@ -98,7 +163,14 @@ mod tests {
         let key = StoreKey::new([7; 32]);
         let store = Store::new(&transaction, &key);
         fill(&store);
-        links_hold(&store, &GROUP).unwrap()
+        let mut progress = Progress::default();
+        loop {
+            match progress.look(&store, &GROUP).unwrap() {
+                Looked::So(more) => progress = more,
+                Looked::Fit => return true,
+                Looked::Broken => return false,
+            }
+        }
     }
 
     #[test]
@@ -106,7 +178,7 @@ mod tests {
         assert!(holds(|_| ()));
         assert!(holds(|store| {
             // the first that is here names one that is not
-            let first = text(store, 5, 1, "one", Some(chain::id::Digest([9; 32])));
+            let first = text(store, 5, 1, "one", Some(Digest([9; 32])));
             let other = text(store, 6, 2, "hello", None);
             let second = text(store, 7, 1, "two", Some(first));
             text(store, 8, 2, "again", Some(other));
@@ -132,7 +204,7 @@ mod tests {
                 };
                 let really = message_id(&GROUP, &leaf(1).account, &leaf(1).device, &really.encode());
                 let second = text(store, 6, 1, say(2), Some(really));
-                let next = if changed == 2 { chain::id::Digest([8; 32]) } else { second };
+                let next = if changed == 2 { Digest([8; 32]) } else { second };
                 text(store, 7, 1, "after", Some(next));
                 assert!(changed == 2 || first != really);
             }));
@@ -143,7 +215,7 @@ mod tests {
     fn one_that_was_left_out_does_not_fit() {
         assert!(!holds(|store| {
             text(store, 5, 1, "one", None);
-            text(store, 7, 1, "three", Some(chain::id::Digest([3; 32])));
+            text(store, 7, 1, "three", Some(Digest([3; 32])));
         }));
     }
 }
