@@ -15,6 +15,8 @@ use crate::turn::Turn;
 
 /// Messages that are looked at at once.
 const CHUNK: u32 = 1_000;
+/// The same for a step that nobody waits for, and others may wait behind.
+const A_STEP: u32 = 200;
 /// Conversations whose old messages are to be looked at, and how far that has come; by their groups.
 const UNCHECKED: &str = "links unchecked";
 
@@ -40,7 +42,7 @@ enum Looked {
 impl Progress {
     /// Looks at the next messages of a conversation.
     fn look(mut self, store: &Store<'_>, group: &GroupId) -> Result<Looked, Error> {
-        let some = store.messages_after(group, self.after, CHUNK)?;
+        let some = store.messages_after(group, self.after, A_STEP)?;
         let Some(last) = some.last() else { return Ok(Looked::Fit) };
         self.after = Some((last.place.unwrap_or(u64::MAX), last.row));
         for stored in some {

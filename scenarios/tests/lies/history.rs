@@ -1,11 +1,13 @@
 //! Old messages on their way between one's own devices: parts that are dropped, repeated, mixed up or given to another device, and
 //! an older device that lies. Rules HIS-1 to HIS-4; attacks 46 to 49.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use client::query::{self, HistoryRow, Phase};
 use client::step::{Answer, Command};
+use protocol::api::ACCOUNTS;
 use protocol::api::delivery::{Delivery, DeliveryKind, RELAY, Relay};
 use protocol::content::{Content, Part};
 use protocol::history::{HistoryMessage, HistoryRequest, IndexRow, MAX_MESSAGES, Plain, Wanted, split};
@@ -89,6 +91,65 @@ fn parts_that_are_dropped_repeated_and_shuffled_come_all_the_same() {
     assert_eq!((row.complete, row.messages, row.total), (true, 26, 26));
     assert_eq!(town.texts(desktop, None), town.texts(bob, None));
     assert!(town.read(desktop, query::conversations).iter().all(|row| !row.unverified));
+}
+
+/// What a relayed request for old messages wants.
+fn wanted(body: &[u8]) -> Option<Wanted> {
+    match RelayBody::decode(body) {
+        Ok(RelayBody::HistoryRequest(request)) => HistoryRequest::decode(&request).ok().map(|it| it.wanted),
+        _ => None,
+    }
+}
+
+/// HIS-2: while an older device cannot look at the record, the service gives it an earlier request once more in the place of the
+/// one that waits for that look. The earlier one takes no other's place: as soon as there is a look, the page comes.
+#[test]
+fn a_request_that_comes_once_more_takes_the_place_of_no_other() {
+    let (mut town, _, bob) = with_much(3);
+    let desktop = let_in(&mut town, bob);
+    // what Bob was given: requests for the list, and positions of those for a page
+    let given = Rc::new(RefCell::new((Vec::<u8>::new(), BTreeSet::<u64>::new())));
+    let seen = Rc::clone(&given);
+    town.liar.change_deliveries(move |who, mut deliveries| {
+        for request in deliveries.iter_mut().filter(|it| who == bob && it.kind == DeliveryKind::Relay) {
+            let (list, pages) = &mut *seen.borrow_mut();
+            match wanted(&request.bytes.0) {
+                Some(Wanted::Index) => list.clone_from(&request.bytes.0),
+                Some(_) => {
+                    pages.insert(request.position);
+                    if pages.len() == 2 {
+                        request.bytes.0.clone_from(list);
+                    }
+                }
+                None => (),
+            }
+        }
+        deliveries
+    });
+    let (pages, is_later) = (Rc::clone(&given), Rc::new(Cell::new(false)));
+    let later = Rc::clone(&is_later);
+    town.liar.answer_instead(move |who, call| {
+        // a moment has to pass before the page is asked for, or the look for the list would do for it
+        let asks = || serde_json::from_slice::<Relay>(call.body.as_deref()?).ok().and_then(|it| wanted(&it.body.0));
+        let is_held = who == desktop && !later.get() && asks().is_some_and(|it| it != Wanted::Index);
+        let looks = who == bob && call.path.starts_with(ACCOUNTS) && !pages.borrow().1.is_empty();
+        (is_held || looks).then_some(Answer::Unreachable)
+    });
+    let come = |town: &Town| (given.borrow().1.len(), history(town, desktop).messages);
+    town.settle();
+    assert_eq!(come(&town), (0, 0));
+    is_later.set(true);
+    town.pass_ms(2_000);
+    assert_eq!(come(&town), (1, 0));
+    // so long a device waits for an answer of the only other one, and then until it asks again
+    town.pass_ms(50_000);
+    assert_eq!(come(&town), (2, 0));
+    town.liar.stop();
+    // a key pressed: what could not be asked is asked again at once
+    town.command(bob, Command::MarkRead { with: "alice".to_owned() });
+    town.settle();
+    let row = history(&town, desktop);
+    assert_eq!((row.complete, row.messages, row.total), (true, 5, 5), "{row:?}");
 }
 
 /// HIS-3, attack 49: two devices are let in at once, and the service gives each the parts of the other. Neither takes one of
