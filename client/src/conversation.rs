@@ -69,6 +69,25 @@ pub(crate) struct Conversation {
     /// Accounts that are to let people in and out with the next commit, or not any more.
     #[serde(default)]
     pub(crate) admins: Vec<([u8; 32], bool)>,
+    /// When its leaves last changed, or this device came in.
+    #[serde(default)]
+    pub(crate) leaves_since: LeavesSince,
+}
+
+/// The commit after which a group has the leaves that it has.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct LeavesSince {
+    /// The epoch that began with it.
+    pub(crate) epoch: u64,
+    /// Where it stands.
+    pub(crate) place: u64,
+}
+
+impl LeavesSince {
+    /// SND-5: true of a message that was written for other leaves than it comes to.
+    pub(crate) fn is_after(self, epoch: u64, place: u64) -> bool {
+        epoch < self.epoch && place > self.place
+    }
 }
 
 /// After what time messages of a conversation are gone, and how that is known.
@@ -156,6 +175,7 @@ impl Conversation {
             heard: Vec::new(),
             leavers: Vec::new(),
             admins: Vec::new(),
+            leaves_since: LeavesSince::default(),
         }
     }
 }

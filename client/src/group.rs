@@ -14,7 +14,7 @@ use protocol::members::{
 };
 use protocol::refusal::Problem;
 
-use crate::conversation::{Conversation, Pending, Stage};
+use crate::conversation::{Conversation, LeavesSince, Pending, Stage};
 use crate::device::Device;
 use crate::error::Error;
 use crate::feed::Processed;
@@ -146,10 +146,14 @@ impl Turn<'_> {
         let device = self.device()?;
         let group = conversation.group;
         let mls = self.mls(&device);
-        let before = if conversation.stage == Stage::Active { Some(mls.composition(&group)?.accounts()) } else { None };
+        let before = if conversation.stage == Stage::Active { Some(mls.composition(&group)?) } else { None };
         mls.merge_pending(&group)?;
         let now = mls.composition(&group)?;
+        if before.as_ref().is_none_or(|before| before.leaves != now.leaves) {
+            conversation.leaves_since = LeavesSince { epoch: now.epoch, place };
+        }
         if let (Some(before), Some(pending)) = (before, &conversation.pending) {
+            let before = before.accounts();
             self.note_members(&group, place, &device.account, &before, &now.accounts(), &pending.commit.0)?;
         }
         conversation.pending = None;
@@ -285,7 +289,9 @@ impl Turn<'_> {
         // of an earlier time in it only what it is called counts
         let before = self.conversation(group)?;
         let (title, titled) = before.map_or((None, None), |before| (before.title, before.titled));
-        let mut conversation = Conversation { title, titled, opened_here, ..Conversation::new(*group, Stage::Active) };
+        let leaves_since = LeavesSince { epoch: now.epoch, place };
+        let new = Conversation::new(*group, Stage::Active);
+        let mut conversation = Conversation { title, titled, opened_here, leaves_since, ..new };
         self.meet(now.members.accounts.keys().copied().collect())?;
         self.settle(&mut conversation, &now)?;
         self.was_asked(&conversation)?;
@@ -363,6 +369,9 @@ impl Turn<'_> {
             return self.enter_instead(group).map(|()| Processed::Done);
         }
         conversation.pending = None;
+        if before.leaves != after.leaves {
+            conversation.leaves_since = LeavesSince { epoch: after.epoch, place };
+        }
         // whoever is new does not know whose device this is
         conversation.introduced &= !somebody_new;
         let by = committer.account();

@@ -3,7 +3,7 @@
 use chain::encoding::Reader;
 use chain::handle::Handle;
 use chain::id::{AccountId, Digest};
-use protocol::api::delivery::Delivery;
+use protocol::api::delivery::{Delivery, STALE_EPOCH};
 use protocol::content::{Content, Part, RECEIPTS, message_id, unpad};
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Leaf;
@@ -59,9 +59,12 @@ impl Turn<'_> {
             Stage::Creating | Stage::Removed | Stage::Halted(_) => return Ok(Processed::Done),
         }
         match mls.read(group, bytes)? {
-            Ok(Incoming::Message { from, aad, content, .. }) => {
+            Ok(Incoming::Message { from, epoch, aad, content }) => {
                 self.is_understood(group)?;
                 self.keep_gossip(&aad)?;
+                if conversation.leaves_since.is_after(epoch, delivery.position) {
+                    return self.unreadable(group, delivery, bytes, STALE_EPOCH).map(|()| Processed::Done);
+                }
                 self.keep_message(group, delivery, &from, &content)?;
             }
             // a commit is no message, whatever the service calls it

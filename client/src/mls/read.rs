@@ -27,6 +27,8 @@ pub(crate) enum Incoming {
     Message {
         /// The leaf that wrote it, in the message's epoch.
         from: Leaf,
+        /// That epoch.
+        epoch: u64,
         /// What it authenticates in the clear.
         aad: Vec<u8>,
         /// The content, as padded by its sender.
@@ -210,13 +212,13 @@ fn sort(
         _ => Ok(Vec::new()),
     };
     let Ok(components) = unresolved else { return Ok(Err(Unreadable::NotOurs)) };
-    let aad = processed.aad().to_vec();
+    let (aad, epoch) = (processed.aad().to_vec(), processed.epoch().as_u64());
     let commit = match processed.into_content() {
         ProcessedMessageContent::ApplicationMessage(message) => {
             let Sender::Member(index) = sender else { return Ok(Err(Unreadable::Invalid)) };
             let from = layout.leaves.iter().find(|(place, _)| *place == index).ok_or(Error::Damaged)?.1;
             provider.keep(group)?;
-            return Ok(Ok(Incoming::Message { from, aad, content: message.into_bytes() }));
+            return Ok(Ok(Incoming::Message { from, epoch, aad, content: message.into_bytes() }));
         }
         ProcessedMessageContent::OwnPrivateMessage => return Ok(Err(Unreadable::OwnMessage)),
         ProcessedMessageContent::OwnPendingCommit => return Ok(Ok(Incoming::OwnCommit)),

@@ -32,7 +32,7 @@
 //! | 36 commit race | `groups::whoever_always_loses_the_race` |
 //! | 37 key package used twice | `messages::a_key_package_given_out_twice`, `messages::two_people_get_two_key_packages`, `messages::a_welcome_that_comes_again` |
 //! | 38 key packages drained | `service/tests/service/delivery.rs` |
-//! | 39 replay, reorder, drop | `history::parts_that_are_dropped`, `history::a_request_that_comes_once_more`, `messages::a_message_that_comes_three_times`, `messages::messages_that_were_shuffled`, `groups::a_device_that_is_told_of_no_group`, `groups::a_group_that_is_said_to_be_ahead`, `insiders::the_words_of_another`, `repairs::a_text_that_is_missing`, `repairs::whoever_enters_anew`, `repairs::a_false_place`; `gaps.rs`, `insiders::a_member_cannot_change_or_take_back`, `insiders::a_change_that_comes_before` |
+//! | 39 replay, reorder, drop | `history::parts_that_are_dropped`, `history::a_request_that_comes_once_more`, `messages::a_message_that_comes_three_times`, `messages::messages_that_were_shuffled`, `groups::a_device_that_is_told_of_no_group`, `groups::a_group_that_is_said_to_be_ahead`, `insiders::the_words_of_another`, `repairs::a_text_that_is_missing`, `repairs::whoever_enters_anew`, `repairs::a_false_place`; `gaps.rs`, `insiders::a_member_cannot_change_or_take_back`, `insiders::a_change_that_comes_before`, `late::what_comes_after_its_writer`, `late::a_leaving_that_comes_late` |
 //! | 40 key across protocols | `devices::a_signature_that_was_asked_for_as_something_else` |
 //! | 41 malformed keys | `groups::a_foreign_or_empty_key_package`; `chain/tests/vectors` |
 //! | 45 attachment tricks | `files::a_file_that_was_swapped`, `files::a_service_that_lies_about_its_progress`; `protocol/src/blob/tests.rs` |
@@ -49,6 +49,7 @@ mod files;
 mod groups;
 mod history;
 mod insiders;
+mod late;
 mod messages;
 mod receipts;
 mod record;
@@ -197,6 +198,7 @@ fn the_table_of_attacks_is_true() {
         ("groups", include_str!("groups.rs")),
         ("history", include_str!("history.rs")),
         ("insiders", include_str!("insiders.rs")),
+        ("late", include_str!("late.rs")),
         ("messages", include_str!("messages.rs")),
         ("receipts", include_str!("receipts.rs")),
         ("record", include_str!("record.rs")),
