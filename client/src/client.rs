@@ -1,5 +1,6 @@
 //! The step: one match over what came in, then every part goes as far as it can.
 
+use chain::id::AccountId;
 use rusqlite::Transaction;
 
 use crate::error::Error;
@@ -64,6 +65,7 @@ impl Client {
                 }
             },
             Input::Delivered(delivery) => turn.delivered(delivery)?,
+            Input::Passing(passing) => turn.passed(&passing)?,
             Input::Tick => {
                 turn.stop_waiting_for_service();
                 turn.look_after_pause()?;
@@ -80,7 +82,12 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub fn conversations(&self, store: &Store<'_>) -> Result<Vec<ConversationRow>, Error> {
-        crate::query::conversations_of(store, Some(&self.loaded))
+        let mut rows = crate::query::conversations_of(store, Some(&self.loaded))?;
+        for row in &mut rows {
+            let types = |(account, _): &&(AccountId, _)| self.memory.typing.shows(&row.group, account);
+            row.typing = row.members.iter().filter(types).cloned().collect();
+        }
+        Ok(rows)
     }
 
     /// Where to listen for deliveries; `None` while there is nothing to listen to.
@@ -108,6 +115,7 @@ impl Turn<'_> {
             self.go_on_with_gossip()?;
             self.hold_if_cloned()?;
         }
+        self.go_on_with_typing();
         self.go_on_disappearing()?;
         self.go_on_checking_links()?;
         self.go_on_indexing()
@@ -169,6 +177,7 @@ impl Turn<'_> {
             Purpose::Transfer(intent) => self.transferred(intent),
             Purpose::Feed => self.take_feed(&body),
             Purpose::Ack => self.take_ack(),
+            Purpose::Passing(_) => Ok(()),
         }
     }
 
@@ -189,6 +198,8 @@ impl Turn<'_> {
                 self.pause();
                 self.joining_refused(&purpose, problem)
             }
+            // what was to be said is over by then
+            Purpose::Passing(_) => Ok(()),
             // asked again when it is needed again; the service is left alone for a while first
             Purpose::Root(_)
             | Purpose::Challenge
@@ -242,6 +253,8 @@ impl Turn<'_> {
             Command::SetTimer { chat, seconds } => self.set_timer(&chat, seconds),
             Command::Arrange { chat, arrangement } => self.arrange(&chat, arrangement),
             Command::SetReceipts(receipt, on) => self.set_receipts(receipt, on),
+            Command::SetTyping(on) => self.set_typing(on),
+            Command::Typing { chat } => self.says_typing(&chat),
             Command::Send { to, text } => self.want_to_send(to, text),
             Command::Reply { message, text } => self.reply(&message, text),
             Command::Edit { message, text } => self.edit(&message, text),

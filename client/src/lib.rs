@@ -61,6 +61,7 @@ mod store;
 mod token;
 pub mod transfer;
 mod turn;
+mod typing;
 mod wishes;
 
 pub use client::Client;

@@ -39,8 +39,10 @@ use openmls::prelude::{
 use protocol::api::delivery::Welcomed;
 use protocol::id::GroupId;
 use protocol::members::{Composition, Leaf, Members, MembersUpdate, Roles};
+use protocol::typing::EXPORTER_LABEL;
 use thiserror::Error as ThisError;
 use tls_codec::{Deserialize as _, Serialize as _};
+use zeroize::Zeroizing;
 
 pub(crate) use self::hpke::Sealed;
 pub(crate) use self::loaded::Loaded;
@@ -274,6 +276,18 @@ impl<'a> Mls<'a> {
     #[cfg(test)]
     pub(crate) fn epoch_authenticator(&self, group: &GroupId) -> Result<Vec<u8>, Error> {
         Ok(self.groups().load(&mls_id(group))?.epoch_authenticator().as_slice().to_vec())
+    }
+
+    /// The key under which it is said that somebody types, in the group's epoch (MSG-12; RFC 9420 §8.5).
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub(crate) fn typing_key(&self, group: &GroupId) -> Result<Zeroizing<[u8; 32]>, Error> {
+        let provider = self.groups();
+        let group = provider.load(&mls_id(group))?;
+        let key = group.export_secret(provider.crypto(), EXPORTER_LABEL, &[], 32);
+        let key = Zeroizing::new(key.map_err(|_| Error::Fault("an exporter without a secret"))?);
+        key.as_slice().try_into().map(Zeroizing::new).map_err(|_| Error::Fault("an exporter of another length"))
     }
 
     /// Makes a commit and keeps it as pending. A pending one before it is dropped.

@@ -257,6 +257,8 @@ pub struct ConversationRow {
     pub own: bool,
     /// True if old messages that came from another own device do not fit what their writers sent after them.
     pub unverified: bool,
+    /// Who types there just now; known to the client, and not to the store.
+    pub typing: Vec<(AccountId, Option<String>)>,
     /// Number of devices in it.
     pub devices: usize,
     /// Messages in it.

@@ -28,6 +28,7 @@ use crate::settings;
 use crate::step::Event;
 use crate::store::Store;
 use crate::turn::Turn;
+use crate::typing;
 
 /// What is to be said; by group and message.
 const OWED: &str = "receipts owed";
@@ -66,6 +67,8 @@ pub struct Receipts {
     pub delivered: bool,
     /// That they were read.
     pub read: bool,
+    /// That somebody types (MSG-12).
+    pub typing: bool,
 }
 
 impl Receipts {
@@ -82,7 +85,7 @@ impl Receipts {
 pub(crate) fn wanted(store: &Store<'_>) -> Result<Receipts, Error> {
     let is_on =
         |receipt| Ok::<_, Error>(settings::value(store, &SettingKey::NoReceipts(receipt))?.is_none_or(|it| it != [1]));
-    Ok(Receipts { delivered: is_on(Receipt::Delivered)?, read: is_on(Receipt::Read)? })
+    Ok(Receipts { delivered: is_on(Receipt::Delivered)?, read: is_on(Receipt::Read)?, typing: typing::is_told(store)? })
 }
 
 /// True for receipts of this device.
@@ -185,7 +188,7 @@ impl Turn<'_> {
     }
 
     /// True if this account has accepted a conversation, and it is not with itself (PPL-2, attack 67).
-    fn may_tell(&self, group: &GroupId) -> Result<bool, Error> {
+    pub(crate) fn may_tell(&self, group: &GroupId) -> Result<bool, Error> {
         let (Some(device), Some(conversation)) = (self.own_device()?, self.conversation(group)?) else {
             return Ok(false);
         };
@@ -252,7 +255,7 @@ impl Turn<'_> {
     }
 
     /// MSG-10: there are too many in it, or somebody who is blocked.
-    fn is_not_for(&self, now: &Composition) -> Result<bool, Error> {
+    pub(crate) fn is_not_for(&self, now: &Composition) -> Result<bool, Error> {
         let accounts = now.accounts();
         let mut is_not_for = accounts.len() > MOST_ACCOUNTS;
         for account in accounts.iter().take(MOST_ACCOUNTS) {

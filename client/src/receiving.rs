@@ -128,6 +128,7 @@ impl Turn<'_> {
         kept: &Kept,
     ) -> Result<(), Error> {
         let is_own = self.own()?.is_some_and(|own| own.account() == Some(kept.from));
+        self.has_typed(group, &kept.from);
         let mut kept = kept.clone();
         if kept.is_shown && is_own {
             self.has_written(group, place)?;

@@ -233,7 +233,8 @@ impl Turn<'_> {
                 | SettingKey::Pinned(_)
                 | SettingKey::Archived(_)
                 | SettingKey::Draft(_)
-                | SettingKey::NoReceipts(_),
+                | SettingKey::NoReceipts(_)
+                | SettingKey::NoTyping,
             ) => true,
         };
         let seen: u64 = self.store.get(CLOCK, b"stamp")?.unwrap_or_default();
@@ -284,7 +285,8 @@ impl Turn<'_> {
                 | SettingKey::Verified(_)
                 | SettingKey::LinkToken(_)
                 | SettingKey::Invitation(_)
-                | SettingKey::NoReceipts(_),
+                | SettingKey::NoReceipts(_)
+                | SettingKey::NoTyping,
             )
             | None => Ok(()),
         }

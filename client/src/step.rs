@@ -10,7 +10,7 @@ use std::fmt;
 
 use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
-use protocol::api::delivery::Delivery;
+use protocol::api::delivery::{Delivery, Passing};
 use protocol::backup::{Owner, Part};
 use protocol::content::Receipt;
 use protocol::id::MessageId;
@@ -37,6 +37,8 @@ pub enum Input {
     },
     /// The push connection brought something.
     Delivered(Delivery),
+    /// Or a word in passing.
+    Passing(Passing),
     /// A transfer has ended.
     Transferred {
         /// Which.
@@ -215,6 +217,13 @@ pub enum Command {
     },
     /// Others hear from all devices of the account that their messages came, or were read; or not any more (MSG-10).
     SetReceipts(Receipt, bool),
+    /// Others see that one types, and one sees it of them, or not any more; on all devices.
+    SetTyping(bool),
+    /// A person types in a conversation. No intent: who is there is told, or nobody.
+    Typing {
+        /// As for [`Command::Send`].
+        chat: String,
+    },
     /// Writes.
     Send {
         /// A handle, a conversation's title, or the beginning of its id.

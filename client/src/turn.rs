@@ -25,6 +25,7 @@ use crate::own::OwnRead;
 use crate::pausing::{Pauses, Reachability};
 use crate::step::{Call, Event, IntentId, Output, Request, RequestId};
 use crate::store::Store;
+use crate::typing::TypingMemory;
 
 /// What an answer is for. Of each there is at most one under way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +72,8 @@ pub(crate) enum Purpose {
     Commit(GroupId),
     /// A message; by its row.
     Message(i64),
+    /// A word in passing.
+    Passing(GroupId),
     /// A file; by its intent.
     Transfer(IntentId),
     /// Something for another own device; by the hash of its bytes.
@@ -129,6 +132,7 @@ pub(crate) struct Memory {
     /// Typed on a waiting device; only here, never on disk.
     pub(crate) recovery: Option<SigningKey>,
     pub(crate) joining: JoiningMemory,
+    pub(crate) typing: TypingMemory,
     pub(crate) reachability: Reachability,
     pub(crate) pauses: Pauses,
 }

@@ -48,6 +48,8 @@ labels! {
     BACKUP_OWNER = "trefoil/backup-owner/v1";
     /// Additional data of a part of a backup file.
     BACKUP_PART = "trefoil/backup-part/v1";
+    /// Signature: a device's chain key, over that its person types.
+    TYPING = "trefoil/typing/v1";
     /// Hash (SHA-512): two accounts → verification code.
     VERIFICATION_CODE = "trefoil/verification-code/v1";
 }

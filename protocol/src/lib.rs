@@ -32,4 +32,5 @@ pub mod relay;
 pub mod reset_permit;
 pub mod settings;
 pub mod tame;
+pub mod typing;
 pub mod verification_code;

@@ -90,6 +90,8 @@ pub enum SettingKey {
     Draft(GroupId),
     /// 19: this account has left a conversation, by what stands at this position, u64.
     Left(GroupId),
+    /// 21: nobody is told that this account's person types, nor does he see it of others; the value is 1.
+    NoTyping,
 }
 
 impl SettingKey {
@@ -115,6 +117,7 @@ impl SettingKey {
             Self::NoReceipts(Receipt::Read) => (17, &[]),
             Self::Draft(group) => (18, &group.0),
             Self::Left(group) => (19, &group.0),
+            Self::NoTyping => (21, &[]),
         };
         [&[kind], about].concat()
     }
@@ -142,6 +145,7 @@ impl SettingKey {
             17 if about.is_empty() => Self::NoReceipts(Receipt::Read),
             18 => Self::Draft(GroupId(about.try_into().ok()?)),
             19 => Self::Left(GroupId(about.try_into().ok()?)),
+            21 if about.is_empty() => Self::NoTyping,
             _ => return None,
         })
     }
@@ -250,6 +254,7 @@ mod tests {
             SettingKey::Left(GroupId([10; 32])),
             SettingKey::NoReceipts(Receipt::Delivered),
             SettingKey::NoReceipts(Receipt::Read),
+            SettingKey::NoTyping,
         ];
         for key in keys {
             let bytes = key.encode();

@@ -14,13 +14,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request as HttpRequest, StatusCode, header};
 use chain::id::DeviceId;
+use client::query::ConversationRow;
 use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, RequestId, Secret};
 use client::transfer::{Forgotten, Transfer};
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
 use protocol::api::HANDLE_LOOKUP;
 use protocol::api::accounts::TOKEN_CHALLENGE;
-use protocol::api::delivery::{ACK, CLAIM, Delivery, DeliveryKind, Feed, KEY_PACKAGES, PUSH};
+use protocol::api::delivery::{
+    ACK, CLAIM, Delivery, DeliveryKind, Feed, GROUPS, KEY_PACKAGES, PUSH, Passing, PassingSubmission,
+};
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
@@ -50,6 +53,8 @@ pub struct Town {
     pub weather: Weather,
     /// Who asked for which path, in order.
     pub asked: Vec<(Who, String)>,
+    /// What was said in passing.
+    pub passed: Vec<Passing>,
     /// Whose next message is damaged on its way.
     pub spoiled: Option<Who>,
     /// Who is told nothing by itself, and can ask.
@@ -135,6 +140,7 @@ impl Town {
             devices: Vec::new(),
             weather: Weather::Fine,
             asked: Vec::new(),
+            passed: Vec::new(),
             spoiled: None,
             deaf: None,
             robbed: None,
@@ -431,6 +437,9 @@ impl Town {
                 any = true;
                 self.asked.push((who, request.call.path.clone()));
                 let answer = self.deliver(who, &request.call);
+                if matches!(answer, Answer::Ok(_)) {
+                    self.pass_on(who, &request.call);
+                }
                 match self.weather {
                     Weather::Slow => self.late.push_back((who, request.id, answer)),
                     _ => drop(self.step(who, Input::Answer { id: request.id, answer })),
@@ -456,6 +465,32 @@ impl Town {
         let answer = instead.unwrap_or_else(|| answer_of(self.ask(call)));
         let answer = self.liar.answered(who, call, answer);
         if self.weather == Weather::AnswersLost { Answer::Unreachable } else { answer }
+    }
+
+    /// What is said in passing comes to everybody who is there, whether or not it is for him: the service's tests show to whom it
+    /// goes, these that it means nothing to others.
+    fn pass_on(&mut self, from: Who, call: &Call) {
+        let Some(place) = call.path.strip_suffix("/passing") else { return };
+        let group = place.trim_start_matches(GROUPS).trim_start_matches('/');
+        let said: PassingSubmission = serde_json::from_slice(call.body.as_deref().unwrap()).unwrap();
+        let passing = Passing { group: group.parse().unwrap(), epoch: said.epoch, passing: said.passing };
+        self.passed.push(passing.clone());
+        for who in self.everybody().filter(|who| *who != from && self.devices[who.0].online).collect::<Vec<_>>() {
+            self.hear(who, passing.clone());
+        }
+    }
+
+    /// A device hears a word in passing.
+    pub fn hear(&mut self, who: Who, passing: Passing) {
+        self.step(who, Input::Passing(passing));
+    }
+
+    /// Who types, as a device shows it: handles, with what it calls their conversation.
+    pub fn typing(&self, who: Who) -> Vec<(String, String)> {
+        let device = &self.devices[who.0];
+        let rows = device.client.conversations(&Store::reading(&device.db, &StoreKey::new(KEY))).unwrap();
+        let of = |row: ConversationRow| row.typing.into_iter().map(move |(_, name)| (row.title.clone(), name.unwrap()));
+        rows.into_iter().flat_map(of).collect()
     }
 
     /// What the push connection would bring.

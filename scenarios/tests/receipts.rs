@@ -255,7 +255,7 @@ fn who_does_not_say_it_does_not_see_it() {
     town.pass_ms(60_000);
     set(&mut town, desktop, Receipt::Read, false);
     let receipts = town.read(bob, |store| query::status(store, 0)).receipts;
-    assert_eq!(receipts, Receipts { delivered: true, read: false });
+    assert_eq!(receipts, Receipts { delivered: true, read: false, typing: true });
     town.send(alice, "bob", "one");
     for who in [bob, desktop] {
         mark_read(&mut town, who, "alice");

@@ -99,7 +99,7 @@ impl Core {
             | What::BackupOpen { .. }
             | What::BackupTake { .. }
             | What::BackupFinish => self.backup(what, reply),
-            What::StartOver | What::NoticesRead { .. } => self.at_once(what, reply),
+            What::StartOver | What::NoticesRead { .. } | What::Typing { .. } => self.at_once(what, reply),
             what => {
                 self.require_confirmed()?;
                 let command = self.command_of(what)?;
@@ -139,7 +139,7 @@ impl Core {
                 let unknown = || Failure::misuse("reset.choice", "a reset waits 24, 72 or 168 hours, or there is none");
                 Command::SetResetChoice { choice: choice.ok_or_else(unknown)? }
             }
-            What::SetReceipts { receipt, on } => Command::SetReceipts(receipt.into(), on),
+            What::SetReceipts { receipt, on } => receipt.command(on),
             What::Veto => Command::Veto,
             What::AcceptReset { handle } => Command::AcceptReset { handle },
             What::MarkVerified { handle, verified } => {
@@ -189,6 +189,10 @@ impl Core {
         self.opened()?;
         let command = match what {
             What::NoticesRead { up_to } => Command::NoticesRead { up_to },
+            What::Typing { chat } => {
+                self.require_confirmed()?;
+                Command::Typing { chat }
+            }
             _ => Command::StartOver,
         };
         let output = self.step(Input::Command(command))?;

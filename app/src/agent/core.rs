@@ -230,6 +230,7 @@ impl Core {
                 self.note_reached(true);
                 self.step_and_carry_out(Input::Tick);
             }
+            Incoming::Passed(passing) => self.step_and_carry_out(Input::Passing(passing)),
             Incoming::Disconnected => self.note_reached(false),
             Incoming::Refused => {
                 self.note_reached(true);

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use client::StoreKey;
 use client::step::{Answer, IntentId, RequestId};
 use client::transfer::{End, LocalFile};
-use protocol::api::delivery::Delivery;
+use protocol::api::delivery::{Delivery, Passing};
 use protocol::id::MessageId;
 use rustix::fs::Mode;
 use tokio::net::UnixListener;
@@ -81,6 +81,8 @@ pub(crate) enum Incoming {
     Refused,
     /// It brought something.
     Delivered(Delivery),
+    /// Or a word in passing.
+    Passed(Passing),
 }
 
 /// What an agent needs to know. No `Debug`: it holds a secret.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use client::step::Listening;
 use futures_util::StreamExt as _;
-use protocol::api::delivery::Delivery;
+use protocol::api::delivery::{Delivery, Passing};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -107,9 +107,11 @@ async fn listen(
         let frame = timeout(SILENCE, socket.next()).await.map_err(|_| Error::ConnectionClosed)?;
         let Some(frame) = frame else { return Ok(()) };
         let Message::Text(text) = frame? else { continue };
-        // what is no delivery is left out: the feed has it if it was one
-        let Ok(delivery) = serde_json::from_str::<Delivery>(&text) else { continue };
-        if core.send(Incoming::Delivered(delivery)).await.is_err() {
+        // what is neither is left out: the feed has it if it was a delivery
+        let incoming = serde_json::from_str::<Delivery>(&text).map(Incoming::Delivered);
+        let incoming = incoming.or_else(|_| serde_json::from_str::<Passing>(&text).map(Incoming::Passed));
+        let Ok(incoming) = incoming else { continue };
+        if core.send(incoming).await.is_err() {
             return Ok(());
         }
     }

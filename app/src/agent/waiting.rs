@@ -315,6 +315,7 @@ fn change(event: &Event) -> Option<Change> {
         | Event::Reached { group, .. } => Change { conversation: Some(group.to_string()), ..Change::of("messages") },
         Event::Conversation { .. } => Change::of("conversations"),
         Event::RequestSeen { .. } | Event::RequestAnswered { .. } | Event::CodeShown { .. } => Change::of("devices"),
+        Event::Typing { group } => Change { conversation: Some(group.to_string()), ..Change::of("typing") },
         Event::Notice { .. } => Change::of("notices"),
         Event::History { .. } | Event::Backup { .. } => Change::of("history"),
         Event::Done { .. } | Event::Settings => Change::of("contacts"),

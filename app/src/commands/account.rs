@@ -39,12 +39,13 @@ pub(crate) enum Verb {
     },
     /// Stop a reset that somebody announced
     Veto,
-    /// Whether others are told that their messages came to you, and that you have read them; without an answer, how it is
+    /// Whether others are told that their messages came to you, that you have read them, and that you type; without an answer,
+    /// how it is
     Receipts {
-        /// Which of the two
+        /// Which of them
         #[arg(requires = "tell")]
         receipt: Option<ReceiptKind>,
-        /// Off, and you aren't shown it of your own messages either
+        /// Off, and you aren't shown it of others either
         tell: Option<Tell>,
     },
     /// How long a reset of your account has to wait, so that a device of yours can stop it

@@ -75,7 +75,7 @@ pub(crate) enum What {
     },
     /// Resets of the account wait for so many hours from now on, or there is none.
     SetResetWait { hours: Option<u64> },
-    /// Others are told that their messages came, or were read, or not any more; on all devices.
+    /// Others are told that their messages came, or were read, or that one types, or not any more; on all devices.
     SetReceipts { receipt: ReceiptKind, on: bool },
     /// Stops a reset of the own account.
     Veto,
@@ -156,6 +156,8 @@ pub(crate) enum What {
     Archive { chat: String, on: bool },
     /// What was begun to be written there, for the other devices; empty: nothing.
     Draft { chat: String, text: String },
+    /// A person types there: whoever is there sees it for some seconds. To be said again every few seconds.
+    Typing { chat: String },
     /// Leaves a conversation of several people; done as with [`What::Send`].
     LeaveChat { chat: String, wait_s: u64 },
     /// From now on somebody in it lets people in and out, or does not any more.
@@ -243,6 +245,8 @@ pub(crate) enum ReceiptKind {
     Delivered,
     /// That they were read.
     Read,
+    /// That one types.
+    Typing,
 }
 
 /// What both ways into an account need.

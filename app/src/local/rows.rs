@@ -3,7 +3,8 @@
 //! Ids are lower-case hexadecimal. Texts and names are as they came from others; a terminal gets them tamed.
 
 use chain::id::DeviceId;
-use client::query::{ContactRow, ConversationRow, DeviceRow, HistoryRow, NoticeRow, Phase, Status};
+use client::query::{self, ContactRow, ConversationRow, DeviceRow, HistoryRow, NoticeRow, Phase, Status};
+use client::step::Command;
 use protocol::content::Receipt;
 use protocol::people::{Decision, Standing};
 use serde::{Deserialize, Serialize};
@@ -91,11 +92,13 @@ pub(crate) struct State {
 pub(crate) struct Receipts {
     pub(crate) delivered: bool,
     pub(crate) read: bool,
+    /// That somebody types.
+    pub(crate) typing: bool,
 }
 
 impl Receipts {
     fn all() -> Self {
-        Self { delivered: true, read: true }
+        Self { delivered: true, read: true, typing: true }
     }
 }
 
@@ -134,7 +137,7 @@ impl State {
             recovery_key: false,
             cloned: status.cloned,
             reset_due: None,
-            receipts: Receipts { delivered: status.receipts.delivered, read: status.receipts.read },
+            receipts: Receipts::from(status.receipts),
             ended: status.ended,
         }
     }
@@ -347,12 +350,20 @@ impl From<Decision> for Decided {
     }
 }
 
-impl From<ReceiptKind> for Receipt {
-    fn from(kind: ReceiptKind) -> Self {
-        match kind {
-            ReceiptKind::Delivered => Self::Delivered,
-            ReceiptKind::Read => Self::Read,
+impl ReceiptKind {
+    /// What tells others, or does not any more.
+    pub(crate) fn command(self, on: bool) -> Command {
+        match self {
+            Self::Delivered => Command::SetReceipts(Receipt::Delivered, on),
+            Self::Read => Command::SetReceipts(Receipt::Read, on),
+            Self::Typing => Command::SetTyping(on),
         }
+    }
+}
+
+impl From<query::Receipts> for Receipts {
+    fn from(of: query::Receipts) -> Self {
+        Self { delivered: of.delivered, read: of.read, typing: of.typing }
     }
 }
 
@@ -407,6 +418,9 @@ pub(crate) struct Conversation {
     /// True if old messages from another device do not fit what their writers sent after them.
     #[serde(default)]
     pub(crate) unverified: bool,
+    /// The handles of those who type there just now; of who has none, the account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) typing: Vec<String>,
     /// How many seconds after they were read messages are gone; 0: they stay.
     #[serde(default)]
     pub(crate) timer_s: u32,
@@ -471,6 +485,7 @@ impl From<ConversationRow> for Conversation {
             ready: row.ready,
             left: row.left,
             unverified: row.unverified,
+            typing: row.typing.into_iter().map(|(who, handle)| handle.unwrap_or_else(|| who.to_string())).collect(),
         }
     }
 }
@@ -506,9 +521,9 @@ impl From<NoticeRow> for Notice {
 /// Something is not as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Change {
-    /// `account`, `connection`, `contacts`, `conversations`, `devices`, `history`, `messages` or `notices`.
+    /// `account`, `connection`, `contacts`, `conversations`, `devices`, `history`, `messages`, `notices` or `typing`.
     pub(crate) changed: String,
-    /// Which conversation, if it is about messages.
+    /// Which conversation, if it is about messages, or about who types.
     pub(crate) conversation: Option<String>,
 }
 

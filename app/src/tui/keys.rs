@@ -14,6 +14,9 @@ use crate::local::rows::{OPEN, REQUEST};
 use crate::local::{Decided, What};
 use crate::words;
 
+/// Ticks between two words that one types; one is half a second.
+const TYPED_EVERY: u64 = 8;
+
 /// A key that no popup and no other page has taken.
 pub(super) fn key(state: &mut State, key: &KeyEvent) -> Vec<Wish> {
     match key.code {
@@ -303,9 +306,24 @@ fn writing(state: &mut State, key: &KeyEvent) -> Vec<Wish> {
             }
         }
         KeyCode::Down => drop(state.draft_mut().map(|draft| draft.editor.down())),
-        _ => drop(state.draft_mut().map(|draft| draft.editor.key(key))),
+        _ => {
+            let is_new = state.draft_mut().is_some_and(|draft| draft.editor.key(key));
+            return types(state).filter(|_| is_new).into_iter().collect();
+        }
     }
     Vec::new()
+}
+
+/// Whoever is there sees that one types; said again every few seconds, and not of nothing.
+fn types(state: &mut State) -> Option<Wish> {
+    let chat = state.talk_row().filter(|row| row.standing == OPEN).map(|row| row.conversation.clone())?;
+    let is_something = state.draft_mut().is_some_and(|draft| !draft.begun().trim().is_empty());
+    let ticks = state.ticks;
+    if !is_something || state.typed.is_some_and(|at| ticks.wrapping_sub(at) < TYPED_EVERY) {
+        return None;
+    }
+    state.typed = Some(ticks);
+    Some(Wish { why: Why::Quiet, what: What::Typing { chat } })
 }
 
 fn send(state: &mut State) -> Vec<Wish> {

@@ -217,9 +217,13 @@ fn added(state: &mut State, handle: &str) -> Vec<Wish> {
 
 /// Messages of the open conversation are not as they were: also that somebody has them, which no message says.
 pub(super) fn changed(state: &State, row: Value) -> Vec<Wish> {
-    let is_open = read::<rows::Change>(row).is_some_and(|change| {
+    let change = read::<rows::Change>(row);
+    let is_open = change.as_ref().is_some_and(|change| {
         change.conversation.is_some() && state.talk_row().map(|talk| &talk.conversation) == change.conversation.as_ref()
     });
+    if change.is_some_and(|change| change.changed == "typing") {
+        return if is_open { vec![look(Why::Conversations)] } else { Vec::new() };
+    }
     state.talk.as_ref().filter(|_| is_open).map(super::talk::Talk::look).into_iter().collect()
 }
 

@@ -141,6 +141,8 @@ pub(super) struct State {
     /// Looks that are not answered yet.
     pub(super) under_way: BTreeSet<Why>,
     pub(super) ticks: u64,
+    /// The tick at which others were told that one types.
+    pub(super) typed: Option<u64>,
     /// Who wrote, for the terminal to make a sound.
     pub(super) ring: Option<String>,
     pub(super) end: Option<End>,
@@ -169,6 +171,7 @@ impl State {
             is_agent_lost: false,
             under_way: BTreeSet::new(),
             ticks: 0,
+            typed: None,
             ring: None,
             end: None,
         }

@@ -24,7 +24,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "bad0d4ea13826f589b166fddc5b987a58e3731b8213748facb8edc13908ff67b",
+        sha256: "8ffd74122e9c5614907e48f9835dfe814f861da4601ce559bab54c51f404655c",
     },
     Asset {
         path: "/assets/app.css",

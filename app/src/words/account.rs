@@ -88,7 +88,11 @@ pub(crate) fn receipts(receipts: Receipts) -> Vec<String> {
         true => "They see when you have read them, and you see it of yours.",
         false => "Nobody sees whether you have read them, and you don't see it of yours.",
     };
-    vec![delivered.to_owned(), read.to_owned()]
+    let typing = match receipts.typing {
+        true => "They see when you type, and you see when they do.",
+        false => "Nobody sees when you type, and you don't see when others do.",
+    };
+    vec![delivered.to_owned(), read.to_owned(), typing.to_owned()]
 }
 
 /// It was stopped.

@@ -41,6 +41,17 @@ pub(crate) fn one_line(text: &str) -> String {
     format!("{}{rest}", tame::display(&short))
 }
 
+/// Who types just now, if somebody does.
+pub(crate) fn typing(who: &[String]) -> Option<String> {
+    let names: Vec<_> = who.iter().map(|name| one_line(name)).collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("{one} is typing…")),
+        [one, other] => Some(format!("{one} and {other} are typing…")),
+        [_, _, _, ..] => Some(format!("{} people are typing…", names.len())),
+    }
+}
+
 /// `2026-08-02T14:02:11.123Z` as `2026-08-02 16:02`, in the zone of whoever reads it; anything else as it is.
 pub(crate) fn time(rfc3339: &str) -> String {
     clock::in_zone(rfc3339, TimeZone::system()).unwrap_or_else(|| tame::display(rfc3339))

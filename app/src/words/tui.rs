@@ -160,6 +160,7 @@ pub(crate) fn talk_title(row: Option<&Conversation>, with: &str) -> String {
     let closed = if row.left { "you are not in it any more" } else { "not open yet" };
     said.extend((!row.ready).then(|| closed.to_owned()));
     said.extend(row.unverified.then(|| "some older messages don't fit what was sent later".to_owned()));
+    said.extend(super::typing(&row.typing));
     said.join(" · ")
 }
 

@@ -265,6 +265,9 @@ pub(crate) fn about_listed(row: &Conversation) -> String {
 
 /// One line about a conversation.
 pub(crate) fn about(row: &Conversation) -> String {
+    if let Some(typing) = super::typing(&row.typing) {
+        return typing;
+    }
     let devices = if row.devices == 1 { "1 device".to_owned() } else { format!("{} devices", row.devices) };
     match (row.ready, row.pair || row.own) {
         (false, _) if row.left => "You are not in it any more".to_owned(),

@@ -22,11 +22,12 @@ pub(crate) const NEVER_WHY: &str = "If you lose all your devices and your recove
                                     included, can make an exception.";
 pub(crate) const IS_NEVER: &str = "At present your account can never be reset.";
 pub(crate) const RECEIPTS: &str = "Delivered and read";
-pub(crate) const RECEIPTS_WHY: &str = "Whoever writes to you sees when it came to you, and when you have read it; only in conversations that you have accepted, and \
-                                       of up to 32 people. What you don't tell you aren't shown of your own messages either. It holds on all your devices.";
+pub(crate) const RECEIPTS_WHY: &str = "Whoever writes to you sees when it came to you, when you have read it, and when you type; only in conversations that you have accepted, and \
+                                       of up to 32 people. What you don't tell you aren't shown either. It holds on all your devices.";
 pub(crate) const RECEIPTS_SET: &str = "Set, on all your devices.";
 pub(crate) const TELL_DELIVERED: [&str; 2] = ["Tell when messages came", "Don't tell when messages came"];
 pub(crate) const TELL_READ: [&str; 2] = ["Tell when I have read them", "Don't tell when I have read them"];
+pub(crate) const TELL_TYPING: [&str; 2] = ["Tell when I type", "Don't tell when I type"];
 pub(crate) const LOCKING: &str = "These pages";
 pub(crate) const LOCK_AFTER: &str = "Lock when nobody has used them for";
 pub(crate) const MINUTES: [(&str, &str); 4] =

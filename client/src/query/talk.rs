@@ -391,6 +391,7 @@ fn conversation_row(
         pair: conversation.pair.is_some(),
         own,
         unverified: conversation.unverified,
+        typing: Vec::new(),
         devices: now.as_ref().map_or(0, |now| now.leaves.len()),
         messages: store.count_messages(&group)?,
         newest_ms: newest.first().map(|newest| newest.kept.sent_at_ms),

@@ -49,6 +49,11 @@ pub enum Event {
         /// Block of the entry.
         block: u64,
     },
+    /// Somebody types in a conversation, or does no more.
+    Typing {
+        /// Where.
+        group: GroupId,
+    },
     /// This device is in the record and waits to be confirmed.
     Pending {
         /// This device.

@@ -8,10 +8,11 @@
 //! GET  /v1/groups/<id>[?epoch=N]                             -> GroupState
 //! POST /v1/groups/<id>/commits    <- CommitSubmission        -> Submitted
 //! POST /v1/groups/<id>/messages   <- MessageSubmission       -> Submitted
+//! POST /v1/groups/<id>/passing    <- PassingSubmission       -> {}
 //! POST /v1/relay                  <- Relay                   -> Submitted
 //! GET  /v1/feed?after=P[&limit=N]                            -> Feed
 //! POST /v1/feed/ack               <- Acknowledgement         -> {}
-//! GET  /v1/push?after=P           WebSocket: text frames out, each a Delivery; text frames in, each an Acknowledgement
+//! GET  /v1/push?after=P           WebSocket: text frames out, each a Delivery or a Passing; text frames in, each an Acknowledgement
 //! ```
 //!
 //! **One order.** Everything that the service takes in gets the next *position*, one counter for all. A group's commits
@@ -74,6 +75,8 @@ pub const MAX_MESSAGE: usize = 65_536 + 2_048;
 pub const MAX_COMMIT: usize = 4 << 20;
 /// Most bytes of a relayed body: a part of the history with one message of the longest content.
 pub const MAX_RELAY: usize = 65_536 + 8_192;
+/// Most bytes of a word in passing.
+pub const MAX_PASSING: usize = 512;
 /// Most leaves of a group.
 pub const MAX_LEAVES: usize = 250;
 /// Most deliveries in one answer.
@@ -170,6 +173,28 @@ pub struct MessageSubmission {
     pub epoch: u64,
     /// MLSMessage: a PrivateMessage.
     pub message: Base64Url,
+}
+
+/// A word for whoever of other accounts in a group is there just now. It is kept nowhere, and whoever does not listen misses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassingSubmission {
+    /// The epoch that it was sealed in: the current one, or nobody is told.
+    pub epoch: u64,
+    /// At most [`MAX_PASSING`] bytes.
+    pub passing: Base64Url,
+}
+
+/// Such a word as the others in the group hear it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passing {
+    /// Where.
+    pub group: GroupId,
+    /// The epoch that it was sealed in.
+    pub epoch: u64,
+    /// What was said.
+    pub passing: Base64Url,
 }
 
 /// Something for one device of the same account, pending ones included. The service does not look into it.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
 use chain::id::AccountId;
-use protocol::api::delivery::Delivery;
+use protocol::api::delivery::{Delivery, Passing};
 use tokio::sync::mpsc;
 
 use crate::delivery::rows::Owner;
@@ -31,6 +31,8 @@ pub(super) struct Push {
 pub(crate) enum Live {
     /// A delivery as JSON, with its position.
     Delivery(u64, Utf8Bytes),
+    /// A word in passing as JSON.
+    Passing(Utf8Bytes),
     /// The record no longer has this device.
     Removed,
 }
@@ -104,6 +106,20 @@ impl Hub {
             for key in told {
                 if sockets.open.get(&key).is_some_and(|socket| socket.try_send(live.clone()).is_err()) {
                     sockets.open.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// Tells those of these devices who listen and keep up. Nobody is cut off for a word that was not worth keeping.
+    pub(super) fn pass(&self, to: &[Owner], passing: &Passing) {
+        let sockets = self.sockets();
+        let Ok(text) = serde_json::to_string(passing).map(Utf8Bytes::from) else { return };
+        for owner in to {
+            for (_, socket) in sockets.open.range((*owner, 0)..=(*owner, u64::MAX)) {
+                // what is behind may not lose its place to it
+                if socket.capacity() > MAX_BEHIND / 2 {
+                    socket.try_send(Live::Passing(text.clone())).unwrap_or_default();
                 }
             }
         }

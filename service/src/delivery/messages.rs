@@ -95,7 +95,7 @@ impl Shared {
     }
 
     /// SND-2, against the newest sealed record.
-    fn check_sound(&self, group: &GroupId, epoch: u64) -> Result<(), Refusal> {
+    pub(super) fn check_sound(&self, group: &GroupId, epoch: u64) -> Result<(), Refusal> {
         let record = self.record()?;
         let sealed = record.sizes().sealed;
         let remembered = || self.delivery.sound.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,6 +16,7 @@ pub(crate) mod hints;
 pub(crate) mod hub;
 mod key_packages;
 mod messages;
+mod passing;
 mod retention;
 mod rows;
 pub(crate) mod writer;

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
 use protocol::api::delivery::{
     self as api, Acknowledgement, ClaimRequest, CommitSubmission, GroupCreation, KeyPackages, MAX_COMMIT,
-    MAX_KEY_PACKAGE, MAX_MESSAGE, MAX_RELAY, MessageSubmission, ONE_TIME_KEY_PACKAGES, Relay,
+    MAX_KEY_PACKAGE, MAX_MESSAGE, MAX_RELAY, MessageSubmission, ONE_TIME_KEY_PACKAGES, PassingSubmission, Relay,
 };
 use protocol::id::GroupId;
 use protocol::limits::MAX_REQUEST_BODY;
@@ -35,6 +35,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/v1/groups/{id}", get(group_state))
         .route("/v1/groups/{id}/commits", post(submit_commit))
         .route("/v1/groups/{id}/messages", post(submit_message))
+        .route("/v1/groups/{id}/passing", post(pass))
         .route(api::RELAY, post(relay))
         .route(api::FEED, get(feed))
         .route(api::ACK, post(acknowledge))
@@ -129,6 +130,13 @@ async fn submit_message(State(shared): Service, Path(id): Path<String>, headers:
     let group = group(&id)?;
     let (caller, asked): (_, MessageSubmission) = asked(&shared, headers, body, body_of(MAX_MESSAGE)).await?;
     written(shared, move |shared| shared.submit_message(&caller, group, asked)).await
+}
+
+async fn pass(State(shared): Service, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Answer {
+    let group = group(&id)?;
+    let (caller, asked): (_, PassingSubmission) = asked(&shared, headers, body, MAX_REQUEST_BODY).await?;
+    blocking(shared, move |shared| shared.pass(&caller, group, asked)).await?;
+    json(&Done {})
 }
 
 async fn relay(State(shared): Service, headers: HeaderMap, body: Body) -> Answer {

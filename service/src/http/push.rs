@@ -1,7 +1,7 @@
 //! The socket on which a device is told at once (RFC 6455).
 //!
 //! It begins to listen, then reads its feed from the position that it names, then hears what comes: in order, nothing
-//! twice, nothing left out. Text frames out, each a `Delivery`; text frames in, each an `Acknowledgement`. Deflate is
+//! twice, nothing left out. Text frames out, each a `Delivery`, or a `Passing`; text frames in, each an `Acknowledgement`. Deflate is
 //! never negotiated (attack 51), frames in are small (attack 53), who does not read is cut off (attack 52).
 //!
 //! Close codes: 4403 the device was removed, 1008 something else than an acknowledgement came, 1009 it was too large,
@@ -126,7 +126,7 @@ impl Listener {
                 live = self.listening.live.recv() => match live {
                     // what the feed had already
                     Some(Live::Delivery(position, _)) if position <= last => Ok(()),
-                    Some(Live::Delivery(_, text)) => send(socket, Message::Text(text)).await,
+                    Some(Live::Delivery(_, text) | Live::Passing(text)) => send(socket, Message::Text(text)).await,
                     Some(Live::Removed) => Err(Some(REMOVED)),
                     None => Err(Some(COME_BACK)),
                 },

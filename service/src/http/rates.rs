@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use chain::id::{AccountId, HandleLabel};
+use chain::id::{AccountId, DeviceId, HandleLabel};
 use protocol::limits::{HOUR_S, Limits};
 
 use crate::http::refusal::Refusal;
 
+/// Words in passing that a device may say in a minute.
+const PASSING_A_MINUTE: u32 = 60;
 /// Most addresses that are remembered; beyond it the oldest windows are forgotten first.
 const MAX_ADDRESSES: usize = 65_536;
 
@@ -71,6 +73,7 @@ pub(crate) struct Rates {
     accounts: Windows,
     logins_from: Windows,
     logins_for: Windows,
+    passing: Windows,
 }
 
 impl Rates {
@@ -101,6 +104,14 @@ impl Rates {
     /// Counts another password begun for an account, which is as good as a log-in to whoever tries passwords.
     pub(crate) fn password_for(&mut self, limits: &Limits, account: &AccountId, now_s: u64) -> Result<(), Refusal> {
         self.count_login(limits, account.0.first_chunk().copied().unwrap_or_default(), now_s)
+    }
+
+    /// Counts a word in passing of a device: a program says one every few seconds while its person types.
+    pub(crate) fn pass(&mut self, device: &DeviceId, now_s: u64) -> Result<(), Refusal> {
+        let limit = Limit { what: "words in passing", max: PASSING_A_MINUTE, window_s: 60 };
+        self.passing.check(device.0, now_s, &limit)?;
+        self.passing.add(device.0, now_s, &limit);
+        Ok(())
     }
 
     fn count_login(&mut self, limits: &Limits, name: Asker, now_s: u64) -> Result<(), Refusal> {

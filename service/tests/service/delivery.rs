@@ -16,14 +16,14 @@ use crate::accounts::removing;
 use crate::mls::{Member, Plan, members};
 use crate::world::{LOOPBACK, World, answer, ask, block_on, proven, submit};
 
-const GROUP: GroupId = GroupId([7; 32]);
+pub(crate) const GROUP: GroupId = GroupId([7; 32]);
 
 fn refused<T>(code: &str) -> Result<T, String> {
     Err(code.into())
 }
 
 /// A group of the first one's making, with all others welcomed.
-fn group_of(service: &Service, all: &[&Member]) {
+pub(crate) fn group_of(service: &Service, all: &[&Member]) {
     all[0].create(service, &GROUP);
     let accounts: Vec<_> = all.iter().map(|it| it.account).collect();
     let add = all[1..].iter().map(|it| (*it, it.key_package(false))).collect();

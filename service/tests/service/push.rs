@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use protocol::api::delivery::{Delivery, DeliveryKind};
+use protocol::api::delivery::{Delivery, DeliveryKind, MAX_PASSING, Passing, PassingSubmission};
 use protocol::bytes::Base64Url;
 use service::Service;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, HandshakeError, Message, WebSocket};
 
 use crate::accounts::removing;
+use crate::delivery::{GROUP, group_of};
 use crate::mls::Member;
 use crate::world::{World, submit};
 
@@ -143,4 +144,46 @@ fn frames_that_are_too_large_or_something_else_end_the_socket() {
     let sockets: Vec<_> = std::iter::from_fn(|| port.connect(&alice.token, 0).ok()).take(20).collect();
     assert!(sockets.len() <= 8, "{}", sockets.len());
     assert_eq!(port.connect(&alice.token, 0).map(drop), Err(429));
+}
+
+fn pass(service: &Service, member: &Member, epoch: u64, said: &[u8]) -> Result<serde_json::Value, String> {
+    let asked = PassingSubmission { epoch, passing: Base64Url(said.to_vec()) };
+    member.post(service, &format!("/v1/groups/{GROUP}/passing"), &asked)
+}
+
+/// MSG-12: heard by devices of other accounts that are in the group and listen, and by nobody else; kept nowhere.
+#[test]
+fn a_word_in_passing_is_heard_by_the_others_who_listen() {
+    let world = World::new();
+    let service = world.open().unwrap();
+    let (alice, bob, carol) = (Member::alone(&service), Member::alone(&service), Member::alone(&service));
+    group_of(&service, &[&alice, &bob]);
+    let port = Port::open(&service);
+    let last = |of: &Member| of.feed(&service, 0).up_to;
+    let mut hears = port.connect(&bob.token, last(&bob)).unwrap();
+    let mut own = port.connect(&alice.token, last(&alice)).unwrap();
+    let mut other = port.connect(&carol.token, last(&carol)).unwrap();
+    // a socket listens once it has said something
+    for (member, socket) in [(&alice, &mut own), (&bob, &mut hears), (&carol, &mut other)] {
+        member.relay(&service, member, b"here").unwrap();
+        assert_eq!(next(socket).unwrap().kind, DeliveryKind::Relay);
+    }
+    pass(&service, &alice, 1, b"word").unwrap();
+    let Message::Text(text) = hears.read().unwrap() else { panic!("no text") };
+    let heard: Passing = serde_json::from_str(&text).unwrap();
+    assert_eq!(heard, Passing { group: GROUP, epoch: 1, passing: Base64Url(b"word".to_vec()) });
+    // what comes next to the others is no word
+    for (member, socket) in [(&alice, &mut own), (&carol, &mut other)] {
+        member.relay(&service, member, b"next").unwrap();
+        assert_eq!(next(socket).unwrap().bytes.0, b"next");
+    }
+    assert!(bob.feed(&service, 0).deliveries.iter().all(|it| it.bytes.0 != b"word"), "it is kept nowhere");
+    for epoch in [0, 2] {
+        assert_eq!(pass(&service, &alice, epoch, b"word"), Err("mls.stale_epoch".to_owned()));
+    }
+    assert_eq!(pass(&service, &carol, 1, b"word"), Err("group.unknown".to_owned()));
+    assert_eq!(pass(&service, &alice, 1, &[0; MAX_PASSING + 1]), Err("request.too_large".to_owned()));
+    let refused = (0..100).find_map(|_| pass(&service, &alice, 1, b"word").err());
+    assert_eq!(refused.as_deref(), Some("rate.limited"));
+    assert!(pass(&service, &bob, 1, b"word").is_ok(), "of each device");
 }

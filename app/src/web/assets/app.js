@@ -703,7 +703,18 @@
     grow(event.target);
     clearTimeout(telling);
     telling = setTimeout(() => tellDraft(event.target.form), 2000);
+    tellTyping(event.target.form);
   });
+
+  // Whoever is there sees it for some seconds.
+  let typed = 0;
+  async function tellTyping(form) {
+    const conversation = form?.dataset.draft;
+    const now = Date.now();
+    if (!conversation || !begun(form).trim() || Math.abs(now - typed) < 4000) return;
+    typed = now;
+    await ask("/do/typing", { conversation }, "page");
+  }
 
   document.addEventListener("keydown", (event) => {
     const target = event.target;

@@ -32,6 +32,7 @@ pub(super) fn routes() -> Routes {
         .route("/part/messages/{conversation}", get(newest))
         .route("/part/older/{conversation}", get(older))
         .route("/do/read", post(read))
+        .route("/do/typing", post(typing))
 }
 
 async fn page(State(shared): App, Path(conversation): Path<String>) -> Answer {
@@ -131,7 +132,7 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
 /// What a conversation is called, and how many are in it: both can change while somebody looks at it.
 pub(super) fn whom(row: &Conversation) -> Markup {
     html! {
-        div.whom id="head" data-from={ "/part/head/" (row.conversation) } data-on="conversations messages contacts" {
+        div.whom id="head" data-from={ "/part/head/" (row.conversation) } data-on={ "typing:" (row.conversation) " conversations messages contacts" } {
             (named(&words::title(row), &web_talk::about(row)))
         }
     }
@@ -218,5 +219,11 @@ struct Read {
 /// As `trefoil read` does: what is on the screen of somebody who looks at it was read.
 async fn read(State(shared): App, Wanted(Read { conversation }): Wanted<Read>) -> Answer {
     shared.face.done::<Value>(What::MarkRead { with: conversation }).await?;
+    Ok(Fragment::default())
+}
+
+/// Somebody types. It is not worth a word if nobody can be told.
+async fn typing(State(shared): App, Wanted(Read { conversation: chat }): Wanted<Read>) -> Answer {
+    shared.face.done::<Value>(What::Typing { chat }).await?;
     Ok(Fragment::default())
 }

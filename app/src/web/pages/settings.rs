@@ -128,6 +128,7 @@ fn receipts(now: Receipts) -> Markup {
         div.choices {
             (receipt("delivered", now.delivered, words::TELL_DELIVERED))
             (receipt("read", now.read, words::TELL_READ))
+            (receipt("typing", now.typing, words::TELL_TYPING))
         }
     }
 }
