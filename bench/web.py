@@ -3,7 +3,8 @@
 A service, one agent and headless Chromium (Debian: chromium, chromium-driver) on loopback. One person has written so many notes to
 himself; they are written once and kept in FOLDER, where bench/history.py finds and leaves its own. Printed, in milliseconds: from
 `trefoil web` without an agent, and without its files in memory, to the list on the screen; from a click to that conversation on the
-screen; fifty older messages; from a key to its letter on the screen; from Enter to the message, and to its being at the service.
+screen; fifty older messages; from a key to its letter on the screen; from Enter to the message, and to its being at the service; then the most memory that
+the agent has held, in megabytes.
 """
 
 import glob
@@ -103,6 +104,8 @@ def one_round(device, browser, number):
     figures["Enter to the message"] = browser.painted(send, f"({shown})")
     figures["and to its being sent"] = browser.painted("", f"{own}.querySelector('.state').innerText.includes('sent')")
     figures["and to its being sent"] += figures["Enter to the message"]
+    device.connect()
+    figures["the agent's memory, most, MB"] = device.peak_mb()
     return figures
 
 
@@ -118,7 +121,8 @@ def main():
         figures = [one_round(device, browser, number) for number in range(rounds + 1)][1:]
         print(f"a conversation of {count} messages, {rounds} rounds after one to warm up; {load()}")
         for name in figures[0]:
-            print(f"{name:24} {spread([it[name] for it in figures], 1)} ms")
+            unit = "" if "MB" in name else " ms"
+            print(f"{name:28} {spread([it[name] for it in figures], 1)}{unit}")
     finally:
         browser.stop()
         device.stop()

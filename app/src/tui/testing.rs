@@ -11,6 +11,7 @@ use super::draw::draw;
 use super::state::{State, Why, Wish};
 use super::update::{Happening, update};
 use crate::failure::{Failure, Kind};
+use crate::local::What;
 use crate::local::rows::{self, Conversation, Device, Message, OPEN};
 
 /// An id that names a conversation.
@@ -117,10 +118,17 @@ impl Stage {
         self.happen(Happening::Told { why, rows: Vec::new(), answer });
     }
 
-    /// What was asked since the last look but for looks: JSON, as it stands on the socket.
+    /// How often it was asked since the last look that others see that one types. Only that is taken.
+    pub(super) fn take_typing(&mut self) -> usize {
+        let before = self.asked.len();
+        self.asked.retain(|wish| !matches!(wish.what, What::Typing { .. }));
+        before - self.asked.len()
+    }
+
+    /// What was asked since the last look but for looks, and that one types: JSON, as it stands on the socket.
     pub(super) fn take_asked(&mut self) -> Vec<Value> {
         let is_deed = |it: &Value| {
-            !["status", "conversations", "devices", "notices", "contacts", "read", "changes"]
+            !["status", "conversations", "devices", "notices", "contacts", "read", "changes", "typing"]
                 .contains(&it["do"].as_str().unwrap())
         };
         self.asked.drain(..).map(|wish| serde_json::to_value(wish.what).unwrap()).filter(is_deed).collect()

@@ -215,6 +215,27 @@ fn each_conversation_keeps_what_is_written_in_it() {
     assert!(stage.shown().contains("for alice"));
 }
 
+/// MSG-12: said with the first letter, again after some seconds, and not of nothing; who types stands above the messages.
+#[test]
+fn who_types_is_told_of_now_and_then() {
+    let mut stage = Stage::in_talk(SIZES[0], &[message("m1", "when?")]);
+    stage.type_in(" ");
+    assert_eq!(stage.take_typing(), 0);
+    stage.type_in("on Monday");
+    assert_eq!(stage.take_typing(), 1);
+    for _ in 0..8 {
+        stage.happen(Happening::Tick);
+    }
+    stage.type_in("s");
+    assert_eq!(stage.take_typing(), 1);
+    assert!(!stage.shown().contains("is typing"));
+    stage.take_asked();
+    stage.happen(Happening::Changed(json!({ "changed": "typing", "conversation": id('a') })));
+    assert!(stage.asked.iter().any(|wish| wish.why == Why::Conversations));
+    stage.tell_rows(Why::Conversations, &[Conversation { typing: vec!["alice".into()], ..conversation('a', "alice") }]);
+    assert!(stage.shown().contains("alice is typing…"));
+}
+
 #[test]
 fn what_was_begun_on_another_device_is_gone_on_with() {
     let mut stage = Stage::new(SIZES[0]);
