@@ -1,15 +1,13 @@
 //! What a picture is: told by its own bytes, whatever its name is and whatever its sender says. Four kinds, none of which can
 //! hold a script; and no more points than a browser can have in memory. Nothing is decoded here.
 
-use protocol::content::ANY_TYPE;
+use protocol::content::{ANY_TYPE, MAX_POINTS};
 
 /// The media types of those that are shown in their place.
 pub(crate) const KINDS: [&str; 4] = ["image/gif", "image/jpeg", "image/png", "image/webp"];
 
 /// Largest file that is shown in its place, bytes; a larger one is only saved.
 pub(crate) const MOST_SHOWN: u64 = 64_000_000;
-/// Most points, each of which takes four bytes of memory: the largest cameras of telephones have fewer.
-const MOST_POINTS: u64 = 220_000_000;
 
 /// The kind of picture that these bytes begin.
 pub(crate) fn kind(bytes: &[u8]) -> Option<&'static str> {
@@ -27,7 +25,7 @@ pub(crate) fn to_show(bytes: &[u8]) -> Option<&'static str> {
     let kind = kind(bytes)?;
     let (width, height) = size(kind, bytes)?;
     let points = u64::from(width).saturating_mul(u64::from(height));
-    (1..=MOST_POINTS).contains(&points).then_some(kind)
+    (1..=MAX_POINTS).contains(&points).then_some(kind)
 }
 
 /// The media type under which a file is sent: that of a picture only if it is one.

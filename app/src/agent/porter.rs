@@ -30,6 +30,7 @@ use super::shelf::{Coming, Shelf, is_broken};
 use crate::failure::Failure;
 use crate::file_kind;
 use crate::picture;
+use crate::preview;
 use crate::tls::Trusted;
 
 /// Files that are moved at once.
@@ -201,7 +202,8 @@ fn measured(path: String) -> Result<LocalFile, Failure> {
         }
     }
     let manifest = measure.finish().ok_or_else(too_large)?;
-    Ok(LocalFile { content_type: content_type.to_owned(), path, name, manifest })
+    let preview = preview::of(file, content_type, manifest.length);
+    Ok(LocalFile { content_type: content_type.to_owned(), path, name, manifest, preview })
 }
 
 /// These bytes of a file, or what there is of them.

@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "bad0d4ea13826f589b166fddc5b987a58e3731b8213748facb8edc13908ff67b",
+        sha256: "ce8447f4d88753493778ab27ee58b505d5fa1afd7ed33ecc25ef9c4e655a23f5",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "9f48b26d360299e861d46d386670ba29db00288297074463b23c9e53c2aa24ca",
+        sha256: "60550281b442bd833bcc15f7523559becdd449707944c1b0dfbf8f98e63a5389",
     },
     Asset {
         path: "/assets/icon.svg",

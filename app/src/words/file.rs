@@ -35,7 +35,8 @@ pub(crate) fn of_message(file: &FileInfo, message: &str) -> String {
         (_, Some(at)) => format!("until {}: trefoil file save {id}", time(at)),
         _ => format!("trefoil file save {id}"),
     };
-    format!("[{name}, {}, {kind}; {how}]", size(file.size))
+    let points = file.width.zip(file.height).map(|(width, height)| format!(", {width} × {height}")).unwrap_or_default();
+    format!("[{name}, {}, {kind}{points}; {how}]", size(file.size))
 }
 
 /// A file that waits to be sent.
@@ -62,6 +63,9 @@ mod tests {
             inline: false,
             state: state.into(),
             expires_at: None,
+            width: None,
+            height: None,
+            preview: None,
         }
     }
 
@@ -73,6 +77,10 @@ mod tests {
         assert_eq!(line, "[holiday.mp4, 120 MB, video/mp4; no longer at the service]");
         let line = of_message(&file("holiday.mp4", "kept"), "0123456789abcdef");
         assert_eq!(line, "[holiday.mp4, 120 MB, video/mp4; kept here: trefoil file save 01234567]");
+        let photo =
+            FileInfo { kind: "image/jpeg".into(), width: Some(4_000), height: Some(3_000), ..file("a.jpg", "kept") };
+        let line = of_message(&photo, "0123456789abcdef");
+        assert_eq!(line, "[a.jpg, 120 MB, image/jpeg, 4000 × 3000; kept here: trefoil file save 01234567]");
     }
 
     /// Attack 63: whatever an agent says, nothing of it moves the cursor.

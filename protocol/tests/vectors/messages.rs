@@ -1,9 +1,11 @@
 //! `content`: what messages say, and how they are filled up (§18).
 
 use chain::id::{AccountId, DeviceId, Digest};
-use protocol::content::{Content, ContentError, Part, message_id, pad, unpad};
+use protocol::blob::BlobKey;
+use protocol::content::{Content, ContentError, External, Part, Preview, message_id, pad, unpad};
 use protocol::effect::Effect;
-use protocol::id::GroupId;
+use protocol::id::{BlobId, GroupId};
+use zeroize::Zeroizing;
 
 use crate::case::{Case, Fields, Verdict, check};
 use crate::ok;
@@ -35,6 +37,10 @@ fn good() -> Vec<Case> {
             Some((about, effect)) => fields.with("about", about.0).with("effect", name_of(effect)),
             None => fields,
         };
+        let fields = match preview_of(&Content::decode(bytes).unwrap()) {
+            Some([width, height, thumb]) => fields.with("width", width).with("height", height).with("thumb", thumb),
+            None => fields,
+        };
         ok(name, what, text.into_iter().fold(fields, |fields, text| fields.with("text", text)))
     };
     let reply = Content { in_reply_to: id(1), previous: id(2), ..content("Yes!") };
@@ -48,6 +54,13 @@ fn good() -> Vec<Case> {
         case("text", "a first message", &content("Hi Bob 👋").encode(), Some("Hi Bob 👋")),
         case("reply", "an answer, not the sender's first message here", &reply.encode(), Some("Yes!")),
         case("edit", "a text that replaces another", &edit.encode(), Some("Yes.")),
+        case("picture", "a picture, with its size and a ThumbHash", &picture(4_000, 3_000), None),
+        case(
+            "picture-of-absurd-size",
+            "a preview of 65,535 by 65,535 points: passed over, and the file stays",
+            &picture(u16::MAX, u16::MAX),
+            None,
+        ),
         case(
             "unknown-part",
             "a part that is for the writer's profile: kept, and not shown as a text",
@@ -95,6 +108,36 @@ fn bad() -> Vec<Case> {
     ]
 }
 
+/// A message with a file whose preview claims this size; 24 bytes are a ThumbHash of seven waves by seven.
+fn picture(width: u16, height: u16) -> Vec<u8> {
+    let file = External {
+        inline: true,
+        content_type: "image/jpeg".to_owned(),
+        blob: BlobId([4; 32]),
+        expires_s: 1_800_000_000,
+        length: 3_141_592,
+        key: BlobKey { key: Zeroizing::new([5; 32]), prefix: [6; 7] },
+        hash: Digest([7; 32]),
+        description: String::new(),
+        name: "island.jpg".to_owned(),
+        preview: Preview::new(0x0fa0, 0x0bb8, vec![7; 24]),
+    };
+    let mut bytes = Content { part: Part::External(Box::new(file)), ..content("") }.encode();
+    let claimed = [0x83, 0x19, 0x0f, 0xa0, 0x19, 0x0b, 0xb8];
+    let at = bytes.windows(7).position(|it| it == claimed).unwrap();
+    bytes[at + 2..at + 4].copy_from_slice(&width.to_be_bytes());
+    bytes[at + 5..at + 7].copy_from_slice(&height.to_be_bytes());
+    bytes
+}
+
+/// Width, height and ThumbHash that count (BLB-10).
+fn preview_of(content: &Content) -> Option<[Vec<u8>; 3]> {
+    let Part::External(file) = &content.part else { return None };
+    let preview = file.preview.as_ref()?;
+    let number = |number: u32| u64::from(number).to_be_bytes().to_vec();
+    Some([number(preview.width()), number(preview.height()), preview.thumb().to_vec()])
+}
+
 fn name_of(effect: Effect<'_>) -> &'static [u8] {
     match effect {
         Effect::Edit(_) => b"edit",
@@ -127,9 +170,12 @@ fn judge(fields: &Fields) -> Verdict {
     let effect = content.effect();
     assert_eq!(effect.map(|(about, _)| about.0.to_vec()).as_deref(), fields.find("about"));
     assert_eq!(effect.map(|(_, effect)| name_of(effect)), fields.find("effect"));
+    let preview = preview_of(&content).map(|fields| fields.to_vec());
+    let expected = ["width", "height", "thumb"].map(|name| fields.find(name).map(<[u8]>::to_vec));
+    assert_eq!(preview, expected.into_iter().collect::<Option<Vec<_>>>());
     match (&content.part, fields.find("text")) {
         (Part::Text(text), Some(expected)) => assert_eq!(text.as_bytes(), expected),
-        (Part::Unknown { .. } | Part::Reaction(_) | Part::Nothing, None) => (),
+        (Part::External(_) | Part::Unknown { .. } | Part::Reaction(_) | Part::Nothing, None) => (),
         _ => panic!("another kind of part"),
     }
     Ok(())
@@ -138,5 +184,5 @@ fn judge(fields: &Fields) -> Verdict {
 #[test]
 fn contents() {
     let cases: Vec<_> = good().into_iter().chain(bad()).collect();
-    assert_eq!(check("content", &cases, judge), 21);
+    assert_eq!(check("content", &cases, judge), 23);
 }

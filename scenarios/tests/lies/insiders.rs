@@ -1,5 +1,5 @@
 //! What a member can say that no program of ours says: made-up roots of the record, and the words of others as its own.
-//! Rules CHK-7, SND-3, SLF-1; attacks 15, 34, 39.
+//! Rules BLB-10, CHK-7, SND-3, SLF-1; attacks 15, 34, 39, 45.
 
 use chain::id::Digest;
 use chain::log::checkpoint::Checkpoint;
@@ -9,7 +9,7 @@ use client::query;
 use client::step::Command;
 use ed25519_dalek::SigningKey;
 use protocol::api::delivery::{Delivery, DeliveryKind};
-use protocol::content::{Content, Part, pad};
+use protocol::content::{Content, Part, Preview, pad, unpad};
 use protocol::gossip::Gossip;
 use protocol::settings::{SETTINGS, SETTINGS_WANTED, Setting, SettingKey, encode_settings};
 use scenarios::impostor::Impostor;
@@ -82,6 +82,51 @@ fn a_member_cannot_change_or_take_back_the_words_of_another() {
         assert_eq!(town.texts(who, None), ["as agreed"]);
         let row = town.messages(who).pop().unwrap();
         assert!(!row.edited && !row.deleted && row.reactions.len() == 8);
+    }
+}
+
+/// BLB-10, attack 45: a member claims what no picture can be, or sends a picture where its ThumbHash should be. That goes, and the
+/// message is there as any other.
+#[test]
+fn a_preview_that_is_none_is_passed_over() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    let mallory = Impostor::sign_up(&town, "mallory");
+    let with = vec!["bob".to_owned(), "mallory".to_owned()];
+    town.wish(alice, Command::NewChat { title: "Three".to_owned(), with });
+    let group = mallory.join(&town);
+    let mut file = town.put_file(alice, "/island.png", &[7; 9_000]);
+    file.preview = Preview::new(4_000, 3_000, vec![7; 24]);
+    town.wish(alice, Command::SendFile { to: "Three".to_owned(), text: "mine".to_owned(), file });
+    let heard = mallory.hear(&town, &group);
+    let mut decoded = heard.iter().filter_map(|bytes| Content::decode(unpad(bytes).ok()?).ok());
+    let shown = decoded.find(|content| matches!(content.part, Part::External(_))).unwrap();
+    let bytes = shown.encode();
+    // [4000, 3000, 24 bytes]
+    let at = bytes.windows(7).position(|it| it == [0x83, 0x19, 0x0f, 0xa0, 0x19, 0x0b, 0xb8]).unwrap();
+    let jpeg = [&[0xff, 0xd8, 0xff, 0xe0][..], &[7; 4_000]].concat();
+    let length = u16::try_from(jpeg.len()).unwrap().to_be_bytes();
+    let claims: [Vec<u8>; 5] = [
+        [&[0x83, 0x19, 0xff, 0xff, 0x19, 0xff, 0xff, 0x58, 24][..], &[7; 24]].concat(),
+        [&[0x83, 0, 0x19, 0x0b, 0xb8, 0x58, 24][..], &[7; 24]].concat(),
+        [&[0x83, 0x19, 0x0f, 0xa0, 0x19, 0x0b, 0xb8, 0x59][..], &length, &jpeg].concat(),
+        [&[0x83, 0x19, 0x0f, 0xa0, 0x19, 0x0b, 0xb8, 0x58, 25][..], &[7; 25]].concat(),
+        vec![0xf6],
+    ];
+    for claim in &claims {
+        let mut said = bytes.clone();
+        said.splice(at..at + 9 + 24, claim.iter().copied());
+        said[2..18].copy_from_slice(&random()[..16]);
+        mallory.say(&town, &group, b"", &pad(&said).unwrap());
+    }
+    town.settle();
+    for who in [alice, bob] {
+        let rows = town.messages(who).into_iter().filter_map(|row| row.file);
+        let previews: Vec<_> = rows.map(|file| (file.name, file.preview.is_some())).collect();
+        assert_eq!(previews.len(), 1 + claims.len());
+        for (number, (name, is_there)) in previews.iter().enumerate() {
+            assert_eq!((name.as_str(), *is_there), ("island.png", number == 0), "{number}");
+        }
     }
 }
 
