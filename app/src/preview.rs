@@ -19,25 +19,10 @@ const SIDE: u32 = 100;
 
 /// The preview of a file of this type that was opened and not read.
 pub(crate) fn of(file: File, kind: &str, length: u64) -> Option<Preview> {
-    // one after the other, so that many pictures take no more memory than one
-    static ONE: Mutex<()> = Mutex::new(());
-    let format = ImageFormat::from_mime_type(kind).filter(|_| length <= MOST_SHOWN)?;
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    // a decoder that gives up costs this thread, and no message
-    thread::spawn(move || decoded(file, format)).join().ok()?
+    decoded(file, kind, length, |picture, turned| preview(&picture, turned))
 }
 
-fn decoded(file: File, format: ImageFormat) -> Option<Preview> {
-    let mut reader = ImageReader::with_format(BufReader::new(file), format);
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_DECODED);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().ok()?;
-    if decoder.total_bytes() > MOST_DECODED {
-        return None;
-    }
-    let turned = decoder.orientation().ok()?;
-    let picture = DynamicImage::from_decoder(decoder).ok()?;
+fn preview(picture: &DynamicImage, turned: Turned) -> Option<Preview> {
     let (width, height) = match turned {
         Turned::Rotate90 | Turned::Rotate270 | Turned::Rotate90FlipH | Turned::Rotate270FlipH => {
             (picture.height(), picture.width())
@@ -52,6 +37,39 @@ fn decoded(file: File, format: ImageFormat) -> Option<Preview> {
     let side = |points: u32| usize::try_from(points).unwrap_or_default();
     let thumb = thumbhash::rgba_to_thumb_hash(side(small.width()), side(small.height()), small.as_raw());
     Preview::new(width, height, thumb)
+}
+
+/// What somebody makes of a picture of this type that he has here: its points, and how they are to be turned. Nothing, if that
+/// would take too much memory, or it is none.
+pub(crate) fn decoded<T: Send + 'static>(
+    file: File,
+    kind: &str,
+    length: u64,
+    make: impl FnOnce(DynamicImage, Turned) -> Option<T> + Send + 'static,
+) -> Option<T> {
+    // one after the other, so that many pictures take no more memory than one
+    static ONE: Mutex<()> = Mutex::new(());
+    let format = ImageFormat::from_mime_type(kind).filter(|_| length <= MOST_SHOWN)?;
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = thread::spawn(move || {
+        let (picture, turned) = opened(file, format)?;
+        make(picture, turned)
+    });
+    // a decoder that gives up costs this thread, and no message
+    made.join().ok()?
+}
+
+fn opened(file: File, format: ImageFormat) -> Option<(DynamicImage, Turned)> {
+    let mut reader = ImageReader::with_format(BufReader::new(file), format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MOST_DECODED);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().ok()?;
+    if decoder.total_bytes() > MOST_DECODED {
+        return None;
+    }
+    let turned = decoder.orientation().ok()?;
+    Some((DynamicImage::from_decoder(decoder).ok()?, turned))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use protocol::api::blobs::{BLOB_GONE, BLOB_KEPT_S};
 use protocol::blob::{BlobKey, Cipher, Layout, MAX_FILE, Manifest};
 use protocol::content::{ANY_TYPE, Content, External, MAX_DESCRIPTION, Part, Preview, is_content_type};
 use protocol::id::{BlobId, GroupId, MessageId};
+use protocol::picture::KINDS;
 use protocol::refusal::Problem;
 use protocol::tame;
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,6 @@ use crate::turn::{Purpose, Turn};
 
 /// Files that are to be sent; by intent.
 pub(crate) const OUTGOING: &str = "outgoing file";
-/// Kinds of pictures that are shown in their place: none of them can hold a script.
-const INLINE: [&str; 4] = ["image/gif", "image/jpeg", "image/png", "image/webp"];
 
 /// A file that is to be sent, with what seals it.
 #[derive(Serialize, Deserialize)]
@@ -73,7 +72,7 @@ impl Outgoing {
         let expires_s = self.whole_s.map_or(0, |since| since.saturating_add(BLOB_KEPT_S));
         let preview = self.preview.clone();
         Part::External(Box::new(External {
-            inline: INLINE.contains(&self.content_type.as_str()),
+            inline: KINDS.contains(&self.content_type.as_str()),
             preview: preview.and_then(|(width, height, thumb)| Preview::new(width, height, thumb)),
             content_type: self.content_type.clone(),
             blob: BlobId(self.blob),

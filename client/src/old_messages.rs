@@ -130,6 +130,7 @@ impl Turn<'_> {
             }
         };
         own.iter().skip(1).try_for_each(|before| self.was_own(before))?;
+        self.share_picture(&mut conversation)?;
         conversation.unverified |= !links_hold(&self.store, group)?;
         self.keep_conversation(&conversation)?;
         self.conversation_changed(group);

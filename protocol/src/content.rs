@@ -32,9 +32,11 @@ use thiserror::Error;
 use crate::id::{GroupId, MessageId};
 use crate::label::{MESSAGE_ID, labelled};
 use crate::limits::MAX_TEXT;
+use crate::picture;
+use crate::settings::MAX_VALUE;
 
 pub use external::{ANY_TYPE, External, MAX_CONTENT_TYPE, MAX_DESCRIPTION, is_content_type};
-pub use preview::{MAX_POINTS, MAX_THUMB, Preview};
+pub use preview::{MAX_THUMB, Preview};
 pub use receipts::{MAX_RECEIPTS, RECEIPTS, Receipt, decode_receipts, encode_receipts};
 
 /// Most bytes of a content: what the largest bucket of [`pad`] takes.
@@ -72,6 +74,14 @@ const TIMER_TYPE: &str = "application/vnd.trefoil.timer";
 const LEAVES_TYPE: &str = "application/vnd.trefoil.leaves";
 /// Content type of a title.
 const TITLE_TYPE: &str = "application/vnd.trefoil.title";
+/// Content type of the picture of a conversation; told to whoever comes in, it is a signal.
+pub const PICTURE: &str = "application/vnd.trefoil.picture";
+/// Most bytes of such a picture: what a setting can hold (MSG-12).
+pub const MAX_PICTURE: usize = MAX_VALUE;
+/// Most points of a side of it.
+pub const MAX_PICTURE_SIDE: u32 = 256;
+/// What the picture of a conversation has to be.
+const JPEG: &str = "image/jpeg";
 /// The one content type that is a text here.
 const TEXT_TYPE: &str = "text/plain;charset=utf-8";
 
@@ -148,6 +158,8 @@ pub enum Part {
     Timer(u32),
     /// What the conversation is called from here on: 1 to [`MAX_NAME`] bytes without control characters.
     Title(String),
+    /// The picture that the conversation has from here on, a JPEG as [`Part::picture`] takes it; empty: none.
+    Picture(Vec<u8>),
     /// Whoever writes this leaves the conversation.
     Leaves,
     /// A file: where it is and how it is opened.
@@ -191,6 +203,22 @@ impl Part {
         }
         require(!text.trim().is_empty() && !text.contains(char::is_control), "title")?;
         Ok(Self::Title(text))
+    }
+
+    /// A picture of a conversation to send, or none.
+    ///
+    /// # Errors
+    /// [`ContentError`]: too long, not a JPEG, or with more than [`MAX_PICTURE_SIDE`] points a side.
+    pub fn picture(bytes: impl Into<Vec<u8>>) -> Result<Self, ContentError> {
+        let bytes = bytes.into();
+        if bytes.len() > MAX_PICTURE {
+            return Err(ContentError::TooLarge { max: MAX_PICTURE });
+        }
+        let is_small =
+            |(width, height)| (1..=MAX_PICTURE_SIDE).contains(&width) && (1..=MAX_PICTURE_SIDE).contains(&height);
+        let is_one = || picture::kind(&bytes) == Some(JPEG) && picture::size(JPEG, &bytes).is_some_and(is_small);
+        require(bytes.is_empty() || is_one(), "picture")?;
+        Ok(Self::Picture(bytes))
     }
 
     /// A reaction to send.
@@ -259,6 +287,7 @@ impl Content {
             }
             Part::Text(text) => (RENDER, TEXT_TYPE, text.as_bytes()),
             Part::Title(title) => (RENDER, TITLE_TYPE, title.as_bytes()),
+            Part::Picture(jpeg) => (RENDER, PICTURE, &jpeg[..]),
             Part::Leaves => (RENDER, LEAVES_TYPE, &[][..]),
             Part::Reaction(text) => (REACTION, TEXT_TYPE, text.as_bytes()),
             Part::Signal { content_type, bytes } => (UNSPECIFIED, content_type.as_str(), &bytes[..]),
@@ -432,6 +461,9 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
         }
         if disposition == RENDER && content_type == TITLE_TYPE {
             return Part::title(utf8(content)?);
+        }
+        if disposition == RENDER && content_type == PICTURE {
+            return Part::picture(content);
         }
         if disposition == RENDER && content_type == LEAVES_TYPE {
             require(content.is_empty(), "leaving")?;

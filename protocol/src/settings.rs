@@ -90,6 +90,8 @@ pub enum SettingKey {
     Draft(GroupId),
     /// 19: this account has left a conversation, by what stands at this position, u64.
     Left(GroupId),
+    /// 20: the picture of a conversation, a JPEG.
+    Picture(GroupId),
 }
 
 impl SettingKey {
@@ -115,6 +117,7 @@ impl SettingKey {
             Self::NoReceipts(Receipt::Read) => (17, &[]),
             Self::Draft(group) => (18, &group.0),
             Self::Left(group) => (19, &group.0),
+            Self::Picture(group) => (20, &group.0),
         };
         [&[kind], about].concat()
     }
@@ -142,6 +145,7 @@ impl SettingKey {
             17 if about.is_empty() => Self::NoReceipts(Receipt::Read),
             18 => Self::Draft(GroupId(about.try_into().ok()?)),
             19 => Self::Left(GroupId(about.try_into().ok()?)),
+            20 => Self::Picture(GroupId(about.try_into().ok()?)),
             _ => return None,
         })
     }

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use client::query::FileRow;
+use protocol::bytes::Base64Url;
 use protocol::content::Preview;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +82,13 @@ pub(crate) struct Outgoing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Listed {
     pub(crate) outgoing: Vec<Outgoing>,
+}
+
+/// The picture of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Portrait {
+    /// A JPEG.
+    pub(crate) picture: Base64Url,
 }
 
 /// A file was fetched.

@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "ce8447f4d88753493778ab27ee58b505d5fa1afd7ed33ecc25ef9c4e655a23f5",
+        sha256: "98e69896de64facd8b37c71c921e6059dfd7f72e27a2f61c9e93b5fc546aee24",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "60550281b442bd833bcc15f7523559becdd449707944c1b0dfbf8f98e63a5389",
+        sha256: "995bea51d2f2f6d5d75b7e9a46df816cf9894df45a089f5067f0a4509dd07974",
     },
     Asset {
         path: "/assets/icon.svg",

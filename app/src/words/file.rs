@@ -12,6 +12,9 @@ pub(crate) const GOES_ON: &str = "continuing where it stopped";
 pub(crate) const TOO_LARGE_TO_SHOW: &str = "this is too large to be shown here; save it";
 pub(crate) const NO_PICTURE: &str = "this is not a picture that can be shown here; save it";
 
+/// Why a file is no picture of a conversation.
+pub(crate) const NOT_DECODED: &str = "this is not a picture (PNG, JPEG, GIF or WebP), or too large a one";
+
 pub(crate) const NOT_KEPT: &str = "this can't be kept on this machine, so it can't be shown; is its disk full?";
 
 /// A number of bytes.

@@ -12,9 +12,8 @@ use std::convert::Infallible;
 
 use minicbor::{Decoder, Encoder, encode};
 
-/// Most points of a picture that is shown, each of which takes four bytes of memory: the largest cameras of telephones have
-/// fewer.
-pub const MAX_POINTS: u64 = 220_000_000;
+use crate::picture::MAX_POINTS;
+
 /// Most bytes of a ThumbHash.
 pub const MAX_THUMB: usize = 25;
 

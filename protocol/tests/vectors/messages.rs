@@ -2,7 +2,7 @@
 
 use chain::id::{AccountId, DeviceId, Digest};
 use protocol::blob::BlobKey;
-use protocol::content::{Content, ContentError, External, Part, Preview, message_id, pad, unpad};
+use protocol::content::{Content, ContentError, External, PICTURE, Part, Preview, message_id, pad, unpad};
 use protocol::effect::Effect;
 use protocol::id::{BlobId, GroupId};
 use zeroize::Zeroizing;
@@ -37,6 +37,10 @@ fn good() -> Vec<Case> {
             Some((about, effect)) => fields.with("about", about.0).with("effect", name_of(effect)),
             None => fields,
         };
+        let fields = match Content::decode(bytes).unwrap().part {
+            Part::Picture(jpeg) => fields.with("picture", jpeg),
+            _ => fields,
+        };
         let fields = match preview_of(&Content::decode(bytes).unwrap()) {
             Some([width, height, thumb]) => fields.with("width", width).with("height", height).with("thumb", thumb),
             None => fields,
@@ -61,6 +65,8 @@ fn good() -> Vec<Case> {
             &picture(u16::MAX, u16::MAX),
             None,
         ),
+        case("chat-picture", "what picture a conversation has from here on", &chat_picture(&CHAT_PICTURE), None),
+        case("no-chat-picture", "it has none from here on", &chat_picture(b""), None),
         case(
             "unknown-part",
             "a part that is for the writer's profile: kept, and not shown as a text",
@@ -94,6 +100,7 @@ fn bad() -> Vec<Case> {
     vec![
         case("reaction-of-nothing", "a reaction without a letter", reaction_of(b"  ")),
         case("reaction-with-control", "a reaction with a line feed", reaction_of(b"a\n")),
+        case("chat-picture-of-another-kind", "a picture of a conversation that is no JPEG", chat_picture(b"<svg/>")),
         case("short-salt", "a salt of 15 bytes", by_hand(&salt[1..], &[0xa0], &NULL_PART)),
         case("not-shortest", "a number in a longer form than needed", extended(&[0xa1, 1, 0x18, 0x01])),
         case("indefinite", "an array of indefinite length", extended(&[0xa1, 1, 0x9f, 0xff])),
@@ -106,6 +113,14 @@ fn bad() -> Vec<Case> {
         padded("padding-not-zero", "something in the padding", not_zero),
         padded("larger-than-needed", "filled to a larger size than needed", [filled, vec![0; 768]].concat()),
     ]
+}
+
+/// A JPEG of 16 by 8 points, as far as anybody reads who does not decode it.
+const CHAT_PICTURE: [u8; 17] = *b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x11\x08\0\x08\0\x10";
+
+fn chat_picture(bytes: &[u8]) -> Vec<u8> {
+    let part = Part::Unknown { disposition: 1, content_type: PICTURE.to_owned(), bytes: bytes.to_vec() };
+    Content { part, ..content("") }.encode()
 }
 
 /// A message with a file whose preview claims this size; 24 bytes are a ThumbHash of seven waves by seven.
@@ -175,6 +190,7 @@ fn judge(fields: &Fields) -> Verdict {
     assert_eq!(preview, expected.into_iter().collect::<Option<Vec<_>>>());
     match (&content.part, fields.find("text")) {
         (Part::Text(text), Some(expected)) => assert_eq!(text.as_bytes(), expected),
+        (Part::Picture(jpeg), None) => assert_eq!(Some(&jpeg[..]), fields.find("picture")),
         (Part::External(_) | Part::Unknown { .. } | Part::Reaction(_) | Part::Nothing, None) => (),
         _ => panic!("another kind of part"),
     }
@@ -184,5 +200,5 @@ fn judge(fields: &Fields) -> Verdict {
 #[test]
 fn contents() {
     let cases: Vec<_> = good().into_iter().chain(bad()).collect();
-    assert_eq!(check("content", &cases, judge), 23);
+    assert_eq!(check("content", &cases, judge), 26);
 }

@@ -1,4 +1,7 @@
-//! Pictures in messages: something is in their place before they are there, and nothing moves when they come (BLB-10).
+//! Pictures in messages: something is in their place before they are there, and nothing moves when they come (BLB-10); and those of conversations
+//! (MSG-12).
+
+use std::path::Path;
 
 use image::{ExtendedColorType, ImageEncoder as _, Rgb, RgbImage};
 use scenarios::device::Device;
@@ -7,7 +10,8 @@ use scenarios::world::World;
 use serde_json::{Value, json};
 
 use crate::driver::Driver;
-use crate::person::{Person, file};
+use crate::looks::Faults;
+use crate::person::{Person, file, link_of};
 
 /// Of the picture of this number: which element shows it, its width and height, and the height of its message.
 const PLACE: &str = r#"
@@ -70,6 +74,7 @@ fn the_place_of_a_picture_is_kept_and_shows_what_it_is_like() {
     let person = Person::at(&driver, &world, "bob", bob);
     person.opens_talk("carol");
     person.sees("#messages", "upright.jpg");
+    person.browser.looks(1_200, "light");
     // a stranger's picture is not fetched, and has its place
     let before: Vec<_> = (0..3).map(|number| place(&person, number, "CANVAS")).collect();
     for (number, turned) in [(0, false), (1, false), (2, true)] {
@@ -108,6 +113,63 @@ fn the_place_of_a_picture_is_kept_and_shows_what_it_is_like() {
         assert!(is_where_it_was(&there, before), "{number}, by itself: {before}, {there}");
     }
     person.was_left_in_peace();
+}
+
+/// MSG-12: on the page of whoever may, and there for all at once, in the list, above the conversation and on its page.
+#[test]
+fn a_conversation_has_a_picture_that_one_chooses_on_its_page() {
+    let Some(driver) = Driver::start() else { return };
+    let world = World::new();
+    let service = world.service("service");
+    let [alice, bob] = ["alice", "bob"].map(|handle| Device::signed_up(&world, handle, &service.api.url));
+    for (device, other) in [(&alice, &bob), (&bob, &alice)] {
+        device.says(&["contact", "add", &link_of(other)]);
+    }
+    alice.says(&["chat", "new", "Garden", "bob"]);
+    alice.says(&["send", "Garden", "hello"]);
+    bob.reads("hello");
+    let [alice, bob] = [("alice", alice), ("bob", bob)].map(|(name, it)| Person::at(&driver, &world, name, it));
+    for person in [&alice, &bob] {
+        person.opens_talk("Garden");
+    }
+    let shown = |person: &Person, where_: &str, count: usize| {
+        let is_so = || (person.counts(&format!("{where_} .avatar img")) == count).then_some(());
+        eventually(&format!("{count} pictures in {where_}"), is_so);
+    };
+    alice.presses_in(".head", "Details");
+    alice.sees("form h2", "Picture");
+    chooses(&alice, &file(&world, "not.png", b"<svg onload=alert(1)>"));
+    alice.sees("form [role=alert]", "not a picture");
+    chooses(&alice, &file(&world, "us.jpg", &upright()));
+    alice.sees("#said", "everybody in it sees the new picture");
+    for (person, places) in [(&alice, &[".side", ".head", "form"][..]), (&bob, &[".side", ".head"])] {
+        places.iter().for_each(|place| shown(person, place, 1));
+    }
+    bob.sees("#messages .line", "alice changed the picture");
+    // the whole page anew, and a message that makes the list anew
+    bob.goes_to(&bob.place());
+    alice.device.says(&["send", "Garden", "look at us"]);
+    bob.sees("#messages .theirs", "look at us");
+    shown(&bob, ".side", 1);
+    let mut faults = Faults::default();
+    faults.of(&alice, "details-picture");
+    faults.of(&bob, "conversation-picture");
+    bob.presses_in(".head", "Details");
+    bob.sees("#members", "alice");
+    assert_eq!(bob.counts("form .choosing"), 0, "he has not opened it");
+    alice.presses("Remove it");
+    alice.sees("#said", "no picture any more");
+    for person in [&alice, &bob] {
+        shown(person, "body", 0);
+        person.was_left_in_peace();
+    }
+    faults.are_none();
+}
+
+fn chooses(person: &Person, path: &Path) {
+    let find = "return document.querySelector('input[data-place]')";
+    let input = eventually("a picture can be chosen", || person.browser.element(find, json!([])));
+    person.browser.type_into(&input, &path.display().to_string()).unwrap();
 }
 
 /// Width and height of a picture, and the height of its message, are what they were; a point is lost where the place was counted

@@ -1,5 +1,5 @@
 //! What a member can say that no program of ours says: made-up roots of the record, and the words of others as its own.
-//! Rules BLB-10, CHK-7, SND-3, SLF-1; attacks 15, 34, 39, 45.
+//! Rules BLB-10, CHK-7, MSG-12, SND-3, SLF-1; attacks 15, 34, 39, 45.
 
 use chain::id::Digest;
 use chain::log::checkpoint::Checkpoint;
@@ -9,8 +9,9 @@ use client::query;
 use client::step::Command;
 use ed25519_dalek::SigningKey;
 use protocol::api::delivery::{Delivery, DeliveryKind};
-use protocol::content::{Content, Part, Preview, pad, unpad};
+use protocol::content::{Content, PICTURE, Part, Preview, pad, unpad};
 use protocol::gossip::Gossip;
+use protocol::people::Decision;
 use protocol::settings::{SETTINGS, SETTINGS_WANTED, Setting, SettingKey, encode_settings};
 use scenarios::impostor::Impostor;
 use scenarios::people::random;
@@ -128,6 +129,56 @@ fn a_preview_that_is_none_is_passed_over() {
             assert_eq!((name.as_str(), *is_there), ("island.png", number == 0), "{number}");
         }
     }
+}
+
+/// What somebody says to be the picture of a conversation; told to a newcomer it has disposition 0.
+fn pictured(disposition: u8, bytes: &[u8]) -> Vec<u8> {
+    let part = Part::Unknown { disposition, content_type: PICTURE.to_owned(), bytes: bytes.to_vec() };
+    let salt = *random().first_chunk().unwrap();
+    pad(&Content { salt, replaces: None, in_reply_to: None, previous: None, expires: None, part }.encode()).unwrap()
+}
+
+/// MSG-12, PPL-3: a picture of somebody who may not give one, of something else than a small JPEG, and of somebody who is blocked.
+#[test]
+fn no_member_puts_something_else_in_the_place_of_a_picture() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    let mallory = Impostor::sign_up(&town, "mallory");
+    let with = vec!["bob".to_owned(), "mallory".to_owned()];
+    town.wish(alice, Command::NewChat { title: "Three".to_owned(), with });
+    let group = mallory.join(&town);
+    let picture = |town: &Town, who: Who| town.read(who, |store| query::conversation_picture(store, &group));
+    let head = b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x11\x08\0\x80\0\x80";
+    let [mine, hers, other] = [1, 2, 3].map(|last| [&head[..], &[7; 3_000], &[last]].concat());
+    town.wish(alice, Command::PictureChat { chat: "Three".to_owned(), jpeg: mine.clone() });
+    // who may not, whether to all or as if to a newcomer
+    for disposition in [1, 0] {
+        mallory.say(&town, &group, b"", &pictured(disposition, &hers));
+    }
+    town.settle();
+    assert_eq!([alice, bob].map(|who| picture(&town, who)), [Some(mine.clone()), Some(mine.clone())]);
+    // who may, and says something else
+    town.wish(alice, Command::SetAdmin { chat: "Three".to_owned(), who: "mallory".to_owned(), on: true });
+    let (mut large, long) = (mine.clone(), [&mine[..], &[0; 9_000]].concat());
+    large[13..17].copy_from_slice(&[0xff; 4]);
+    let svg = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
+    for wrong in [&svg[..], b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x10\0\0\0\x10", &large, &long, &head[..9], &[0]] {
+        mallory.say(&town, &group, b"", &pictured(1, wrong));
+    }
+    town.settle();
+    assert_eq!([alice, bob].map(|who| picture(&town, who)), [Some(mine.clone()), Some(mine)]);
+    mallory.say(&town, &group, b"", &pictured(1, &hers));
+    town.settle();
+    assert_eq!(
+        [alice, bob].map(|who| picture(&town, who)),
+        [Some(hers.clone()), Some(hers.clone())],
+        "a true one counts"
+    );
+    let account = town.read(bob, query::contacts).into_iter().find(|row| row.handle == "mallory").unwrap().account;
+    town.wish(bob, Command::Decide { account, decision: Decision::Blocked });
+    mallory.say(&town, &group, b"", &pictured(1, &other));
+    town.settle();
+    assert_eq!([alice, bob].map(|who| picture(&town, who)), [Some(other), Some(hers)]);
 }
 
 /// CHK-7, attack 15 turned round: whoever is in a group cannot keep its members from sending with a root that the log never

@@ -79,7 +79,9 @@
     keepDrafts();
     keepAgain();
     if (how !== "none" && location.pathname !== path) history[how + "State"](null, "", path);
-    app.replaceChildren(piece(html));
+    const fresh = piece(html);
+    carryPictures(app, fresh, "[data-now]");
+    app.replaceChildren(fresh);
     arriving = null;
     missed.forEach(changed);
     const titled = app.querySelector("[data-title]");
@@ -241,6 +243,7 @@
     const number = [...element.querySelectorAll(CONTROLS)].indexOf(focused);
     const open = [...element.querySelectorAll("details[open][id]")].map((it) => it.id);
     const written = [...element.querySelectorAll("input[id], textarea[id]")].filter((it) => it.value !== it.defaultValue);
+    carryPictures(element, fresh, "[data-now]");
     element.replaceChildren(fresh);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     for (const { id, value } of written) {
@@ -465,8 +468,10 @@
     input.disabled = true;
     try {
       const query = new URLSearchParams({ to: input.dataset.upload, name: file.name });
-      const response = await ask("/do/file?" + query, file);
-      if (!response.ok) answer?.replaceChildren(piece(await response.text()));
+      const response = await ask(`${input.dataset.place ?? "/do/file"}?${query}`, file);
+      const fresh = piece(await response.text());
+      if (!response.ok) answer?.replaceChildren(fresh);
+      else if (fresh.children.length > 0) tell(fresh);
       changed({ changed: "all" });
     } finally {
       input.value = "";
@@ -532,7 +537,8 @@
     for (const place of places) {
       if (watched.has(place)) continue;
       watched.add(place);
-      if (pictures.has(place.dataset.picture)) showPicture(place);
+      if ("now" in place.dataset) showPicture(place, "page");
+      else if (pictures.has(place.dataset.picture)) showPicture(place);
       else if ("near" in place.dataset) near.observe(place);
     }
   }
@@ -586,12 +592,12 @@
   }
 
   // What a message shows it goes on to show when something else about it has changed.
-  function carryPictures(old, item) {
-    for (const place of item.querySelectorAll("[data-picture]")) {
+  function carryPictures(old, item, which = "[data-picture]") {
+    for (const place of item.querySelectorAll(which)) {
       const there = [...old.querySelectorAll("[data-picture].is-there")];
       const same = there.find((it) => it.dataset.picture === place.dataset.picture && it.tagName === place.tagName);
       if (!same) continue;
-      if (!came.has(item)) came.set(item, item.outerHTML);
+      if (item.outerHTML && !came.has(item)) came.set(item, item.outerHTML);
       place.replaceWith(same);
     }
   }
@@ -635,7 +641,8 @@
     try {
       await image.decode();
     } catch {
-      place.hidden = true;
+      // behind the picture of a conversation there is a letter
+      place.hidden = !("now" in place.dataset);
       return;
     }
     const scroll = document.getElementById("scroll");
