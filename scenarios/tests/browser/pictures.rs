@@ -25,8 +25,8 @@ const PLACE: &str = r#"
 /// The colours in two corners of a preview.
 const CORNERS: &str = r#"
     const canvas = document.querySelectorAll(".picture canvas")[arguments[0]];
-    const colour = (x, y) => [...canvas.getContext("2d").getImageData(x, y, 1, 1).data];
-    return [colour(1, 1), colour(canvas.width - 2, canvas.height - 2)];
+    const points = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    return [[...points.slice(0, 4)], [...points.slice(-4)]];
 "#;
 
 /// Red on the left, blue on the right.
