@@ -13,6 +13,8 @@ mod lives_with;
 mod local;
 mod picture;
 mod places;
+mod portrait;
+mod preview;
 mod remote;
 mod secret;
 mod settings;

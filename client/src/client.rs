@@ -250,6 +250,7 @@ impl Turn<'_> {
             Command::WithdrawLinks => self.withdraw_links(),
             Command::MarkRead { with } => self.mark_read(&with),
             Command::RenameChat { chat, title } => self.rename_chat(&chat, &title),
+            Command::PictureChat { chat, jpeg } => self.picture_chat(&chat, jpeg),
             Command::SetTimer { chat, seconds } => self.set_timer(&chat, seconds),
             Command::Arrange { chat, arrangement } => self.arrange(&chat, arrangement),
             Command::SetReceipts(receipt, on) => self.set_receipts(receipt, on),

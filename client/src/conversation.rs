@@ -26,6 +26,11 @@ pub(crate) struct Conversation {
     /// Where that was said; `None` if it was not, but told by whoever let somebody in, or is this account's own.
     #[serde(default)]
     pub(crate) titled: Option<u64>,
+    /// SHA-256 of its picture; and where that was said, or that there is none (MSG-13).
+    #[serde(default)]
+    pub(crate) picture: Option<[u8; 32]>,
+    #[serde(default)]
+    pub(crate) pictured: Option<u64>,
     /// The other account of a conversation of two.
     pub(crate) pair: Option<[u8; 32]>,
     pub(crate) stage: Stage,
@@ -157,6 +162,8 @@ impl Conversation {
             group,
             title: None,
             titled: None,
+            picture: None,
+            pictured: None,
             pair: None,
             stage,
             pending: None,

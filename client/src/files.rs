@@ -6,8 +6,9 @@
 use chain::id::Digest;
 use protocol::api::blobs::{BLOB_GONE, BLOB_KEPT_S};
 use protocol::blob::{BlobKey, Cipher, Layout, MAX_FILE, Manifest};
-use protocol::content::{ANY_TYPE, Content, External, MAX_DESCRIPTION, Part, is_content_type};
+use protocol::content::{ANY_TYPE, Content, External, MAX_DESCRIPTION, Part, Preview, is_content_type};
 use protocol::id::{BlobId, GroupId, MessageId};
+use protocol::picture::KINDS;
 use protocol::refusal::Problem;
 use protocol::tame;
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,6 @@ use crate::turn::{Purpose, Turn};
 
 /// Files that are to be sent; by intent.
 pub(crate) const OUTGOING: &str = "outgoing file";
-/// Kinds of pictures that are shown in their place: none of them can hold a script.
-const INLINE: [&str; 4] = ["image/gif", "image/jpeg", "image/png", "image/webp"];
 
 /// A file that is to be sent, with what seals it.
 #[derive(Serialize, Deserialize)]
@@ -40,13 +39,16 @@ struct Outgoing {
     blob: [u8; 32],
     key: Zeroizing<[u8; 32]>,
     prefix: [u8; 7],
+    /// Of a picture: width, height and ThumbHash.
+    #[serde(default)]
+    preview: Option<(u32, u32, Vec<u8>)>,
     /// All of it is at the service, since when (seconds since 1970).
     whole_s: Option<u64>,
 }
 
 impl Outgoing {
     fn new(file: LocalFile) -> Result<Self, Error> {
-        let LocalFile { path, name, content_type, manifest } = file;
+        let LocalFile { path, name, content_type, manifest, preview } = file;
         Ok(Self {
             path,
             name: tame::file_name(&name),
@@ -57,6 +59,7 @@ impl Outgoing {
             blob: random()?,
             key: Zeroizing::new(random()?),
             prefix: random()?,
+            preview: preview.map(|it| (it.width(), it.height(), it.thumb().to_vec())),
             whole_s: None,
         })
     }
@@ -67,8 +70,10 @@ impl Outgoing {
 
     fn part(&self, description: String) -> Part {
         let expires_s = self.whole_s.map_or(0, |since| since.saturating_add(BLOB_KEPT_S));
+        let preview = self.preview.clone();
         Part::External(Box::new(External {
-            inline: INLINE.contains(&self.content_type.as_str()),
+            inline: KINDS.contains(&self.content_type.as_str()),
+            preview: preview.and_then(|(width, height, thumb)| Preview::new(width, height, thumb)),
             content_type: self.content_type.clone(),
             blob: BlobId(self.blob),
             expires_s: u32::try_from(expires_s).unwrap_or_default(),

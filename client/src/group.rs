@@ -194,6 +194,7 @@ impl Turn<'_> {
         if conversation.title.is_none() && conversation.pair.is_none() {
             conversation.title = self.shared_title(&conversation.group)?;
         }
+        self.share_picture(conversation)?;
         if conversation.title.is_none()
             && conversation.pair.is_none()
             && now.roles == Roles::default()
@@ -286,12 +287,13 @@ impl Turn<'_> {
         let by = staged.from.account;
         let opened_here = by == device.account;
         self.mls(&device).accept(staged)?;
-        // of an earlier time in it only what it is called counts
-        let before = self.conversation(group)?;
-        let (title, titled) = before.map_or((None, None), |before| (before.title, before.titled));
-        let leaves_since = LeavesSince { epoch: now.epoch, place };
-        let new = Conversation::new(*group, Stage::Active);
-        let mut conversation = Conversation { title, titled, opened_here, leaves_since, ..new };
+        let mut conversation = Conversation { opened_here, ..Conversation::new(*group, Stage::Active) };
+        conversation.leaves_since = LeavesSince { epoch: now.epoch, place };
+        // of an earlier time in it only what it is called counts, and its picture
+        if let Some(before) = self.conversation(group)? {
+            (conversation.title, conversation.titled) = (before.title, before.titled);
+            (conversation.picture, conversation.pictured) = (before.picture, before.pictured);
+        }
         self.meet(now.members.accounts.keys().copied().collect())?;
         self.settle(&mut conversation, &now)?;
         self.was_asked(&conversation)?;

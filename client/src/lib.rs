@@ -38,6 +38,7 @@ mod password;
 mod pausing;
 mod pending;
 mod people;
+mod picture;
 pub mod query;
 mod reading;
 mod receipts;

@@ -1,4 +1,4 @@
-//! What a conversation is called for all its members (MSG-8).
+//! What a conversation is called for all its members (MSG-8), and who says so; also of its picture (`picture`).
 
 use chain::encoding::Reader;
 use chain::id::AccountId;
@@ -15,10 +15,14 @@ use crate::turn::Turn;
 impl Turn<'_> {
     /// A person calls a conversation otherwise, for all.
     pub(crate) fn rename_chat(&mut self, chat: &str, title: &str) -> Result<(), Error> {
-        let part = match Part::title(title) {
-            Ok(part) => part,
-            Err(error) => return self.refuse_command(&Want::Sending, no_title(&error)),
-        };
+        match Part::title(title) {
+            Ok(part) => self.say_of_chat(chat, part),
+            Err(error) => self.refuse_command(&Want::Sending, no_title(&error)),
+        }
+    }
+
+    /// Says of a conversation what only those say who may.
+    pub(crate) fn say_of_chat(&mut self, chat: &str, part: Part) -> Result<(), Error> {
         let conversations = self.chats_meant(chat)?;
         let own = self.device()?.account;
         let failure = match conversations.as_slice() {
@@ -26,7 +30,8 @@ impl Turn<'_> {
                 Some(failure) => Some(failure),
                 None if self.may_name(&conversation.group, &own)? => None,
                 None => {
-                    let message = "only whoever opened a conversation of several people says what it is called";
+                    let message = "only who lets people in and out of a conversation says what it is called, and what its \
+                                   picture is";
                     Some(Failure::refused("chat.not_admin", message))
                 }
             },
@@ -44,18 +49,28 @@ impl Turn<'_> {
         }
     }
 
-    /// MSG-8: somebody who may says what a conversation is called.
-    pub(crate) fn note_title(
+    /// MSG-8, MSG-13: somebody who may says what a conversation is called, or what its picture is.
+    pub(crate) fn note_called(
         &mut self,
         group: &GroupId,
         from: &AccountId,
         content: &Content,
         place: u64,
     ) -> Result<(), Error> {
-        let Part::Title(title) = &content.part else { return Ok(()) };
-        let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
+        let is_about_it = matches!(content.part, Part::Title(_) | Part::Picture(_));
+        let Some(mut conversation) = self.conversation(group)?.filter(|_| is_about_it) else { return Ok(()) };
         let is_newer = |before: u64| place >= before || before == NOT_YET_PLACED;
-        if conversation.titled.is_none_or(is_newer) && self.may_name(group, from)? {
+        if let Part::Picture(jpeg) = &content.part
+            && conversation.pictured.is_none_or(is_newer)
+            && self.may_name(group, from)?
+        {
+            conversation.pictured = Some(place);
+            self.put_picture(&mut conversation, jpeg)?;
+            self.set(&SettingKey::Picture(*group), jpeg)?;
+        } else if let Part::Title(title) = &content.part
+            && conversation.titled.is_none_or(is_newer)
+            && self.may_name(group, from)?
+        {
             (conversation.title, conversation.titled) = (Some(title.clone()), Some(place));
             self.keep_conversation(&conversation)?;
             // own devices that come later were not told

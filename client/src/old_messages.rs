@@ -117,7 +117,7 @@ impl Turn<'_> {
 
     /// All old messages of a conversation are here. One that this account is not in is kept to be read.
     pub(crate) fn conversation_is_here(&mut self, group: &GroupId, own: &[AccountId]) -> Result<(), Error> {
-        let conversation = match self.conversation(group)? {
+        let mut conversation = match self.conversation(group)? {
             Some(conversation) => conversation,
             None => {
                 let title = match own.iter().skip(1).find(|account| is_self_group_id(account, group)) {
@@ -129,6 +129,7 @@ impl Turn<'_> {
             }
         };
         own.iter().skip(1).try_for_each(|before| self.was_own(before))?;
+        self.share_picture(&mut conversation)?;
         self.keep_conversation(&conversation)?;
         self.begin_checking_links(group)?;
         self.conversation_changed(group);

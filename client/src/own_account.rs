@@ -13,7 +13,8 @@ use crate::step::{Event, Failure};
 use crate::turn::Turn;
 
 /// What stays when this device ends: who it was, what it has read, and what the record said. All else may hold secrets.
-const KEPT_SPACES: [&str; 8] = ["own", "contact", "conversation", "notices", "watched", "record", "account", SEARCH];
+const KEPT_SPACES: [&str; 9] =
+    ["own", "contact", "conversation", "picture", "notices", "watched", "record", "account", SEARCH];
 /// How old a look at the own account is when it is repeated after a pause, milliseconds.
 const LOOK_AFTER_PAUSE_MS: u64 = 60_000;
 

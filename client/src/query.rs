@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chain::id::{AccountId, DeviceId};
+use chain::id::{AccountId, DeviceId, Digest};
 use chain::sigchain::body::{Body, Confirmer};
 use chain::sigchain::entry::Entry;
 use chain::stamped::StampedEntry;
@@ -29,7 +29,10 @@ pub use crate::search::{Found, Unknown, Wanted, search};
 pub use files::{FileRow, OutgoingRow, file_download, files_called, outgoing_files, with_files};
 pub use proven::{AccountRecord, SealedEntry, account_record};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
-pub use talk::{contacts, conversations, is_of, is_open, knows, lines, message, messages, messages_before, openers};
+pub use talk::{
+    contacts, conversation_picture, conversations, is_of, is_open, knows, lines, message, messages, messages_before,
+    openers,
+};
 
 /// How far this device has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +173,8 @@ pub struct MessageRow {
     pub lasts_s: Option<u32>,
     /// It says no text but what the conversation is called from here on.
     pub title: Option<String>,
+    /// Of one that says what picture the conversation has: true for another one, false for none any more.
+    pub pictured: Option<bool>,
     /// It is no message but says who came and went; by whom is whose it is.
     pub change: Option<ChangeRow>,
     /// The file that it names.
@@ -283,6 +288,8 @@ pub struct ConversationRow {
     pub archived: bool,
     /// What was begun to be written there, on any device.
     pub draft: Option<String>,
+    /// SHA-256 of its picture, if it has one.
+    pub picture: Option<Digest>,
 }
 
 /// Somebody whom this device knows by name.

@@ -110,7 +110,7 @@ fn owed_key(group: &GroupId, message: &MessageId) -> Vec<u8> {
 fn is_told_of(kept: &Kept) -> bool {
     let is_text = || {
         let part = Content::decode(&kept.content).map(|content| content.part);
-        matches!(part, Ok(Part::Text(_) | Part::External(_) | Part::Timer(_) | Part::Title(_)))
+        matches!(part, Ok(Part::Text(_) | Part::External(_) | Part::Timer(_) | Part::Title(_) | Part::Picture(_)))
     };
     let is_whole = kept.is_shown && kept.about.is_none() && !kept.deleted && !kept.from_history;
     is_whole && kept.state == MessageState::Received && is_text()

@@ -4,7 +4,7 @@ use chain::encoding::Reader;
 use chain::handle::Handle;
 use chain::id::{AccountId, Digest};
 use protocol::api::delivery::{Delivery, STALE_EPOCH};
-use protocol::content::{Content, Part, RECEIPTS, message_id, unpad};
+use protocol::content::{Content, PICTURE, Part, RECEIPTS, message_id, unpad};
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Leaf;
 use protocol::people::INVITED;
@@ -36,7 +36,7 @@ pub(crate) fn shown_text(part: &Part) -> String {
     match part {
         Part::Text(text) => text.clone(),
         Part::External(file) => searched_text(file),
-        Part::Signal { .. } | Part::Timer(_) | Part::Title(_) | Part::Leaves => String::new(),
+        Part::Signal { .. } | Part::Timer(_) | Part::Title(_) | Part::Picture(_) | Part::Leaves => String::new(),
         Part::Reaction(_) | Part::Nothing | Part::Unknown { .. } => CANNOT_SHOW.to_owned(),
     }
 }
@@ -110,7 +110,7 @@ impl Turn<'_> {
         let place = self.take_missing_place(group, &message)?.unwrap_or(delivery.position);
         if let Some(content) = &content {
             self.note_timer(group, content, place)?;
-            self.note_title(group, &from.account, content, place)?;
+            self.note_called(group, &from.account, content, place)?;
             // one that comes late may be of an earlier time
             if place == delivery.position {
                 self.note_leaving(group, &from.account, content, place)?;
@@ -163,6 +163,7 @@ impl Turn<'_> {
     ) -> Result<(), Error> {
         match content_type {
             NAMES => self.introduced(group, bytes),
+            PICTURE => self.shown_picture(group, bytes),
             INVITED => self.invited(group, from, bytes),
             SETTINGS => self.take_settings(group, from, bytes),
             SETTINGS_WANTED => self.settings_wanted(group),

@@ -259,7 +259,7 @@ impl Turn<'_> {
             let text = shown_text(&decoded.part);
             let (expires, is_shown) = (decoded.expires.filter(|_| about.is_none()), about.is_none());
             self.note_timer(group, &decoded, place)?;
-            self.note_title(group, &from.account, &decoded, place)?;
+            self.note_called(group, &from.account, &decoded, place)?;
             let kept = Kept { about, expires, is_shown, ..Kept::received(from, content, text, sent_at_ms) };
             return self.add_received(group, &id, place, &kept);
         };

@@ -4,7 +4,7 @@ use chain::encoding::Writer;
 use chain::id::{AccountId, Digest};
 use protocol::api::delivery::{GROUPS, MessageSubmission, REMOVED_LEAF, STALE_EPOCH, Submitted};
 use protocol::bytes::Base64Url;
-use protocol::content::{Content, Expiry, MAX_NAME, Part, message_id, pad};
+use protocol::content::{Content, Expiry, MAX_NAME, PICTURE, Part, message_id, pad};
 use protocol::gossip::Gossip;
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Composition;
@@ -18,6 +18,7 @@ use crate::intent::Want;
 use crate::membership::Standpoint;
 use crate::message::{Kept, NOT_YET_PLACED, Stored};
 use crate::own::random;
+use crate::picture;
 use crate::query::MessageState;
 use crate::receipts::is_receipts;
 use crate::receiving::shown_text;
@@ -103,7 +104,7 @@ impl Turn<'_> {
         }
         let (from, device, state) = (device.account, device.id(), MessageState::Waiting);
         self.note_timer(group, &content, NOT_YET_PLACED)?;
-        self.note_title(group, &from, &content, NOT_YET_PLACED)?;
+        self.note_called(group, &from, &content, NOT_YET_PLACED)?;
         let kept = Kept {
             from,
             device,
@@ -203,6 +204,11 @@ impl Turn<'_> {
             Standpoint::Fits => match waiting {
                 _ if conversation.must_introduce => {
                     conversation.must_introduce = false;
+                    // written, it goes behind the names
+                    if let Some(jpeg) = picture::found(&self.store, &group)? {
+                        let part = Part::Signal { content_type: PICTURE.to_owned(), bytes: jpeg };
+                        self.write(&group, part, None)?;
+                    }
                     self.introduce(&mut conversation, &now)
                 }
                 Some(waiting) => self.send(&mut conversation, waiting, &now),
@@ -353,7 +359,7 @@ impl Turn<'_> {
         if stored.kept.is_shown {
             if let Ok(content) = Content::decode(&stored.kept.content) {
                 self.note_timer(&stored.group, &content, position)?;
-                self.note_title(&stored.group, &stored.kept.from, &content, position)?;
+                self.note_called(&stored.group, &stored.kept.from, &content, position)?;
                 self.note_leaving(&stored.group, &stored.kept.from, &content, position)?;
             }
             self.has_written(&stored.group, position)?;

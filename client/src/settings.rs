@@ -225,6 +225,7 @@ impl Turn<'_> {
                 SettingKey::DeviceName(_)
                 | SettingKey::Contact(_)
                 | SettingKey::Title(_)
+                | SettingKey::Picture(_)
                 | SettingKey::ResetAccepted(_)
                 | SettingKey::Decided(_)
                 | SettingKey::ReadUpTo(_)
@@ -257,6 +258,7 @@ impl Turn<'_> {
                 None => Ok(()),
             },
             Some(SettingKey::Title(group)) => self.call(&group),
+            Some(SettingKey::Picture(group)) => self.picture_is_shared(&group),
             Some(SettingKey::HistoryGranted(device)) => self.history_is_granted(&device, &setting.value),
             Some(SettingKey::ResetAccepted(successor)) => match <[u8; 32]>::try_from(setting.value.as_slice()) {
                 Ok(before) => self.accept(&AccountId(before), &successor),

@@ -201,6 +201,13 @@ pub enum Command {
         /// What it is called from now on.
         title: String,
     },
+    /// Gives a conversation of several people a picture, for all (MSG-13).
+    PictureChat {
+        /// Title or beginning of the id.
+        chat: String,
+        /// A JPEG as [`protocol::content::Part::picture`] takes it; empty: it has none any more.
+        jpeg: Vec<u8>,
+    },
     /// From now on messages of a conversation are gone some time after they were read (MSG-6).
     SetTimer {
         /// A handle, title, or beginning of an id.

@@ -15,6 +15,7 @@ mod upload;
 
 use protocol::api::blobs::BLOBS;
 use protocol::blob::{Cipher, Manifest};
+use protocol::content::Preview;
 use protocol::id::{BlobId, MessageId};
 use protocol::refusal::Problem;
 
@@ -100,6 +101,8 @@ pub struct LocalFile {
     pub content_type: String,
     /// What it was when it was measured.
     pub manifest: Manifest,
+    /// What it is like, of a picture.
+    pub preview: Option<Preview>,
 }
 
 /// What both directions need.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! [ salt: 16 bytes, replaces: id / null, topic: bytes, expires: [relative: bool, seconds: u32] / null,
-//!   in reply to: id / null, extensions: { ? -70001: id of this sender's previous message here, … },
+//!   in reply to: id / null,
+//!   extensions: { ? -70001: id of this sender's previous message here, ? -70002: preview of a picture, … },
 //!   part: [ disposition, language, 1, content type, content ] ]
 //! ```
 //!
@@ -18,6 +19,7 @@
 
 mod deterministic;
 mod external;
+mod preview;
 mod receipts;
 
 use std::convert::Infallible;
@@ -30,8 +32,11 @@ use thiserror::Error;
 use crate::id::{GroupId, MessageId};
 use crate::label::{MESSAGE_ID, labelled};
 use crate::limits::MAX_TEXT;
+use crate::picture;
+use crate::settings::MAX_VALUE;
 
 pub use external::{ANY_TYPE, External, MAX_CONTENT_TYPE, MAX_DESCRIPTION, is_content_type};
+pub use preview::{MAX_THUMB, Preview};
 pub use receipts::{MAX_RECEIPTS, RECEIPTS, Receipt, decode_receipts, encode_receipts};
 
 /// Most bytes of a content: what the largest bucket of [`pad`] takes.
@@ -52,8 +57,9 @@ const LENGTH_BYTES: usize = 4;
 pub const MAX_NAME: usize = 255;
 /// Most bytes of an extension's value (draft-ietf-mimi-content-08 §4.3).
 const MAX_EXTENSION: usize = 4_095;
-/// Key of our own extension; negative ones are for private use.
+/// Keys of our own extensions; negative ones are for private use.
 const PREVIOUS: i64 = -70_001;
+const PREVIEW: i64 = -70_002;
 /// The disposition "render".
 const RENDER: u8 = 1;
 /// The disposition "reaction".
@@ -68,6 +74,14 @@ const TIMER_TYPE: &str = "application/vnd.trefoil.timer";
 const LEAVES_TYPE: &str = "application/vnd.trefoil.leaves";
 /// Content type of a title.
 const TITLE_TYPE: &str = "application/vnd.trefoil.title";
+/// Content type of the picture of a conversation; told to whoever comes in, it is a signal.
+pub const PICTURE: &str = "application/vnd.trefoil.picture";
+/// Most bytes of such a picture: what a setting can hold (MSG-13).
+pub const MAX_PICTURE: usize = MAX_VALUE;
+/// Most points of a side of it.
+pub const MAX_PICTURE_SIDE: u32 = 256;
+/// What the picture of a conversation has to be.
+const JPEG: &str = "image/jpeg";
 /// The one content type that is a text here.
 const TEXT_TYPE: &str = "text/plain;charset=utf-8";
 
@@ -144,6 +158,8 @@ pub enum Part {
     Timer(u32),
     /// What the conversation is called from here on: 1 to [`MAX_NAME`] bytes without control characters.
     Title(String),
+    /// The picture that the conversation has from here on, a JPEG as [`Part::picture`] takes it; empty: none.
+    Picture(Vec<u8>),
     /// Whoever writes this leaves the conversation.
     Leaves,
     /// A file: where it is and how it is opened.
@@ -187,6 +203,22 @@ impl Part {
         }
         require(!text.trim().is_empty() && !text.contains(char::is_control), "title")?;
         Ok(Self::Title(text))
+    }
+
+    /// A picture of a conversation to send, or none.
+    ///
+    /// # Errors
+    /// [`ContentError`]: too long, not a JPEG, or with more than [`MAX_PICTURE_SIDE`] points a side.
+    pub fn picture(bytes: impl Into<Vec<u8>>) -> Result<Self, ContentError> {
+        let bytes = bytes.into();
+        if bytes.len() > MAX_PICTURE {
+            return Err(ContentError::TooLarge { max: MAX_PICTURE });
+        }
+        let is_small =
+            |(width, height)| (1..=MAX_PICTURE_SIDE).contains(&width) && (1..=MAX_PICTURE_SIDE).contains(&height);
+        let is_one = || picture::kind(&bytes) == Some(JPEG) && picture::size(JPEG, &bytes).is_some_and(is_small);
+        require(bytes.is_empty() || is_one(), "picture")?;
+        Ok(Self::Picture(bytes))
     }
 
     /// A reaction to send.
@@ -238,10 +270,7 @@ impl Content {
             None => e.null()?,
         };
         write_id(&mut e, self.in_reply_to.as_ref())?;
-        match &self.previous {
-            Some(previous) => e.map(1)?.i64(PREVIOUS)?.bytes(&previous.0)?,
-            None => e.map(0)?,
-        };
+        self.write_extensions(&mut e)?;
         let timer;
         let (disposition, content_type, content) = match &self.part {
             Part::Timer(seconds) => {
@@ -258,6 +287,7 @@ impl Content {
             }
             Part::Text(text) => (RENDER, TEXT_TYPE, text.as_bytes()),
             Part::Title(title) => (RENDER, TITLE_TYPE, title.as_bytes()),
+            Part::Picture(jpeg) => (RENDER, PICTURE, &jpeg[..]),
             Part::Leaves => (RENDER, LEAVES_TYPE, &[][..]),
             Part::Reaction(text) => (REACTION, TEXT_TYPE, text.as_bytes()),
             Part::Signal { content_type, bytes } => (UNSPECIFIED, content_type.as_str(), &bytes[..]),
@@ -269,6 +299,21 @@ impl Content {
             e.array(5)?.u8(disposition)?.str("")?.u8(SINGLE)?.str(content_type)?.bytes(content)?;
         }
         Ok(e.into_writer())
+    }
+
+    fn write_extensions(&self, e: &mut Encoder<Vec<u8>>) -> Result<(), encode::Error<Infallible>> {
+        let preview = match &self.part {
+            Part::External(file) => file.preview.as_ref(),
+            _ => None,
+        };
+        e.map(u64::from(self.previous.is_some()).saturating_add(preview.is_some().into()))?;
+        if let Some(previous) = &self.previous {
+            e.i64(PREVIOUS)?.bytes(&previous.0)?;
+        }
+        if let Some(preview) = preview {
+            preview.write(e.i64(PREVIEW)?)?;
+        }
+        Ok(())
     }
 
     /// Reads a content.
@@ -288,8 +333,11 @@ impl Content {
         require(d.bytes().map_err(malformed("topic"))?.len() <= MAX_NAME, "topic")?;
         let expires = read_expiry(&mut d)?;
         let in_reply_to = read_id(&mut d, "in reply to")?;
-        let previous = read_extensions(&mut d)?;
-        let part = read_part(&mut d, bytes)?;
+        let (previous, preview) = read_extensions(&mut d, bytes)?;
+        let mut part = read_part(&mut d, bytes)?;
+        if let Part::External(file) = &mut part {
+            file.preview = preview.filter(|_| file.inline);
+        }
         Ok(Self { salt, replaces, in_reply_to, previous, expires, part })
     }
 }
@@ -356,24 +404,31 @@ fn read_expiry(d: &mut Decoder<'_>) -> Result<Option<Expiry>, ContentError> {
     Ok(Some(Expiry { relative, seconds: d.u32().map_err(&malformed)? }))
 }
 
-/// Passes over extensions except our own.
-fn read_extensions(d: &mut Decoder<'_>) -> Result<Option<MessageId>, ContentError> {
+/// Passes over extensions except our own, and over a preview that is none (BLB-10); `all` are the content's bytes.
+fn read_extensions(d: &mut Decoder<'_>, all: &[u8]) -> Result<(Option<MessageId>, Option<Preview>), ContentError> {
     const FIELD: &str = "extensions";
     let count = d.map().map_err(malformed(FIELD))?.ok_or(ContentError::Malformed { field: FIELD })?;
-    let mut previous = None;
+    let (mut previous, mut preview) = (None, None);
     for _ in 0..count {
-        let is_text = d.datatype().map_err(malformed(FIELD))? == Type::String;
-        if is_text {
+        let mut key = None;
+        if d.datatype().map_err(malformed(FIELD))? == Type::String {
             require(!name(d, FIELD)?.is_empty(), FIELD)?;
-        } else if d.i64().map_err(malformed(FIELD))? == PREVIOUS {
+        } else {
+            key = Some(d.i64().map_err(malformed(FIELD))?);
+        }
+        if key == Some(PREVIOUS) {
             previous = Some(chain::id::Digest(fixed(d, "previous message")?));
             continue;
         }
         let start = d.position();
         d.skip().map_err(malformed(FIELD))?;
-        require(d.position().saturating_sub(start) <= MAX_EXTENSION, FIELD)?;
+        let value = all.get(start..d.position()).unwrap_or_default();
+        require(value.len() <= MAX_EXTENSION, FIELD)?;
+        if key == Some(PREVIEW) {
+            preview = Preview::read(value);
+        }
     }
-    Ok(previous)
+    Ok((previous, preview))
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, ContentError> {
@@ -406,6 +461,9 @@ fn read_part(d: &mut Decoder<'_>, all: &[u8]) -> Result<Part, ContentError> {
         }
         if disposition == RENDER && content_type == TITLE_TYPE {
             return Part::title(utf8(content)?);
+        }
+        if disposition == RENDER && content_type == PICTURE {
+            return Part::picture(content);
         }
         if disposition == RENDER && content_type == LEAVES_TYPE {
             require(content.is_empty(), "leaving")?;

@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`api`] and its parts, [`members`] (whom a group may have, the one rule), [`confirm`] (how a device is
 //! let in), [`opaque`] (passwords), [`content`] (what a message says), [`effect`] (what it does to an earlier one), [`blob`]
-//! (files), [`gossip`],
+//! (files), [`picture`], [`gossip`],
 //! [`relay`], [`history`], [`backup`] (a file of them), [`recovery`] (words on paper), [`reset_permit`] (the operator's),
 //! [`settings`] (what an account's devices share), [`people`] (who may write), [`verification_code`], [`tame`]; [`refusal`],
 //! [`limits`], [`label`], [`id`], [`bytes`].
@@ -26,6 +26,7 @@ pub mod limits;
 pub mod members;
 pub mod opaque;
 pub mod people;
+pub mod picture;
 pub mod recovery;
 pub mod refusal;
 pub mod relay;

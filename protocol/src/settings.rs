@@ -92,6 +92,8 @@ pub enum SettingKey {
     Left(GroupId),
     /// 21: nobody is told that this account's person types, nor does he see it of others; the value is 1.
     NoTyping,
+    /// 22: the picture of a conversation, a JPEG.
+    Picture(GroupId),
 }
 
 impl SettingKey {
@@ -118,6 +120,7 @@ impl SettingKey {
             Self::Draft(group) => (18, &group.0),
             Self::Left(group) => (19, &group.0),
             Self::NoTyping => (21, &[]),
+            Self::Picture(group) => (22, &group.0),
         };
         [&[kind], about].concat()
     }
@@ -146,6 +149,7 @@ impl SettingKey {
             18 => Self::Draft(GroupId(about.try_into().ok()?)),
             19 => Self::Left(GroupId(about.try_into().ok()?)),
             21 if about.is_empty() => Self::NoTyping,
+            22 => Self::Picture(GroupId(about.try_into().ok()?)),
             _ => return None,
         })
     }

@@ -1,5 +1,5 @@
 //! Files from one device to all others: on the way again and again, gone, changed, and on devices that come later. Rules
-//! BLB-3 to BLB-6.
+//! BLB-3 to BLB-6, BLB-10.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,6 +9,7 @@ use client::query::{self, FileRow, MessageRow};
 use client::step::{Command, Event};
 use client::transfer::{Forgotten, LocalFile};
 use protocol::api::blobs::{BLOB_KEPT_S, BLOBS};
+use protocol::content::Preview;
 use scenarios::town::{Town, Weather, Who};
 
 const DAY_MS: u64 = 86_400_000;
@@ -59,13 +60,18 @@ fn a_file_comes_to_all_devices_of_both_and_to_those_that_come_later() {
     let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
     let desktop = town.add_device("bob", bob, false);
     let tablet = town.add_device("alice", alice, false);
-    let file = town.put_file(alice, "/home/alice/island.png", &picture(3_000_000));
+    let mut file = town.put_file(alice, "/home/alice/island.png", &picture(3_000_000));
+    // BLB-10: its preview goes with the message, wherever that comes
+    let like = Preview::new(4_000, 3_000, vec![7; 24]);
+    assert!(like.is_some());
+    file.preview = like.clone();
     let events = town.wish(alice, send("bob", "us, on the island", file));
     assert!(is_done(&events), "{events:?}");
     for who in [bob, desktop, alice, tablet] {
         let [row] = &files(&town, who)[..] else { panic!("one file") };
         assert_eq!(row.text, "us, on the island");
-        let FileRow { name, length, content_type, inline, expires_s } = row.file.clone().unwrap();
+        let FileRow { name, length, content_type, inline, expires_s, preview } = row.file.clone().unwrap();
+        assert_eq!(preview, like);
         assert_eq!(
             (name.as_str(), length, content_type.as_str(), inline),
             ("island.png", 3_000_000, "image/png", true)
@@ -77,6 +83,7 @@ fn a_file_comes_to_all_devices_of_both_and_to_those_that_come_later() {
     let later = town.add_device("bob", bob, true);
     town.pass_ms(60_000);
     assert_eq!(town.texts(later, None), ["us, on the island", "lovely"]);
+    assert_eq!(files(&town, later)[0].file.as_ref().unwrap().preview, like);
     fetched(&mut town, later, 3_000_000);
     let found = query::Wanted { words: "ISLAND.png", with: None, from: None, limit: 5 };
     let found = town.read(later, |store| query::search(store, &found)).unwrap();

@@ -48,10 +48,7 @@ impl Core {
             What::Notices => self.list(reply, query::notices, Notice::from),
             What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
             What::Older { conversation, before, limit } => self.older(&conversation, &before, limit, reply),
-            What::Changes => {
-                self.follow_changes(reply);
-                Ok(())
-            }
+            What::Changes => self.follow_changes(reply),
             What::Search { text, with, from, limit } => {
                 self.search(&text, with.as_deref(), from.as_deref(), limit, reply)
             }
@@ -81,6 +78,8 @@ impl Core {
             What::Send { to, text, wait_s } => self.say(Command::Send { to, text }, wait_s, reply),
             What::LeaveChat { chat, wait_s } => self.say(Command::LeaveChat { chat }, wait_s, reply),
             What::RenameChat { chat, title, wait_s } => self.say(Command::RenameChat { chat, title }, wait_s, reply),
+            What::PictureChat { chat, path, wait_s } => self.picture_chat(chat, path, wait_s, reply),
+            What::ChatPicture { chat } => self.chat_picture(&chat, reply),
             What::SetTimer { chat, seconds, wait_s } => self.say(Command::SetTimer { chat, seconds }, wait_s, reply),
             What::Reply { message, text, wait_s } => self.say(Command::Reply { message, text }, wait_s, reply),
             What::Edit { message, text, wait_s } => self.say(Command::Edit { message, text }, wait_s, reply),
@@ -109,13 +108,14 @@ impl Core {
     }
 
     /// Somebody wants to hear what is not as it was before.
-    fn follow_changes(&mut self, reply: &Reply) {
+    fn follow_changes(&mut self, reply: &Reply) -> Result<(), Failure> {
         let (reply, goal) = (reply.clone(), Goal::Changes);
         self.waiting.push(Waiting { reply, goal, intent: None, until: None, lost: 0 });
+        Ok(())
     }
 
     /// Something is to be said, and the service to have it within some seconds; else it goes out by itself.
-    fn say(&mut self, command: Command, wait_s: u64, reply: &Reply) -> Result<(), Failure> {
+    pub(super) fn say(&mut self, command: Command, wait_s: u64, reply: &Reply) -> Result<(), Failure> {
         self.require_confirmed()?;
         let until = Instant::now() + Duration::from_secs(wait_s);
         self.command(command, reply, Goal::Sent { row: None }, Some(until))

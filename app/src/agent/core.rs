@@ -213,6 +213,7 @@ impl Core {
             Incoming::Key { key, reply } => self.take_key(key, &reply),
             Incoming::Answered { .. } | Incoming::Delivered(_) => (),
             Incoming::Measured { to, text, file, reply } => self.measured(to, text, file, &reply),
+            Incoming::Portrayed { chat, jpeg, wait_s, reply } => self.portrayed(chat, jpeg, wait_s, &reply),
             Incoming::Moved { intent, done, total } => self.moved(intent, done, total),
             Incoming::Transferred { generation, id, end, message } => {
                 if generation == self.generation {

@@ -19,6 +19,7 @@ mod keeper;
 mod log;
 mod net;
 mod porter;
+mod portraits;
 mod push;
 mod recorded;
 mod shelf;
@@ -65,6 +66,8 @@ pub(crate) enum Incoming {
     Answered { generation: u64, id: RequestId, answer: Answer },
     /// A file that a face sends was read once.
     Measured { to: String, text: String, file: Result<LocalFile, Failure>, reply: Reply },
+    /// The picture of a conversation was made.
+    Portrayed { chat: String, jpeg: Result<Vec<u8>, Failure>, wait_s: u64, reply: Reply },
     /// How far a file is.
     Moved { intent: IntentId, done: u64, total: u64 },
     /// A transfer of the client with this number has ended; for a file that came, with its message.

@@ -21,6 +21,7 @@ use client::step::{Answer, Call, IntentId};
 use client::transfer::{Download, Downloading, End, Job, LocalFile, Transfer, Upload, Uploading};
 use protocol::api::blobs::MAX_PIECE;
 use protocol::blob::{MAX_FILE, Measure};
+use protocol::content::ANY_TYPE;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::unfinished::Unfinished;
@@ -30,7 +31,10 @@ use super::shelf::{Coming, Shelf, is_broken};
 use crate::failure::Failure;
 use crate::file_kind;
 use crate::picture;
+use crate::portrait;
+use crate::preview;
 use crate::tls::Trusted;
+use crate::words;
 
 /// Files that are moved at once.
 const AT_ONCE: usize = 2;
@@ -156,6 +160,16 @@ impl Porter {
         });
     }
 
+    /// Makes the picture of a conversation out of a file; the core hears of it.
+    pub(crate) fn portray(
+        &self,
+        path: String,
+        then: impl FnOnce(Result<Vec<u8>, Failure>) -> Incoming + Send + 'static,
+    ) {
+        let core = self.core.clone();
+        tokio::task::spawn_blocking(move || core.blocking_send(then(portrayed(&path))).unwrap_or_default());
+    }
+
     /// Reads a file once, to know what it is; the core hears of it.
     pub(crate) fn measure(
         &self,
@@ -174,9 +188,21 @@ fn open(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("this is no regular file")) }
 }
 
+fn unreadable(path: &str, error: io::Error) -> Failure {
+    Failure::misuse("file.unreadable", format_args!("{path} can't be read: {error}"))
+}
+
+fn portrayed(path: &str) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: io::Error| unreadable(path, error);
+    let file = open(Path::new(path)).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    let kind = picture::kind(&read(&file, &(0..16)).map_err(unreadable)?).unwrap_or(ANY_TYPE);
+    let jpeg = portrait::of(file, kind, length);
+    jpeg.ok_or_else(|| Failure::misuse("chat.picture", words::file::NOT_DECODED))
+}
+
 fn measured(path: String) -> Result<LocalFile, Failure> {
-    let unreadable =
-        |error: io::Error| Failure::misuse("file.unreadable", format_args!("{path} can't be read: {error}"));
+    let unreadable = |error: io::Error| unreadable(&path, error);
     let too_large = || Failure::misuse("file.too_large", "a file has up to 2 GiB");
     let file = open(Path::new(&path)).map_err(unreadable)?;
     // told before anything is read of it
@@ -201,7 +227,8 @@ fn measured(path: String) -> Result<LocalFile, Failure> {
         }
     }
     let manifest = measure.finish().ok_or_else(too_large)?;
-    Ok(LocalFile { content_type: content_type.to_owned(), path, name, manifest })
+    let preview = preview::of(file, content_type, manifest.length);
+    Ok(LocalFile { content_type: content_type.to_owned(), path, name, manifest, preview })
 }
 
 /// These bytes of a file, or what there is of them.

@@ -496,6 +496,7 @@ mod tests {
             timer_s: None,
             lasts_s: None,
             title: None,
+            pictured: None,
             change: None,
             file: None,
             receipts: Vec::new(),

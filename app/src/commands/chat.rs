@@ -1,8 +1,11 @@
 //! `trefoil chat`: conversations, above all those of several people.
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::file::absolute;
 use super::send::{SENT_WITHIN_S, handle_or_title};
 use super::{say, say_row};
 use crate::failure::Failure;
@@ -61,6 +64,17 @@ pub(crate) enum Verb {
         chat: String,
         /// What it is called from now on
         title: String,
+    },
+    /// Give it a picture, for everybody: the middle of the file, small, and without anything else that is in it
+    Picture {
+        /// Its title, or the beginning of its id
+        chat: String,
+        /// PNG, JPEG, GIF or WebP
+        #[arg(required_unless_present = "none", conflicts_with = "none")]
+        file: Option<PathBuf>,
+        /// None any more
+        #[arg(long)]
+        none: bool,
     },
     /// From now on its messages are gone some time after they were read, on all devices of everybody
     Timer {
@@ -156,6 +170,7 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             Some(chat)
         }
         Verb::Rename { chat, title } => return rename(chat.clone(), title.clone(), &mut agent, settings),
+        Verb::Picture { chat, file, .. } => return picture(chat.clone(), file.as_deref(), &mut agent, settings),
         Verb::Timer { chat, time } => return set_timer(handle_or_title(chat), *time, &mut agent, settings),
         Verb::Mute { chat, .. }
         | Verb::Unmute { chat }
@@ -185,6 +200,17 @@ fn rename(chat: String, title: String, agent: &mut Agent, settings: &Settings) -
         return say_row(&row);
     }
     say(words::message::done(&row, words::message::RENAMED));
+    Ok(())
+}
+
+fn picture(chat: String, file: Option<&Path>, agent: &mut Agent, settings: &Settings) -> Result<(), Failure> {
+    let path = file.map(absolute).transpose()?;
+    let row: Sent = agent.ask(What::PictureChat { chat, path, wait_s: SENT_WITHIN_S })?;
+    if settings.json {
+        return say_row(&row);
+    }
+    let done = if file.is_some() { words::message::PICTURED } else { words::message::UNPICTURED };
+    say(words::message::done(&row, done));
     Ok(())
 }
 

@@ -131,7 +131,7 @@ fn name_of(agent: &mut Agent, id: &str) -> Result<String, Failure> {
     Ok(names.pop().unwrap_or_else(|| "file".to_owned()))
 }
 
-fn absolute(path: &Path) -> Result<String, Failure> {
+pub(super) fn absolute(path: &Path) -> Result<String, Failure> {
     let absolute = std::path::absolute(path).map_err(|error| Failure::misuse("file.unreadable", error))?;
     let text = absolute.into_os_string().into_string();
     text.map_err(|_| Failure::misuse("file.unreadable", "a path has to be text in UTF-8"))

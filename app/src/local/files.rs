@@ -1,6 +1,10 @@
 //! What commands and the agent say to each other about files.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use client::query::FileRow;
+use protocol::bytes::Base64Url;
+use protocol::content::Preview;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{now_ms, rfc3339};
@@ -25,6 +29,14 @@ pub(crate) struct FileInfo {
     pub(crate) state: String,
     /// Until when the service keeps it at least.
     pub(crate) expires_at: Option<String>,
+    /// Of a picture: points from left to right and from top to bottom, as its sender says.
+    #[serde(default)]
+    pub(crate) width: Option<u32>,
+    #[serde(default)]
+    pub(crate) height: Option<u32>,
+    /// And what it is like from afar: its ThumbHash, base64url.
+    #[serde(default)]
+    pub(crate) preview: Option<String>,
 }
 
 impl From<FileRow> for FileInfo {
@@ -37,6 +49,9 @@ impl From<FileRow> for FileInfo {
             inline: row.inline,
             state: if is_over { EXPIRED } else { "available" }.to_owned(),
             expires_at: row.expires_s.map(|at| rfc3339(at.saturating_mul(1_000))),
+            width: row.preview.as_ref().map(Preview::width),
+            height: row.preview.as_ref().map(Preview::height),
+            preview: row.preview.map(|it| URL_SAFE_NO_PAD.encode(it.thumb())),
         }
     }
 }
@@ -67,6 +82,13 @@ pub(crate) struct Outgoing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Listed {
     pub(crate) outgoing: Vec<Outgoing>,
+}
+
+/// The picture of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Portrait {
+    /// A JPEG.
+    pub(crate) picture: Base64Url,
 }
 
 /// A file was fetched.

@@ -35,6 +35,9 @@ pub(crate) struct Message {
     pub(crate) lasts_s: Option<u32>,
     /// It says no text but what the conversation is called from here on.
     pub(crate) title: Option<String>,
+    /// It says no text but that the conversation has another picture from here on, or none any more.
+    #[serde(default)]
+    pub(crate) pictured: Option<bool>,
     /// It is no message but says who came and went; by whom is whose it is.
     pub(crate) change: Option<MemberChange>,
     /// The file that it came with.
@@ -110,6 +113,7 @@ impl From<MessageRow> for Message {
             timer_s: row.timer_s,
             lasts_s: row.lasts_s,
             title: row.title,
+            pictured: row.pictured,
             file: row.file.map(FileInfo::from),
             change: row.change.map(|change| MemberChange { came: named(change.came), went: named(change.went) }),
             receipts: row.receipts.into_iter().map(Receipted::from).collect(),
@@ -192,6 +196,7 @@ impl Message {
             timer_s: None,
             lasts_s: None,
             title: None,
+            pictured: None,
             change: None,
             file: None,
             receipts: Vec::new(),

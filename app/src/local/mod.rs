@@ -145,6 +145,11 @@ pub(crate) enum What {
     AddMembers { chat: String, with: Vec<String> },
     /// Calls a conversation of several people otherwise, for all; done as with [`What::Send`].
     RenameChat { chat: String, title: String, wait_s: u64 },
+    /// Gives a conversation a picture out of a file of this machine, by its absolute path, for all in it; `null` takes it away.
+    /// Done as with [`What::Send`].
+    PictureChat { chat: String, path: Option<String>, wait_s: u64 },
+    /// The picture of a conversation, by its whole id; done with [`files::Portrait`].
+    ChatPicture { chat: String },
     /// From now on messages of a conversation are gone so many seconds after they were read, 0: they stay; done as with
     /// [`What::Send`].
     SetTimer { chat: String, seconds: u32, wait_s: u64 },

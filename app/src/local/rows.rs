@@ -436,6 +436,9 @@ pub(crate) struct Conversation {
     /// What was begun to be written there, on any device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) draft: Option<String>,
+    /// SHA-256 of its picture, if it has one.
+    #[serde(default)]
+    pub(crate) picture: Option<String>,
 }
 
 /// Stands for a time without an end.
@@ -476,6 +479,7 @@ impl From<ConversationRow> for Conversation {
             pinned: row.pinned,
             archived: row.archived,
             draft: row.draft,
+            picture: row.picture.map(|it| it.to_string()),
             standing: match row.standing {
                 Standing::Open => OPEN,
                 Standing::Request => REQUEST,

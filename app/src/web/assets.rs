@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "8ffd74122e9c5614907e48f9835dfe814f861da4601ce559bab54c51f404655c",
+        sha256: "2601fd1d837c59987379e039d87cb66a288f5b6e816ab344f9bfc5259adb95b9",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "9f48b26d360299e861d46d386670ba29db00288297074463b23c9e53c2aa24ca",
+        sha256: "995bea51d2f2f6d5d75b7e9a46df816cf9894df45a089f5067f0a4509dd07974",
     },
     Asset {
         path: "/assets/icon.svg",

@@ -19,8 +19,9 @@ const PERMISSIONS: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-r
                            payment=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), \
                            xr-spatial-tracking=()";
 
-/// The one place that takes something else than JSON: the bytes of a file. No form of a page can send those either.
+/// The places that take something else than JSON: the bytes of a file. No form of a page can send those either.
 pub(super) const UPLOAD: &str = "/do/file";
+pub(super) const PORTRAIT: &str = "/do/picture";
 
 /// The headers of every answer (W8, W9). None of CORS is ever among them.
 const HEADERS: [(HeaderName, &str); 9] = [
@@ -67,7 +68,7 @@ pub(super) fn judge(
     if !is(headers, "origin", &origin) || !is(headers, "sec-fetch-site", "same-origin") {
         return Err(StatusCode::FORBIDDEN);
     }
-    let kind = if path == UPLOAD { "application/octet-stream" } else { "application/json" };
+    let kind = if matches!(path, UPLOAD | PORTRAIT) { "application/octet-stream" } else { "application/json" };
     if !is(headers, "content-type", kind) {
         return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }

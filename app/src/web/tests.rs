@@ -96,7 +96,7 @@ const FOR_EVERYBODY: [&str; 16] = [
     "/recovery",
 ];
 /// What is answered with one only.
-const PRIVATE: [&str; 24] = [
+const PRIVATE: [&str; 26] = [
     "/file/00ff",
     "/page/record",
     "/page/record/bob",
@@ -119,10 +119,12 @@ const PRIVATE: [&str; 24] = [
     "/part/messages/00ff",
     "/part/members/00ff",
     "/part/keeping/00ff",
+    "/part/picture/00ff",
+    "/portrait/00ff/00ff",
     "/part/receipts",
     "/events",
 ];
-const CHANGES: [&str; 34] = [
+const CHANGES: [&str; 35] = [
     "/do/send",
     "/do/react",
     "/do/receipts",
@@ -139,6 +141,7 @@ const CHANGES: [&str; 34] = [
     "/do/admin",
     "/do/leave",
     "/do/put-away",
+    "/do/no-picture",
     "/do/search",
     "/do/confirm",
     "/do/refuse",

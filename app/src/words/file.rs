@@ -12,6 +12,9 @@ pub(crate) const GOES_ON: &str = "continuing where it stopped";
 pub(crate) const TOO_LARGE_TO_SHOW: &str = "this is too large to be shown here; save it";
 pub(crate) const NO_PICTURE: &str = "this is not a picture that can be shown here; save it";
 
+/// Why a file is no picture of a conversation.
+pub(crate) const NOT_DECODED: &str = "this is not a picture (PNG, JPEG, GIF or WebP), or too large a one";
+
 pub(crate) const NOT_KEPT: &str = "this can't be kept on this machine, so it can't be shown; is its disk full?";
 
 /// A number of bytes.
@@ -35,7 +38,8 @@ pub(crate) fn of_message(file: &FileInfo, message: &str) -> String {
         (_, Some(at)) => format!("until {}: trefoil file save {id}", time(at)),
         _ => format!("trefoil file save {id}"),
     };
-    format!("[{name}, {}, {kind}; {how}]", size(file.size))
+    let points = file.width.zip(file.height).map(|(width, height)| format!(", {width} × {height}")).unwrap_or_default();
+    format!("[{name}, {}, {kind}{points}; {how}]", size(file.size))
 }
 
 /// A file that waits to be sent.
@@ -62,6 +66,9 @@ mod tests {
             inline: false,
             state: state.into(),
             expires_at: None,
+            width: None,
+            height: None,
+            preview: None,
         }
     }
 
@@ -73,6 +80,10 @@ mod tests {
         assert_eq!(line, "[holiday.mp4, 120 MB, video/mp4; no longer at the service]");
         let line = of_message(&file("holiday.mp4", "kept"), "0123456789abcdef");
         assert_eq!(line, "[holiday.mp4, 120 MB, video/mp4; kept here: trefoil file save 01234567]");
+        let photo =
+            FileInfo { kind: "image/jpeg".into(), width: Some(4_000), height: Some(3_000), ..file("a.jpg", "kept") };
+        let line = of_message(&photo, "0123456789abcdef");
+        assert_eq!(line, "[a.jpg, 120 MB, image/jpeg, 4000 × 3000; kept here: trefoil file save 01234567]");
     }
 
     /// Attack 63: whatever an agent says, nothing of it moves the cursor.

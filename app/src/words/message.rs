@@ -17,6 +17,9 @@ pub(crate) const TAKEN_BACK: &str = "Taken back; whoever has read it or copied i
 pub(crate) const REACTED: &str = "Done.";
 /// After a conversation was called otherwise.
 pub(crate) const RENAMED: &str = "Done; everybody in it sees the new name.";
+/// After it was given a picture, or none.
+pub(crate) const PICTURED: &str = "Done; everybody in it sees the new picture.";
+pub(crate) const UNPICTURED: &str = "Done; it has no picture any more.";
 /// After a conversation was left.
 pub(crate) const LEFT: &str = "You have left; what was said stays here, and nothing more comes.";
 /// After a change of how a conversation is kept.
@@ -62,6 +65,8 @@ pub(crate) fn body(row: &Message, from: &str) -> String {
         _ if row.title.is_some() => {
             format!("(from here on this is called {:?})", one_line(row.title.as_deref().unwrap_or_default()))
         }
+        _ if row.pictured == Some(true) => "(changed the picture of this)".to_owned(),
+        _ if row.pictured == Some(false) => "(removed the picture of this)".to_owned(),
         _ if row.deleted => "(taken back)".to_owned(),
         _ if row.timer_s.is_some() => format!("({})", timer(row.timer_s.unwrap_or_default())),
         _ => match (&row.file, tame::display(&row.text)) {

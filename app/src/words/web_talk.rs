@@ -92,7 +92,7 @@ pub(crate) const WHERE: &str = "In";
 pub(crate) const ANYWHERE: &str = "all conversations";
 pub(crate) const OLDER_ONES: &str = "What other devices of yours have of before this one came is not all here yet.";
 
-/// What a message says that is no text: who came and went, a title, a timer.
+/// What a message says that is no text: who came and went, a title, a picture, a timer.
 pub(crate) fn line(row: &Message, is_own: bool) -> Option<String> {
     let who = if is_own { "You".to_owned() } else { one_line(&row.from) };
     if let Some(change) = &row.change {
@@ -102,8 +102,17 @@ pub(crate) fn line(row: &Message, is_own: bool) -> Option<String> {
     if let Some(title) = &row.title {
         return Some(format!("{who} named this {}", claimed(title)));
     }
+    if let Some(is_there) = row.pictured {
+        return Some(format!("{who} {} the picture", if is_there { "changed" } else { "removed" }));
+    }
     row.timer_s.map(|seconds| format!("{who} decided: {}", message::timer(seconds)))
 }
+
+/// The picture of a conversation.
+pub(crate) const CHOOSE_PICTURE: &str = "Choose a picture";
+pub(crate) const REMOVE_PICTURE: &str = "Remove it";
+pub(crate) const PICTURE_WHY: &str =
+    "Everybody in it sees it. It is cut to a small square, and carries nothing of the file but what it shows.";
 
 /// How long a message is there.
 pub(crate) fn lasts(seconds: u32) -> String {

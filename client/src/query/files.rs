@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::content::External;
+use protocol::content::{External, Preview};
 use protocol::id::MessageId;
 
 use super::MessageRow;
@@ -27,6 +27,8 @@ pub struct FileRow {
     pub inline: bool,
     /// Until when the service keeps it at least, seconds since 1970, if that is known.
     pub expires_s: Option<u64>,
+    /// How large a picture is and what it is like, as its sender says (BLB-10).
+    pub preview: Option<Preview>,
 }
 
 impl FileRow {
@@ -37,6 +39,7 @@ impl FileRow {
             content_type: file.content_type.clone(),
             inline: file.inline,
             expires_s: Some(u64::from(file.expires_s)).filter(|at| *at > 0),
+            preview: file.preview.clone(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chain::handle::Handle;
-use chain::id::AccountId;
+use chain::id::{AccountId, Digest};
 use chain::sigchain::body::Confirmer;
 use protocol::content::{Content, Part, Receipt};
 use protocol::id::{GroupId, MessageId};
@@ -25,6 +25,7 @@ use crate::message::{MemberChange, Stored};
 use crate::mls::{Loaded, Mls};
 use crate::own;
 use crate::people;
+use crate::picture;
 use crate::reading::read_up_to;
 use crate::receipts::{self, Receipts, said_by_all};
 use crate::record;
@@ -269,6 +270,10 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         Part::Title(title) => Some(title.clone()),
         _ => None,
     });
+    let pictured = content.as_ref().and_then(|content| match &content.part {
+        Part::Picture(jpeg) => Some(!jpeg.is_empty()),
+        _ => None,
+    });
     let leaves = content.as_ref().is_some_and(|content| content.part == Part::Leaves);
     let went = MemberChange { came: Vec::new(), went: vec![kept.from] };
     let change = match kept.change.or_else(|| leaves.then_some(went)) {
@@ -306,6 +311,7 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         timer_s,
         lasts_s: lasts.map(|lasts| lasts.seconds),
         title,
+        pictured,
         change,
         file: file.as_deref().map(FileRow::of),
         receipts,
@@ -404,7 +410,16 @@ fn conversation_row(
         pinned: arranged.pinned,
         archived: arranged.archived,
         draft: arranged.draft,
+        picture: conversation.picture.map(Digest),
     })
+}
+
+/// The picture of a conversation, a JPEG.
+///
+/// # Errors
+/// [`Error`].
+pub fn conversation_picture(store: &Store<'_>, group: &GroupId) -> Result<Option<Vec<u8>>, Error> {
+    picture::found(store, group)
 }
 
 /// The beginning of an id, for people without a name here.

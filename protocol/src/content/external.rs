@@ -15,7 +15,7 @@ use chain::id::Digest;
 use minicbor::{Decoder, Encoder, encode};
 use zeroize::Zeroizing;
 
-use super::{ContentError, RENDER, fixed, malformed, name, require};
+use super::{ContentError, Preview, RENDER, fixed, malformed, name, require};
 use crate::blob::{BlobKey, MAX_FILE};
 use crate::id::BlobId;
 use crate::tame::{self, MAX_FILE_NAME};
@@ -60,6 +60,8 @@ pub struct External {
     pub description: String,
     /// What it is called, as [`tame::file_name`] leaves it.
     pub name: String,
+    /// Of what is shown in its place: what it is like. It stands among the extensions of the message.
+    pub preview: Option<Preview>,
 }
 
 impl std::fmt::Debug for External {
@@ -77,7 +79,7 @@ pub fn is_content_type(text: &str) -> bool {
     text.len() <= MAX_CONTENT_TYPE && text.split_once('/').is_some_and(|(kind, sub)| is_name(kind) && is_name(sub))
 }
 
-/// Writes the whole part.
+/// Writes the whole part, which is all but the preview.
 pub(super) fn write(e: &mut Encoder<Vec<u8>>, part: &External) -> Result<(), encode::Error<Infallible>> {
     let disposition = if part.inline { RENDER } else { ATTACHMENT };
     e.array(15)?.u8(disposition)?.str("")?.u8(EXTERNAL)?;
@@ -111,14 +113,14 @@ pub(super) fn read(d: &mut Decoder<'_>, disposition: u8) -> Result<Option<Extern
     require(description.len() <= MAX_DESCRIPTION, "description of a file")?;
     let file_name = d.str().map_err(malformed("name of a file"))?;
     require(file_name.len() <= MAX_FILE_NAME, "name of a file")?;
-    let (inline, file_name) = (disposition != ATTACHMENT, tame::file_name(file_name));
-    Ok(Some(External { inline, content_type, blob, expires_s, length, key, hash, description, name: file_name }))
+    let (inline, name, preview) = (disposition != ATTACHMENT, tame::file_name(file_name), None);
+    Ok(Some(External { inline, content_type, blob, expires_s, length, key, hash, description, name, preview }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::{Content, Part};
+    use crate::content::{Content, Part, pad};
 
     fn file() -> External {
         External {
@@ -131,12 +133,20 @@ mod tests {
             hash: Digest([3; 32]),
             description: "us, on the island".to_owned(),
             name: "island.png".to_owned(),
+            preview: Preview::new(4_000, 3_000, vec![7; 24]),
         }
     }
 
     fn content(file: External) -> Content {
         let part = Part::External(Box::new(file));
-        Content { salt: [1; 16], replaces: None, in_reply_to: None, previous: None, expires: None, part }
+        Content {
+            salt: [1; 16],
+            replaces: None,
+            in_reply_to: None,
+            previous: Some(Digest([2; 32])),
+            expires: None,
+            part,
+        }
     }
 
     fn read(file: External) -> Result<External, ContentError> {
@@ -150,9 +160,43 @@ mod tests {
     /// BLB-4.
     #[test]
     fn a_file_is_read_as_it_was_written() {
-        let attached = External { inline: false, description: String::new(), expires_s: 0, length: 0, ..file() };
+        assert!(file().preview.is_some());
+        let attached = External { inline: false, preview: None, description: String::new(), ..file() };
+        let attached = External { expires_s: 0, length: 0, ..attached };
         for file in [file(), attached] {
             assert_eq!(read(file.clone()), Ok(file));
+        }
+    }
+
+    /// BLB-10 (attack 66): whoever sees how long a message is does not see that its file is a picture.
+    #[test]
+    fn a_preview_takes_no_larger_bucket() {
+        for length in 1..100 {
+            let named = External { name: "x".repeat(length), ..file() };
+            let without = External { preview: None, ..named.clone() };
+            let [with, without] = [named, without].map(|file| pad(&content(file).encode()).unwrap().len());
+            assert_eq!(with, without, "a name of {length} bytes");
+        }
+    }
+
+    /// BLB-10: what is only listed has none, whatever its sender says.
+    #[test]
+    fn only_what_is_shown_in_its_place_has_a_preview() {
+        assert_eq!(read(External { inline: false, ..file() }).unwrap().preview, None);
+    }
+
+    /// BLB-10: a preview that is none goes, and the file stays.
+    #[test]
+    fn a_preview_that_is_none_costs_no_message() {
+        let bytes = content(file()).encode();
+        let at = bytes.windows(4).position(|it| it == [0x83, 0x19, 0x0f, 0xa0]).unwrap();
+        let [mut negative, mut absurd, mut other] = [bytes.clone(), bytes.clone(), bytes];
+        negative[at + 1] = 0x39;
+        absurd[at + 2..at + 6].copy_from_slice(&[0xff, 0xff, 0x19, 0xff]);
+        other[at + 12] = 0;
+        for bytes in [negative, absurd, other] {
+            let Part::External(read) = Content::decode(&bytes).unwrap().part else { panic!("no file") };
+            assert_eq!(*read, External { preview: None, ..file() });
         }
     }
 

@@ -1,9 +1,11 @@
 //! `content`: what messages say, and how they are filled up (§18).
 
 use chain::id::{AccountId, DeviceId, Digest};
-use protocol::content::{Content, ContentError, Part, message_id, pad, unpad};
+use protocol::blob::BlobKey;
+use protocol::content::{Content, ContentError, External, PICTURE, Part, Preview, message_id, pad, unpad};
 use protocol::effect::Effect;
-use protocol::id::GroupId;
+use protocol::id::{BlobId, GroupId};
+use zeroize::Zeroizing;
 
 use crate::case::{Case, Fields, Verdict, check};
 use crate::ok;
@@ -35,6 +37,14 @@ fn good() -> Vec<Case> {
             Some((about, effect)) => fields.with("about", about.0).with("effect", name_of(effect)),
             None => fields,
         };
+        let fields = match Content::decode(bytes).unwrap().part {
+            Part::Picture(jpeg) => fields.with("picture", jpeg),
+            _ => fields,
+        };
+        let fields = match preview_of(&Content::decode(bytes).unwrap()) {
+            Some([width, height, thumb]) => fields.with("width", width).with("height", height).with("thumb", thumb),
+            None => fields,
+        };
         ok(name, what, text.into_iter().fold(fields, |fields, text| fields.with("text", text)))
     };
     let reply = Content { in_reply_to: id(1), previous: id(2), ..content("Yes!") };
@@ -48,6 +58,15 @@ fn good() -> Vec<Case> {
         case("text", "a first message", &content("Hi Bob 👋").encode(), Some("Hi Bob 👋")),
         case("reply", "an answer, not the sender's first message here", &reply.encode(), Some("Yes!")),
         case("edit", "a text that replaces another", &edit.encode(), Some("Yes.")),
+        case("picture", "a picture, with its size and a ThumbHash", &picture(4_000, 3_000), None),
+        case(
+            "picture-of-absurd-size",
+            "a preview of 65,535 by 65,535 points: passed over, and the file stays",
+            &picture(u16::MAX, u16::MAX),
+            None,
+        ),
+        case("chat-picture", "what picture a conversation has from here on", &chat_picture(&CHAT_PICTURE), None),
+        case("no-chat-picture", "it has none from here on", &chat_picture(b""), None),
         case(
             "unknown-part",
             "a part that is for the writer's profile: kept, and not shown as a text",
@@ -81,6 +100,7 @@ fn bad() -> Vec<Case> {
     vec![
         case("reaction-of-nothing", "a reaction without a letter", reaction_of(b"  ")),
         case("reaction-with-control", "a reaction with a line feed", reaction_of(b"a\n")),
+        case("chat-picture-of-another-kind", "a picture of a conversation that is no JPEG", chat_picture(b"<svg/>")),
         case("short-salt", "a salt of 15 bytes", by_hand(&salt[1..], &[0xa0], &NULL_PART)),
         case("not-shortest", "a number in a longer form than needed", extended(&[0xa1, 1, 0x18, 0x01])),
         case("indefinite", "an array of indefinite length", extended(&[0xa1, 1, 0x9f, 0xff])),
@@ -93,6 +113,44 @@ fn bad() -> Vec<Case> {
         padded("padding-not-zero", "something in the padding", not_zero),
         padded("larger-than-needed", "filled to a larger size than needed", [filled, vec![0; 768]].concat()),
     ]
+}
+
+/// A JPEG of 16 by 8 points, as far as anybody reads who does not decode it.
+const CHAT_PICTURE: [u8; 17] = *b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x11\x08\0\x08\0\x10";
+
+fn chat_picture(bytes: &[u8]) -> Vec<u8> {
+    let part = Part::Unknown { disposition: 1, content_type: PICTURE.to_owned(), bytes: bytes.to_vec() };
+    Content { part, ..content("") }.encode()
+}
+
+/// A message with a file whose preview claims this size; 24 bytes are a ThumbHash of seven waves by seven.
+fn picture(width: u16, height: u16) -> Vec<u8> {
+    let file = External {
+        inline: true,
+        content_type: "image/jpeg".to_owned(),
+        blob: BlobId([4; 32]),
+        expires_s: 1_800_000_000,
+        length: 3_141_592,
+        key: BlobKey { key: Zeroizing::new([5; 32]), prefix: [6; 7] },
+        hash: Digest([7; 32]),
+        description: String::new(),
+        name: "island.jpg".to_owned(),
+        preview: Preview::new(0x0fa0, 0x0bb8, vec![7; 24]),
+    };
+    let mut bytes = Content { part: Part::External(Box::new(file)), ..content("") }.encode();
+    let claimed = [0x83, 0x19, 0x0f, 0xa0, 0x19, 0x0b, 0xb8];
+    let at = bytes.windows(7).position(|it| it == claimed).unwrap();
+    bytes[at + 2..at + 4].copy_from_slice(&width.to_be_bytes());
+    bytes[at + 5..at + 7].copy_from_slice(&height.to_be_bytes());
+    bytes
+}
+
+/// Width, height and ThumbHash that count (BLB-10).
+fn preview_of(content: &Content) -> Option<[Vec<u8>; 3]> {
+    let Part::External(file) = &content.part else { return None };
+    let preview = file.preview.as_ref()?;
+    let number = |number: u32| u64::from(number).to_be_bytes().to_vec();
+    Some([number(preview.width()), number(preview.height()), preview.thumb().to_vec()])
 }
 
 fn name_of(effect: Effect<'_>) -> &'static [u8] {
@@ -127,9 +185,13 @@ fn judge(fields: &Fields) -> Verdict {
     let effect = content.effect();
     assert_eq!(effect.map(|(about, _)| about.0.to_vec()).as_deref(), fields.find("about"));
     assert_eq!(effect.map(|(_, effect)| name_of(effect)), fields.find("effect"));
+    let preview = preview_of(&content).map(|fields| fields.to_vec());
+    let expected = ["width", "height", "thumb"].map(|name| fields.find(name).map(<[u8]>::to_vec));
+    assert_eq!(preview, expected.into_iter().collect::<Option<Vec<_>>>());
     match (&content.part, fields.find("text")) {
         (Part::Text(text), Some(expected)) => assert_eq!(text.as_bytes(), expected),
-        (Part::Unknown { .. } | Part::Reaction(_) | Part::Nothing, None) => (),
+        (Part::Picture(jpeg), None) => assert_eq!(Some(&jpeg[..]), fields.find("picture")),
+        (Part::External(_) | Part::Unknown { .. } | Part::Reaction(_) | Part::Nothing, None) => (),
         _ => panic!("another kind of part"),
     }
     Ok(())
@@ -138,5 +200,5 @@ fn judge(fields: &Fields) -> Verdict {
 #[test]
 fn contents() {
     let cases: Vec<_> = good().into_iter().chain(bad()).collect();
-    assert_eq!(check("content", &cases, judge), 21);
+    assert_eq!(check("content", &cases, judge), 26);
 }

@@ -89,15 +89,15 @@ fn violations(person: &Person) -> Vec<String> {
 
 /// What is wrong with the pages of a test.
 #[derive(Default)]
-struct Faults(Vec<String>);
+pub(crate) struct Faults(Vec<String>);
 
 impl Faults {
     /// Looks at the page as it is now, in every way.
-    fn of(&mut self, person: &Person, name: &str) {
+    pub(crate) fn of(&mut self, person: &Person, name: &str) {
         self.0.extend(faults(person, name));
     }
 
-    fn are_none(&self) {
+    pub(crate) fn are_none(&self) {
         assert!(self.0.is_empty(), "{:#?}", self.0);
     }
 }

@@ -6,5 +6,6 @@ mod hostile;
 mod joining;
 mod looks;
 mod person;
+mod pictures;
 mod talking;
 mod trust;

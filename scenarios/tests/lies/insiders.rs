@@ -1,5 +1,5 @@
 //! What a member can say that no program of ours says: made-up roots of the record, and the words of others as its own.
-//! Rules CHK-7, SND-3, SLF-1; attacks 15, 34, 39.
+//! Rules BLB-10, CHK-7, MSG-13, SND-3, SLF-1; attacks 15, 34, 39, 45.
 
 use chain::id::Digest;
 use chain::log::checkpoint::Checkpoint;
@@ -9,8 +9,9 @@ use client::query;
 use client::step::Command;
 use ed25519_dalek::SigningKey;
 use protocol::api::delivery::{Delivery, DeliveryKind};
-use protocol::content::{Content, Part, pad};
+use protocol::content::{Content, PICTURE, Part, Preview, pad, unpad};
 use protocol::gossip::Gossip;
+use protocol::people::Decision;
 use protocol::settings::{SETTINGS, SETTINGS_WANTED, Setting, SettingKey, encode_settings};
 use scenarios::impostor::Impostor;
 use scenarios::people::random;
@@ -83,6 +84,101 @@ fn a_member_cannot_change_or_take_back_the_words_of_another() {
         let row = town.messages(who).pop().unwrap();
         assert!(!row.edited && !row.deleted && row.reactions.len() == 8);
     }
+}
+
+/// BLB-10, attack 45: a member claims what no picture can be, or sends a picture where its ThumbHash should be. That goes, and the
+/// message is there as any other.
+#[test]
+fn a_preview_that_is_none_is_passed_over() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    let mallory = Impostor::sign_up(&town, "mallory");
+    let with = vec!["bob".to_owned(), "mallory".to_owned()];
+    town.wish(alice, Command::NewChat { title: "Three".to_owned(), with });
+    let group = mallory.join(&town);
+    let mut file = town.put_file(alice, "/island.png", &[7; 9_000]);
+    file.preview = Preview::new(4_000, 3_000, vec![7; 24]);
+    town.wish(alice, Command::SendFile { to: "Three".to_owned(), text: "mine".to_owned(), file });
+    let heard = mallory.hear(&town, &group);
+    let mut decoded = heard.iter().filter_map(|bytes| Content::decode(unpad(bytes).ok()?).ok());
+    let shown = decoded.find(|content| matches!(content.part, Part::External(_))).unwrap();
+    let bytes = shown.encode();
+    // [4000, 3000, 24 bytes]
+    let at = bytes.windows(7).position(|it| it == [0x83, 0x19, 0x0f, 0xa0, 0x19, 0x0b, 0xb8]).unwrap();
+    let jpeg = [&[0xff, 0xd8, 0xff, 0xe0][..], &[7; 4_000]].concat();
+    let length = u16::try_from(jpeg.len()).unwrap().to_be_bytes();
+    let claims: [Vec<u8>; 5] = [
+        [&[0x83, 0x19, 0xff, 0xff, 0x19, 0xff, 0xff, 0x58, 24][..], &[7; 24]].concat(),
+        [&[0x83, 0, 0x19, 0x0b, 0xb8, 0x58, 24][..], &[7; 24]].concat(),
+        [&[0x83, 0x19, 0x0f, 0xa0, 0x19, 0x0b, 0xb8, 0x59][..], &length, &jpeg].concat(),
+        [&[0x83, 0x19, 0x0f, 0xa0, 0x19, 0x0b, 0xb8, 0x58, 25][..], &[7; 25]].concat(),
+        vec![0xf6],
+    ];
+    for claim in &claims {
+        let mut said = bytes.clone();
+        said.splice(at..at + 9 + 24, claim.iter().copied());
+        said[2..18].copy_from_slice(&random()[..16]);
+        mallory.say(&town, &group, b"", &pad(&said).unwrap());
+    }
+    town.settle();
+    for who in [alice, bob] {
+        let rows = town.messages(who).into_iter().filter_map(|row| row.file);
+        let previews: Vec<_> = rows.map(|file| (file.name, file.preview.is_some())).collect();
+        assert_eq!(previews.len(), 1 + claims.len());
+        for (number, (name, is_there)) in previews.iter().enumerate() {
+            assert_eq!((name.as_str(), *is_there), ("island.png", number == 0), "{number}");
+        }
+    }
+}
+
+/// What somebody says to be the picture of a conversation; told to a newcomer it has disposition 0.
+fn pictured(disposition: u8, bytes: &[u8]) -> Vec<u8> {
+    let part = Part::Unknown { disposition, content_type: PICTURE.to_owned(), bytes: bytes.to_vec() };
+    let salt = *random().first_chunk().unwrap();
+    pad(&Content { salt, replaces: None, in_reply_to: None, previous: None, expires: None, part }.encode()).unwrap()
+}
+
+/// MSG-13, PPL-3: a picture of somebody who may not give one, of something else than a small JPEG, and of somebody who is blocked.
+#[test]
+fn no_member_puts_something_else_in_the_place_of_a_picture() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    let mallory = Impostor::sign_up(&town, "mallory");
+    let with = vec!["bob".to_owned(), "mallory".to_owned()];
+    town.wish(alice, Command::NewChat { title: "Three".to_owned(), with });
+    let group = mallory.join(&town);
+    let picture = |town: &Town, who: Who| town.read(who, |store| query::conversation_picture(store, &group));
+    let head = b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x11\x08\0\x80\0\x80";
+    let [mine, hers, other] = [1, 2, 3].map(|last| [&head[..], &[7; 3_000], &[last]].concat());
+    town.wish(alice, Command::PictureChat { chat: "Three".to_owned(), jpeg: mine.clone() });
+    // who may not, whether to all or as if to a newcomer
+    for disposition in [1, 0] {
+        mallory.say(&town, &group, b"", &pictured(disposition, &hers));
+    }
+    town.settle();
+    assert_eq!([alice, bob].map(|who| picture(&town, who)), [Some(mine.clone()), Some(mine.clone())]);
+    // who may, and says something else
+    town.wish(alice, Command::SetAdmin { chat: "Three".to_owned(), who: "mallory".to_owned(), on: true });
+    let (mut large, long) = (mine.clone(), [&mine[..], &[0; 9_000]].concat());
+    large[13..17].copy_from_slice(&[0xff; 4]);
+    let svg = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
+    for wrong in [&svg[..], b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x10\0\0\0\x10", &large, &long, &head[..9], &[0]] {
+        mallory.say(&town, &group, b"", &pictured(1, wrong));
+    }
+    town.settle();
+    assert_eq!([alice, bob].map(|who| picture(&town, who)), [Some(mine.clone()), Some(mine)]);
+    mallory.say(&town, &group, b"", &pictured(1, &hers));
+    town.settle();
+    assert_eq!(
+        [alice, bob].map(|who| picture(&town, who)),
+        [Some(hers.clone()), Some(hers.clone())],
+        "a true one counts"
+    );
+    let account = town.read(bob, query::contacts).into_iter().find(|row| row.handle == "mallory").unwrap().account;
+    town.wish(bob, Command::Decide { account, decision: Decision::Blocked });
+    mallory.say(&town, &group, b"", &pictured(1, &other));
+    town.settle();
+    assert_eq!([alice, bob].map(|who| picture(&town, who)), [Some(other), Some(hers)]);
 }
 
 /// CHK-7, attack 15 turned round: whoever is in a group cannot keep its members from sending with a root that the log never

@@ -35,7 +35,7 @@
 //! | 39 replay, reorder, drop | `history::parts_that_are_dropped`, `history::a_request_that_comes_once_more`, `messages::a_message_that_comes_three_times`, `messages::messages_that_were_shuffled`, `groups::a_device_that_is_told_of_no_group`, `groups::a_group_that_is_said_to_be_ahead`, `insiders::the_words_of_another`, `repairs::a_text_that_is_missing`, `repairs::whoever_enters_anew`, `repairs::a_false_place`; `gaps.rs`, `insiders::a_member_cannot_change_or_take_back`, `insiders::a_change_that_comes_before`, `late::what_comes_after_its_writer`, `late::a_leaving_that_comes_late` |
 //! | 40 key across protocols | `devices::a_signature_that_was_asked_for_as_something_else` |
 //! | 41 malformed keys | `groups::a_foreign_or_empty_key_package`; `chain/tests/vectors` |
-//! | 45 attachment tricks | `files::a_file_that_was_swapped`, `files::a_service_that_lies_about_its_progress`; `protocol/src/blob/tests.rs` |
+//! | 45 attachment tricks | `files::a_file_that_was_swapped`, `files::a_service_that_lies_about_its_progress`, `insiders::a_preview_that_is_none`, `insiders::no_member_puts_something_else`; `protocol/src/blob/tests.rs` |
 //! | 46 forged history | `history::a_past_message_that_an_older_device_forges`, `history::an_old_message_that_stands_after` |
 //! | 47 history to a pending device | `devices::a_request_for_old_messages`, `devices::whoever_is_confirmed_on_another_face_alone`, `history::a_true_request_of_a_device_that_was_removed` |
 //! | 48 history bomb | `history::a_history_of_more_than_anybody_has`, `history::pages_without_end` |

@@ -109,6 +109,7 @@ fn message_line(message: &HistoryMessage, names: &BTreeMap<AccountId, String>) -
         | Part::Nothing
         | Part::Timer(_)
         | Part::Title(_)
+        | Part::Picture(_)
         | Part::Leaves => {
             return None;
         }

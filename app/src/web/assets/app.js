@@ -79,7 +79,9 @@
     keepDrafts();
     keepAgain();
     if (how !== "none" && location.pathname !== path) history[how + "State"](null, "", path);
-    app.replaceChildren(piece(html));
+    const fresh = piece(html);
+    carryPictures(app, fresh, "[data-now]");
+    app.replaceChildren(fresh);
     arriving = null;
     missed.forEach(changed);
     const titled = app.querySelector("[data-title]");
@@ -241,6 +243,7 @@
     const number = [...element.querySelectorAll(CONTROLS)].indexOf(focused);
     const open = [...element.querySelectorAll("details[open][id]")].map((it) => it.id);
     const written = [...element.querySelectorAll("input[id], textarea[id]")].filter((it) => it.value !== it.defaultValue);
+    carryPictures(element, fresh, "[data-now]");
     element.replaceChildren(fresh);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     for (const { id, value } of written) {
@@ -465,8 +468,10 @@
     input.disabled = true;
     try {
       const query = new URLSearchParams({ to: input.dataset.upload, name: file.name });
-      const response = await ask("/do/file?" + query, file);
-      if (!response.ok) answer?.replaceChildren(piece(await response.text()));
+      const response = await ask(`${input.dataset.place ?? "/do/file"}?${query}`, file);
+      const fresh = piece(await response.text());
+      if (!response.ok) answer?.replaceChildren(fresh);
+      else if (fresh.children.length > 0) tell(fresh);
       changed({ changed: "all" });
     } finally {
       input.value = "";
@@ -525,24 +530,74 @@
       pictures.delete(path);
       picture.then(({ url }) => url && URL.revokeObjectURL(url), () => {});
     }
+    app.querySelectorAll("canvas[data-preview]").forEach(drawPreview);
     watchIn(document.getElementById("scroll"));
     const large = document.getElementById("large");
     if (large?.open && !here.has(large.dataset.of)) large.close();
     for (const place of places) {
       if (watched.has(place)) continue;
       watched.add(place);
-      if (pictures.has(place.dataset.picture)) showPicture(place);
+      if ("now" in place.dataset) showPicture(place, "page");
+      else if (pictures.has(place.dataset.picture)) showPicture(place);
       else if ("near" in place.dataset) near.observe(place);
     }
   }
 
+  // A ThumbHash, drawn as its makers say: the first waves of a picture's brightness, of two pairs of colours and of how clear
+  // it is, each in half a byte.
+  const drawn = new WeakSet();
+  function drawPreview(canvas) {
+    if (drawn.has(canvas)) return;
+    drawn.add(canvas);
+    const text = atob(canvas.dataset.preview.replace(/-/g, "+").replace(/_/g, "/"));
+    const bytes = Uint8Array.from(text, (it) => it.charCodeAt(0));
+    const first = bytes[0] | (bytes[1] << 8) | (bytes[2] << 16);
+    const second = bytes[3] | (bytes[4] << 8);
+    const isClear = first >> 23;
+    const [long, short] = [isClear ? 5 : 7, second & 7];
+    const [across, down] = second >> 15 ? [long, short] : [short, long];
+    let at = isClear ? 12 : 10;
+    const waves = (across, down, scale) => {
+      const found = [];
+      for (let y = 0; y < down; y += 1) {
+        for (let x = y ? 0 : 1; x * down < across * (down - y); x += 1, at += 1) {
+          const half = (bytes[at >> 1] >> ((at & 1) * 4)) & 15;
+          found.push([x, y, (half / 7.5 - 1) * scale]);
+        }
+      }
+      return found;
+    };
+    const bright = waves(Math.max(3, across), Math.max(3, down), ((first >> 18) & 31) / 31);
+    const yellow = waves(3, 3, (((second >> 3) & 63) / 63) * 1.25);
+    const red = waves(3, 3, (((second >> 9) & 63) / 63) * 1.25);
+    const clear = isClear ? waves(5, 5, (bytes[5] >> 4) / 15) : [];
+    const means = [(first & 63) / 63, ((first >> 6) & 63) / 31.5 - 1, ((first >> 12) & 63) / 31.5 - 1];
+    means.push(isClear ? (bytes[5] & 15) / 15 : 1);
+    const SIDE = 32;
+    const wave = (of, point) => Math.cos((Math.PI / SIDE) * (point + 0.5) * of);
+    const small = new ImageData(SIDE, SIDE);
+    for (let y = 0; y < SIDE; y += 1) {
+      for (let x = 0; x < SIDE; x += 1) {
+        const [l, p, q, a] = [bright, yellow, red, clear].map((all, channel) =>
+          all.reduce((sum, [of, down, height]) => sum + 2 * height * wave(of, x) * wave(down, y), means[channel]));
+        const b = l - (2 / 3) * p;
+        const r = (3 * l - b + q) / 2;
+        small.data.set([r, r - q, b, a].map((it) => 255 * it), (y * SIDE + x) * 4);
+      }
+    }
+    const cells = document.createElement("canvas");
+    cells.width = cells.height = SIDE;
+    cells.getContext("2d").putImageData(small, 0, 0);
+    canvas.getContext("2d").drawImage(cells, 0, 0, canvas.width, canvas.height);
+  }
+
   // What a message shows it goes on to show when something else about it has changed.
-  function carryPictures(old, item) {
-    for (const place of item.querySelectorAll("[data-picture]")) {
+  function carryPictures(old, item, which = "[data-picture]") {
+    for (const place of item.querySelectorAll(which)) {
       const there = [...old.querySelectorAll("[data-picture].is-there")];
       const same = there.find((it) => it.dataset.picture === place.dataset.picture && it.tagName === place.tagName);
       if (!same) continue;
-      if (!came.has(item)) came.set(item, item.outerHTML);
+      if (item.outerHTML && !came.has(item)) came.set(item, item.outerHTML);
       place.replaceWith(same);
     }
   }
@@ -586,7 +641,8 @@
     try {
       await image.decode();
     } catch {
-      place.hidden = true;
+      // behind the picture of a conversation there is a letter
+      place.hidden = !("now" in place.dataset);
       return;
     }
     const scroll = document.getElementById("scroll");

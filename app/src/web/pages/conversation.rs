@@ -60,7 +60,7 @@ async fn page_to(State(shared): App, Path(handle): Path<String>) -> Answer {
         section.talk {
             header.head {
                 a.back href="/" aria-label=(words::BACK) { "‹" }
-                div.whom { (named(&name, words::NOT_WRITTEN_YET)) }
+                div.whom { (named(&frame::avatar(&name), &name, words::NOT_WRITTEN_YET)) }
                 @if let Some(known) = known { a.quiet href={ "/contacts/" (known.handle) } { (words::DETAILS) } }
             }
             // nothing, until there is something to see
@@ -133,14 +133,18 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
 pub(super) fn whom(row: &Conversation) -> Markup {
     html! {
         div.whom id="head" data-from={ "/part/head/" (row.conversation) } data-on={ "typing:" (row.conversation) " conversations messages contacts" } {
-            (named(&words::title(row), &web_talk::about(row)))
+            (titled(row))
         }
     }
 }
 
-fn named(name: &str, about: &str) -> Markup {
+fn titled(row: &Conversation) -> Markup {
+    named(&frame::portrait(row), &words::title(row), &web_talk::about(row))
+}
+
+fn named(mark: &Markup, name: &str, about: &str) -> Markup {
     html! {
-        (frame::avatar(name))
+        (mark)
         div { h1 dir="auto" { (name) } p.about { (about) } }
     }
 }
@@ -148,7 +152,7 @@ fn named(name: &str, about: &str) -> Markup {
 async fn part_head(State(shared): App, Path(conversation): Path<String>) -> Answer {
     confirmed(&shared).await?;
     let row = found(&shared, &conversation).await?;
-    Ok(named(&words::title(&row), &web_talk::about(&row)).into())
+    Ok(titled(&row).into())
 }
 
 /// Somebody goes on as another identity: one choice before anything is sent (story 13).

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::frame::{self, Page, confirmed, framed};
 use super::saying::{SENT_WITHIN_S, YesOrNo, said, yes_or_no};
-use super::{App, Routes, conversation, new_chat};
+use super::{App, Routes, conversation, new_chat, portraits};
 use crate::failure::Failure;
 use crate::local::What;
 use crate::local::rows::{Conversation, Member, OPEN, State as Own};
@@ -55,7 +55,10 @@ async fn page(State(shared): App, Path(id): Path<String>) -> Answer {
                     @if is_admin(&row, &own) { (letting_in(&row)) }
                     @else if !row.pair && !row.own { p.small { (web_talk::ONLY_OPENER) } }
                 }
-                @if is_admin(&row, &own) { (renaming(&row)) }
+                @if is_admin(&row, &own) {
+                    (renaming(&row))
+                    div.column.inner data-from={ "/part/picture/" (id) } data-on="conversations" { (portraits::choosing(&row)) }
+                }
                 @if row.standing == OPEN {
                     div.column.inner id="keeping" data-from={ "/part/keeping/" (id) } data-on="conversations messages" { (keeping(&row)) }
                 }
@@ -77,7 +80,7 @@ async fn part_keeping(State(shared): App, Path(id): Path<String>) -> Answer {
 }
 
 /// Only who may can let people in and out, and says what it is called.
-fn is_admin(row: &Conversation, own: &Own) -> bool {
+pub(super) fn is_admin(row: &Conversation, own: &Own) -> bool {
     row.members.iter().any(|it| it.admin && own.account.as_deref() == Some(&it.account))
 }
 

@@ -62,10 +62,10 @@ pub(super) fn card(row: &Message, file: &FileInfo, seen: Seen<'_>) -> Markup {
 }
 
 /// A folder of its own for one file; gone with it.
-struct Place(PathBuf);
+pub(super) struct Place(PathBuf);
 
 impl Place {
-    fn new(profile: &FilePath) -> Result<Self, Failure> {
+    pub(super) fn new(profile: &FilePath) -> Result<Self, Failure> {
         let mut name = [0; 16];
         getrandom::fill(&mut name).map_err(Failure::broken)?;
         let all = profile.join("moving");
@@ -79,6 +79,23 @@ impl Place {
 
     fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// Takes in a file of up to so many bytes; its path.
+    pub(super) async fn receive(&self, name: &str, body: Body, most: u64) -> Result<String, Failure> {
+        let path = self.file(&tame::file_name(name));
+        let mut file = File::create_new(&path).map_err(cannot)?;
+        let (mut pieces, mut length) = (body.into_data_stream(), 0_u64);
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|_| Failure::misuse("file.broken_off", web_talk::BROKEN_OFF))?;
+            length = length.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+            if length > most {
+                return Err(Failure::misuse("file.too_large", web_talk::TOO_LARGE));
+            }
+            file.write_all(&piece).map_err(cannot)?;
+        }
+        file.sync_all().map_err(cannot)?;
+        Ok(path.display().to_string())
     }
 }
 
@@ -133,28 +150,16 @@ async fn save(State(shared): App, Path(message): Path<String>) -> Result<Respons
 }
 
 #[derive(Deserialize)]
-struct Chosen {
-    to: String,
-    name: String,
+pub(super) struct Chosen {
+    pub(super) to: String,
+    pub(super) name: String,
 }
 
 /// A file that was chosen: kept until the service has all of it, and told then.
 async fn send(State(shared): App, Query(Chosen { to, name }): Query<Chosen>, body: Body) -> Answer {
     let place = Place::new(shared.face.folder())?;
-    let path = place.file(&tame::file_name(&name));
-    let mut file = File::create_new(&path).map_err(cannot)?;
-    let (mut pieces, mut length) = (body.into_data_stream(), 0_u64);
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|_| Failure::misuse("file.broken_off", web_talk::BROKEN_OFF))?;
-        length = length.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-        if length > MAX_FILE {
-            return Err(Failure::misuse("file.too_large", web_talk::TOO_LARGE).into());
-        }
-        file.write_all(&piece).map_err(cannot)?;
-    }
-    file.sync_all().map_err(cannot)?;
-    drop(file);
-    let what = What::SendFile { to, path: path.display().to_string(), text: String::new() };
+    let path = place.receive(&name, body, MAX_FILE).await?;
+    let what = What::SendFile { to, path, text: String::new() };
     shared.face.told::<Value, Sent>(what).await.1?;
     Ok(Fragment::default())
 }

@@ -162,7 +162,7 @@ fn entry(row: &Conversation, at: &str, today: &str) -> Markup {
     html! {
         li {
             a.entry href=(place) aria-current=[(at == place).then_some("page")] {
-                (avatar(&name))
+                (portrait(row))
                 span.name { bdi { (name) } (marks(row)) }
                 @if let Some(newest) = &row.newest_at { time.when datetime=(newest) { (words::shortly(newest, today)) } }
                 span.about { (words::about_listed(row)) }
@@ -183,9 +183,26 @@ fn marks(row: &Conversation) -> Markup {
     }
 }
 
+/// The picture of a conversation, behind its mark until it is there; or that alone.
+pub(super) fn portrait(row: &Conversation) -> Markup {
+    let name = words::title(row);
+    let (letter, hue) = mark(&name);
+    let place = row.picture.as_ref().map(|picture| format!("/portrait/{}/{picture}", row.conversation));
+    match place {
+        None => avatar(&name),
+        Some(place) => html! {
+            span class={ "avatar hue-" (hue) } aria-hidden="true" data-picture=(place) data-now data-small { (letter) }
+        },
+    }
+}
+
 /// A round mark with a letter, in one of a few colours, so that the eye finds a name again.
 pub(super) fn avatar(name: &str) -> Markup {
-    let letter: String = name.chars().find(|letter| letter.is_alphanumeric()).unwrap_or('?').to_uppercase().collect();
-    let sum = name.bytes().fold(0_u8, u8::wrapping_add) % 6;
-    html! { span class={ "avatar hue-" (sum) } aria-hidden="true" { (letter) } }
+    let (letter, hue) = mark(name);
+    html! { span class={ "avatar hue-" (hue) } aria-hidden="true" { (letter) } }
+}
+
+fn mark(name: &str) -> (String, u8) {
+    let letter = name.chars().find(|letter| letter.is_alphanumeric()).unwrap_or('?').to_uppercase().collect();
+    (letter, name.bytes().fold(0_u8, u8::wrapping_add) % 6)
 }

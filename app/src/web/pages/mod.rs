@@ -19,6 +19,7 @@ mod message;
 mod new_chat;
 mod pictures;
 mod popup;
+mod portraits;
 mod qr;
 mod record;
 mod recovery;
@@ -56,6 +57,7 @@ pub(super) fn private() -> Routes {
         .merge(conversation::routes())
         .merge(files::routes())
         .merge(pictures::routes())
+        .merge(portraits::routes())
         .merge(saying::routes())
         .merge(details::routes())
         .merge(new_chat::routes())

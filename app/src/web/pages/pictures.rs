@@ -20,6 +20,10 @@ use crate::words::{file as words, one_line, web_talk};
 
 /// Larger ones are fetched when somebody wants to see them.
 const BY_ITSELF: u64 = 10_000_000;
+/// Room of a picture on a page, points of the page; the style says the same.
+const LARGEST: (u32, u32) = (420, 340);
+/// And above an answer.
+const SMALL: (u32, u32) = (40, 40);
 /// The second time when what was kept is damaged.
 const TRIES: u32 = 2;
 
@@ -42,7 +46,9 @@ pub(super) fn place(row: &Message, file: &FileInfo, seen: Seen<'_>) -> Markup {
     let (name, by_itself) = (one_line(&file.name), comes_by_itself(file, seen));
     html! {
         @if may_be(file) {
-            div.picture data-picture={ "/picture/" (row.message) } data-name=(name) data-near[by_itself] {
+            @let preview = preview(file);
+            div.picture.sized[preview.is_some()] data-picture={ "/picture/" (row.message) } data-name=(name) data-near[by_itself] {
+                @if let Some(preview) = preview { (preview) }
                 button.quiet type="button" data-show hidden[by_itself] { (web_talk::SHOW) }
             }
         }
@@ -54,9 +60,33 @@ pub(super) fn small(answered: &Answered, seen: Seen<'_>) -> Markup {
     let file = answered.file.as_ref().filter(|file| may_be(file) && comes_by_itself(file, seen));
     html! {
         @if file.is_some() {
-            span.small-picture data-picture={ "/picture/" (answered.message) } data-near data-small {}
+            span.small-picture data-picture={ "/picture/" (answered.message) } data-near data-small {
+                @if let Some(thumb) = file.and_then(|file| file.preview.as_ref()) { (drawn(thumb, SMALL)) }
+            }
         }
     }
+}
+
+/// What a picture is like from afar, in its size on the page: its place is kept, and something is there at once. The script
+/// draws it; nothing that somebody sends is decoded for that.
+fn preview(file: &FileInfo) -> Option<Markup> {
+    let size = (file.width.filter(|it| *it > 0)?, file.height.filter(|it| *it > 0)?);
+    file.preview.as_ref().map(|thumb| drawn(thumb, fitting(size)))
+}
+
+fn drawn(thumb: &str, (width, height): (u32, u32)) -> Markup {
+    html! { canvas data-preview=(thumb) width=(width) height=(height) aria-hidden="true" {} }
+}
+
+/// A size that has the same proportions, and room in [`LARGEST`]; never larger.
+fn fitting((width, height): (u32, u32)) -> (u32, u32) {
+    let scaled = |side: u32, by: u32, to: u32| {
+        let scaled = u64::from(side).saturating_mul(by.into()).checked_div(to.into()).unwrap_or_default();
+        u32::try_from(scaled).unwrap_or(side).max(1)
+    };
+    let (widest, highest) = LARGEST;
+    let (width, height) = if width > widest { (widest, scaled(height, widest, width)) } else { (width, height) };
+    if height > highest { (scaled(width, highest, height), highest) } else { (width, height) }
 }
 
 /// What a message with a file says where there is room for a line only.
@@ -104,6 +134,9 @@ mod tests {
             inline: true,
             state: state.into(),
             expires_at: None,
+            width: None,
+            height: None,
+            preview: None,
         }
     }
 
@@ -117,6 +150,23 @@ mod tests {
             file("image/png", 1, "expired"),
         ] {
             assert!(!may_be(&other), "{other:?}");
+        }
+    }
+
+    /// BLB-10: its place is as large as it will be, whatever is claimed.
+    #[test]
+    fn a_preview_has_the_proportions_of_its_picture() {
+        let sizes =
+            [((4_000, 3_000), (420, 315)), ((3_000, 4_000), (255, 340)), ((16, 8), (16, 8)), ((1, 65_535), (1, 340))];
+        for (size, expected) in sizes.into_iter().chain([((65_535, 1), (420, 1)), ((u32::MAX, u32::MAX), (340, 340))]) {
+            assert_eq!(fitting(size), expected, "{size:?}");
+        }
+        let seen = file("image/png", 1, "available");
+        let sized = FileInfo { width: Some(40), height: Some(30), preview: Some("AQID".into()), ..seen.clone() };
+        let drawn = preview(&sized).unwrap().into_string();
+        assert!(drawn.contains("data-preview=\"AQID\" width=\"40\" height=\"30\""), "{drawn}");
+        for other in [seen, FileInfo { preview: None, ..sized.clone() }, FileInfo { width: Some(0), ..sized }] {
+            assert!(preview(&other).is_none(), "{other:?}");
         }
     }
 
