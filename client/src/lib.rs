@@ -22,6 +22,7 @@ mod gossip;
 mod group;
 mod history;
 mod intent;
+mod introducing;
 mod joining;
 mod key_packages;
 mod leaving;

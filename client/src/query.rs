@@ -9,6 +9,7 @@ use chain::stamped::StampedEntry;
 use chain::view::Freshness;
 use protocol::content::Receipt;
 use protocol::id::{GroupId, MessageId};
+use protocol::introduction::DeviceKind;
 use protocol::people::{Decision, LinkToken, Standing};
 use protocol::verification_code::VerificationCode;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::contacts::{CONTACT, Contact};
 use crate::error::Error;
 use crate::store::Store;
-use crate::{notices as kept_notices, own, people, record, requests, settings};
+use crate::{introducing, notices as kept_notices, own, people, record, requests, settings};
 
 mod files;
 mod proven;
@@ -91,8 +92,10 @@ pub struct Status {
 pub struct DeviceRow {
     /// Its id.
     pub device: DeviceId,
-    /// How it calls itself, if that is known here: its own claim.
+    /// How it is called, if that is known here: for a waiting one its own claim.
     pub name: Option<String>,
+    /// What it is; its own claim too.
+    pub kind: Option<DeviceKind>,
     /// `pending`, `confirmed` or `removed`.
     pub state: &'static str,
     /// Block of the entry that listed it.
@@ -408,19 +411,17 @@ pub fn devices(store: &Store<'_>) -> Result<Vec<DeviceRow>, Error> {
         } else {
             continue;
         };
-        let this = device == own.id();
+        let (name, kind) = introducing::name_and_kind(store, &own, &device)?;
         rows.push(DeviceRow {
             device,
-            name: match settings::device_name(store, &device)? {
-                None if this => Some(own.device_name.clone()),
-                name => name,
-            },
+            name,
+            kind,
             state,
             added_block: listed.block,
             added_s: listed.at_s,
             confirmed_by: listed.confirmed_by,
             recovered: listed.recovered,
-            this,
+            this: device == own.id(),
             code_shown: state == "pending" && requests::shows_code(store, &device)?,
         });
     }

@@ -14,6 +14,7 @@ use protocol::api::delivery::Delivery;
 use protocol::backup::{Owner, Part};
 use protocol::content::Receipt;
 use protocol::id::MessageId;
+use protocol::introduction::DeviceKind;
 use protocol::people::{Decision, LinkToken};
 use protocol::refusal::Problem;
 use protocol::reset_permit::ResetPermit;
@@ -349,6 +350,8 @@ pub struct Joining {
     pub password: Secret,
     /// How this device is called, for its own account only.
     pub device_name: String,
+    /// What it is: the system that it runs on.
+    pub device_kind: DeviceKind,
     /// The witness policy to pin (C2SP tlog-policy); without one, that of block 0 is pinned.
     pub policy: Option<String>,
 }

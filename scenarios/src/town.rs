@@ -21,6 +21,7 @@ use http_body_util::BodyExt as _;
 use protocol::api::HANDLE_LOOKUP;
 use protocol::api::accounts::TOKEN_CHALLENGE;
 use protocol::api::delivery::{ACK, CLAIM, Delivery, DeliveryKind, Feed, KEY_PACKAGES, PUSH};
+use protocol::introduction::DeviceKind;
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
@@ -323,6 +324,7 @@ impl Town {
             handle: handle.to_owned(),
             password: Secret("correct horse battery".to_owned().into()),
             device_name: format!("{handle}'s device"),
+            device_kind: DeviceKind::Linux,
             policy: None,
         }
     }

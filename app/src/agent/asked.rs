@@ -15,6 +15,7 @@ use super::core::{Core, new_profile};
 use super::face::Reply;
 use super::waiting::{Goal, Waiting, code_event, has_recovery_key, seen_up_to, signed_up_row};
 use crate::clock::rfc3339;
+use crate::commands::joining::device_kind;
 use crate::failure::{Failure, Kind};
 use crate::link;
 use crate::local::rows::{
@@ -238,6 +239,7 @@ impl Core {
             handle: join.handle,
             password: Secret(Zeroizing::new(join.password)),
             device_name: join.device_name,
+            device_kind: device_kind(),
             policy: join.policy,
         };
         self.command(command(joining), reply, goal, Some(now + JOIN_WITHIN))

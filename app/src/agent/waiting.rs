@@ -314,7 +314,10 @@ fn change(event: &Event) -> Option<Change> {
         | Event::Changed { group, .. }
         | Event::Reached { group, .. } => Change { conversation: Some(group.to_string()), ..Change::of("messages") },
         Event::Conversation { .. } => Change::of("conversations"),
-        Event::RequestSeen { .. } | Event::RequestAnswered { .. } | Event::CodeShown { .. } => Change::of("devices"),
+        Event::RequestSeen { .. }
+        | Event::RequestAnswered { .. }
+        | Event::Introduced { .. }
+        | Event::CodeShown { .. } => Change::of("devices"),
         Event::Notice { .. } => Change::of("notices"),
         Event::History { .. } | Event::Backup { .. } => Change::of("history"),
         Event::Done { .. } | Event::Settings => Change::of("contacts"),

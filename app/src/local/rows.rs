@@ -5,6 +5,7 @@
 use chain::id::DeviceId;
 use client::query::{ContactRow, ConversationRow, DeviceRow, HistoryRow, NoticeRow, Phase, Status};
 use protocol::content::Receipt;
+use protocol::introduction::DeviceKind;
 use protocol::people::{Decision, Standing};
 use serde::{Deserialize, Serialize};
 
@@ -268,8 +269,11 @@ pub(crate) enum LogInEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Device {
     pub(crate) device: String,
-    /// Its own claim.
+    /// As you call it; of one that waits as it calls itself.
     pub(crate) name: Option<String>,
+    /// The system that it says it runs on.
+    #[serde(default)]
+    pub(crate) kind: Option<DeviceKind>,
     /// `pending`, `confirmed` or `removed`.
     pub(crate) state: String,
     pub(crate) added_block: u64,
@@ -288,6 +292,7 @@ impl From<DeviceRow> for Device {
         Self {
             device: row.device.to_string(),
             name: row.name,
+            kind: row.kind,
             state: row.state.to_owned(),
             added_block: row.added_block,
             added_at: rfc3339(row.added_s.saturating_mul(1_000)),

@@ -45,6 +45,7 @@ pub(super) fn device(id: &str, name: &str, state: &str) -> Device {
         confirmed_by: None,
         recovered: false,
         this: state == "confirmed",
+        kind: None,
         code_shown: false,
     }
 }

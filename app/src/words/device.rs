@@ -1,5 +1,7 @@
 //! What people read about their devices.
 
+use protocol::introduction::DeviceKind;
+
 use super::{claimed, one_line, time};
 use crate::local::rows::{Device, LogInEvent, Notice, fingerprint};
 
@@ -55,7 +57,26 @@ pub(crate) fn line(row: &Device, all: &[Device]) -> String {
         (other, _) => one_line(other),
     };
     let added = time(&row.added_at);
-    format!("{}  {name}  {state}{this}; added {added}, block {}", row.device, row.added_block)
+    let system = system(row).map(|system| format!("  {system}")).unwrap_or_default();
+    format!("{}  {name}{system}  {state}{this}; added {added}, block {}", row.device, row.added_block)
+}
+
+/// What it says that it runs on.
+pub(crate) fn system(row: &Device) -> Option<&'static str> {
+    match row.kind? {
+        DeviceKind::Linux => Some("Linux"),
+        DeviceKind::MacOs => Some("macOS"),
+        DeviceKind::Windows => Some("Windows"),
+        DeviceKind::Android => Some("Android"),
+        DeviceKind::Ios => Some("iOS"),
+        DeviceKind::Bsd => Some("BSD"),
+        DeviceKind::Other => None,
+    }
+}
+
+/// The same, of one that waits; it is its own claim too.
+pub(crate) fn says_it_runs(row: &Device) -> String {
+    system(row).map(|system| format!(" It says that it runs {system}.")).unwrap_or_default()
 }
 
 /// A device's name, or the beginning of its id.
@@ -77,12 +98,12 @@ pub(crate) fn request(row: &Device) -> Vec<String> {
 /// Who wants to be let in.
 pub(crate) fn asks(row: &Device) -> Vec<String> {
     let name = row.name.as_deref().map_or_else(
-        || "a device that gives itself no name".to_owned(),
+        || "a device that has not said its name".to_owned(),
         |name| format!("a device calling itself {}", claimed(name)),
     );
     vec![
         "A new device wants to read all your messages.".to_owned(),
-        format!("It is {name}; it asked at {} to join your account.", time(&row.added_at)),
+        format!("It is {name}; it asked at {} to join your account.{}", time(&row.added_at), says_it_runs(row)),
         format!("Its fingerprint: {}", fingerprint(&row.device)),
     ]
 }
@@ -185,6 +206,7 @@ mod tests {
         Device {
             device: id.into(),
             name: Some(name.into()),
+            kind: Some(DeviceKind::Linux),
             state: state.into(),
             added_block: 7,
             added_at: "2026-08-02T14:02:11.123Z".into(),
@@ -200,7 +222,7 @@ mod tests {
         let all = [device("aa", "laptop", "confirmed", None), device("bb", "desktop", "confirmed", Some("aa"))];
         assert_eq!(
             line(&all[1], &all),
-            format!("bb  \"desktop\"  confirmed by \"laptop\"; added {}, block 7", time(&all[1].added_at))
+            format!("bb  \"desktop\"  Linux  confirmed by \"laptop\"; added {}, block 7", time(&all[1].added_at))
         );
     }
 

@@ -27,9 +27,9 @@ use crate::local::rows::{Connection, Contact, SignedUp, State, Verification};
 /// Longest name of a device that is shown, in letters.
 const MAX_NAME: usize = 64;
 
-/// Somebody's name for something, in quotes because it is a claim, on one line and not endless.
+/// Somebody's name for something, in quotes because it is a claim, on one line and not endless. It does not end the quotes itself.
 pub(crate) fn claimed(name: &str) -> String {
-    format!("\"{}\"", one_line(name))
+    format!("\"{}\"", one_line(name).replace(['"', '\u{201c}', '\u{201d}', '\u{201e}', '\u{ff02}'], "'"))
 }
 
 /// A text of others as one line of bounded length.
@@ -188,6 +188,7 @@ mod tests {
         let shown = claimed(&wild);
         assert!(!shown.contains(['\u{1b}', '\u{202e}', '\n']), "{shown:?}");
         assert!(shown.starts_with('"') && shown.ends_with("…\"") && shown.chars().count() < 100, "{shown:?}");
+        assert_eq!(claimed("x\", confirmed by \"laptop"), "\"x', confirmed by 'laptop\"");
     }
 
     #[test]

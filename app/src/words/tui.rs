@@ -226,7 +226,8 @@ pub(crate) fn device(row: &Device, all: &[Device]) -> String {
         ("confirmed", None) => "your first one".to_owned(),
         (other, _) => one_line(other),
     };
-    format!("{}  {state}{this}; added {}", name(row), time(&row.added_at))
+    let system = super::device::system(row).map(|system| format!("  {system}")).unwrap_or_default();
+    format!("{}{system}  {state}{this}; added {}", name(row), time(&row.added_at))
 }
 
 /// Before a device is taken out.

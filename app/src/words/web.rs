@@ -325,12 +325,13 @@ pub(crate) fn wants_to_write(name: &str, is_pair: bool) -> String {
 /// Who asks to be let in (story 4).
 pub(crate) fn asks_to_join(row: &Device) -> String {
     let name = row.name.as_deref().map_or_else(
-        || "A device that gives itself no name".to_owned(),
+        || "A device that has not said its name".to_owned(),
         |name| format!("A device calling itself {}", claimed(name)),
     );
     format!(
-        "{name} asked at {} to join your account; if it is in front of you, type the 6 digits it shows.",
-        time(&row.added_at)
+        "{name} asked at {} to join your account; if it is in front of you, type the 6 digits it shows.{}",
+        time(&row.added_at),
+        super::device::says_it_runs(row)
     )
 }
 
@@ -361,7 +362,8 @@ pub(crate) fn how_it_came(row: &Device, all: &[Device]) -> String {
         None if row.recovered => "let in with the recovery key".to_owned(),
         None => "your first one".to_owned(),
     };
-    format!("{}, {by}", sentence(&added(&time(&row.added_at))).trim_end_matches('.'))
+    let system = super::device::system(row).map(|system| format!("{system}. ")).unwrap_or_default();
+    format!("{system}{}, {by}", sentence(&added(&time(&row.added_at))).trim_end_matches('.'))
 }
 
 /// When a device was added.

@@ -100,6 +100,11 @@ pub enum Event {
         /// The device that answered, if one did.
         by_device: Option<DeviceId>,
     },
+    /// A waiting device has said what it is called (CNF-8).
+    Introduced {
+        /// The device that asked.
+        device: DeviceId,
+    },
     /// The new device has shown its digits: the popup may take them.
     CodeShown {
         /// The device that asked.
