@@ -53,6 +53,7 @@ mod revising;
 mod roots;
 mod seal;
 mod search;
+mod seen;
 mod self_group;
 mod sending;
 mod settings;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::contacts::{CONTACT, Contact};
 use crate::error::Error;
 use crate::store::Store;
-use crate::{introducing, notices as kept_notices, own, people, record, requests, settings};
+use crate::{introducing, notices as kept_notices, own, people, record, requests, seen, settings};
 
 mod files;
 mod proven;
@@ -27,6 +27,7 @@ pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, ba
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::receipts::Receipts;
 pub use crate::search::{Found, Unknown, Wanted, search};
+pub use crate::seen::LastSeen;
 pub use files::{FileRow, OutgoingRow, file_download, files_called, outgoing_files, with_files};
 pub use proven::{AccountRecord, SealedEntry, account_record};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
@@ -108,6 +109,8 @@ pub struct DeviceRow {
     pub recovered: bool,
     /// True for this device.
     pub this: bool,
+    /// When the service has seen it last, if that was asked.
+    pub seen: Option<LastSeen>,
     /// For a pending one: true if it shows digits for an offer of this device.
     pub code_shown: bool,
 }
@@ -422,6 +425,7 @@ pub fn devices(store: &Store<'_>) -> Result<Vec<DeviceRow>, Error> {
             confirmed_by: listed.confirmed_by,
             recovered: listed.recovered,
             this: device == own.id(),
+            seen: seen::last_seen(store, &device)?,
             code_shown: state == "pending" && requests::shows_code(store, &device)?,
         });
     }

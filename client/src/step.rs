@@ -75,6 +75,8 @@ pub enum Command {
         /// The waiting device.
         device: DeviceId,
     },
+    /// Somebody wants to see when the account's devices were last at the service; ends with [`Event::Seen`].
+    LookWhoIsHere,
     /// A person typed the digits that the waiting device shows (CNF-5).
     Confirm {
         /// The waiting device.

@@ -40,7 +40,7 @@ impl Core {
         self.listen_at_once();
         match what {
             What::Status => self.tell_status(reply),
-            What::Devices => self.list(reply, query::devices, Device::from),
+            What::Devices | What::WhoIsHere { .. } => self.devices(&what, reply),
             What::Contacts => self.list(reply, query::contacts, Contact::from),
             What::Conversations => {
                 let client = &self.opened()?.client;
@@ -106,6 +106,17 @@ impl Core {
                 let command = self.command_of(what)?;
                 self.command(command, reply, Goal::Done, Some(Instant::now() + DONE_WITHIN))
             }
+        }
+    }
+
+    /// The devices of the account; or the service is asked first when it saw them last.
+    fn devices(&mut self, what: &What, reply: &Reply) -> Result<(), Failure> {
+        match what {
+            What::WhoIsHere { wait_s } => {
+                let until = Instant::now() + Duration::from_secs(*wait_s);
+                self.command(Command::LookWhoIsHere, reply, Goal::Seen, Some(until))
+            }
+            _ => self.list(reply, query::devices, Device::from),
         }
     }
 

@@ -283,6 +283,9 @@ pub(crate) struct Device {
     #[serde(default)]
     pub(crate) recovered: bool,
     pub(crate) this: bool,
+    /// When the service has seen it last, as that says: in whole minutes, and for a device that waits in whole hours.
+    #[serde(default)]
+    pub(crate) seen_at: Option<String>,
     /// True while it shows digits to be typed here.
     pub(crate) code_shown: bool,
 }
@@ -299,6 +302,7 @@ impl From<DeviceRow> for Device {
             confirmed_by: row.confirmed_by.map(|it| it.to_string()),
             recovered: row.recovered,
             this: row.this,
+            seen_at: row.seen.and_then(|seen| seen.last_ms()).map(rfc3339),
             code_shown: row.code_shown,
         }
     }

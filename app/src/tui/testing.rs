@@ -46,6 +46,7 @@ pub(super) fn device(id: &str, name: &str, state: &str) -> Device {
         recovered: false,
         this: state == "confirmed",
         kind: None,
+        seen_at: None,
         code_shown: false,
     }
 }

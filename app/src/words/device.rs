@@ -2,7 +2,8 @@
 
 use protocol::introduction::DeviceKind;
 
-use super::{claimed, one_line, time};
+use super::{ago, claimed, one_line, time};
+use crate::clock::{ms_of, now_ms};
 use crate::local::rows::{Device, LogInEvent, Notice, fingerprint};
 
 /// Said whenever digits are asked for.
@@ -58,7 +59,28 @@ pub(crate) fn line(row: &Device, all: &[Device]) -> String {
     };
     let added = time(&row.added_at);
     let system = system(row).map(|system| format!("  {system}")).unwrap_or_default();
-    format!("{}  {name}{system}  {state}{this}; added {added}, block {}", row.device, row.added_block)
+    let seen = seen(row, now_ms()).map(|seen| format!("; {seen}")).unwrap_or_default();
+    format!("{}  {name}{system}  {state}{this}; added {added}, block {}{seen}", row.device, row.added_block)
+}
+
+/// When the service has seen it last; nothing of the one that shows this.
+pub(crate) fn seen(row: &Device, now_ms: u64) -> Option<String> {
+    let at_ms = row.seen_at.as_deref().and_then(ms_of).filter(|_| !row.this)?;
+    Some(match ago(at_ms, now_ms).as_str() {
+        "now" => "connected now".to_owned(),
+        ago => format!("last seen {ago}"),
+    })
+}
+
+/// The same for one that waits, which is told the hour and no more.
+pub(crate) fn seen_roughly(row: &Device, now_ms: u64) -> Option<String> {
+    let at_ms = row.seen_at.as_deref().and_then(ms_of)?;
+    let is_recent = now_ms.saturating_sub(at_ms) < 2 * 3_600_000;
+    Some(if is_recent {
+        "last seen within the last two hours".to_owned()
+    } else {
+        format!("last seen {}", ago(at_ms, now_ms))
+    })
 }
 
 /// What it says that it runs on.
@@ -213,6 +235,7 @@ mod tests {
             confirmed_by: by.map(str::to_owned),
             recovered: false,
             this: false,
+            seen_at: None,
             code_shown: false,
         }
     }
@@ -232,6 +255,19 @@ mod tests {
         let lines = request(&device("aa", "desktop\u{202e}", "pending", None)).join("\n");
         assert!(lines.contains("read all your messages") && lines.contains(ONLY_IN_FRONT_OF_YOU));
         assert!(!lines.contains('\u{202e}'));
+    }
+
+    /// Lesson 19, SEE-1.
+    #[test]
+    fn when_a_device_was_last_seen_is_said_of_the_others_only() {
+        let seen_at = Some("2026-08-02T14:02:00.000Z".to_owned());
+        let row = Device { seen_at, ..device("bb", "desktop", "confirmed", Some("aa")) };
+        let at_ms = ms_of("2026-08-02T14:02:00.000Z").unwrap();
+        assert_eq!(seen(&row, at_ms + 60_000).unwrap(), "connected now");
+        assert_eq!(seen(&row, at_ms + 5 * 60_000).unwrap(), "last seen 5 minutes ago");
+        assert_eq!(seen_roughly(&row, at_ms + 5 * 60_000).unwrap(), "last seen within the last two hours");
+        assert_eq!(seen_roughly(&row, at_ms + 3 * 86_400_000).unwrap(), "last seen 3 days ago");
+        assert_eq!(seen(&Device { this: true, ..row }, at_ms), None);
     }
 
     #[test]

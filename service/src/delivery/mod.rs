@@ -17,7 +17,7 @@ pub(crate) mod hub;
 mod key_packages;
 mod messages;
 mod retention;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod writer;
 
 use std::collections::HashMap;
