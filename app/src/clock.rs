@@ -18,6 +18,11 @@ pub(crate) fn rfc3339(ms: u64) -> String {
     time.unwrap_or(Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
+/// A time of RFC 3339 in milliseconds since 1970; `None` if it is none.
+pub(crate) fn ms_of(rfc3339: &str) -> Option<u64> {
+    u64::try_from(rfc3339.parse::<Timestamp>().ok()?.as_millisecond()).ok()
+}
+
 /// A time of RFC 3339 as `2026-08-02 16:02` in a zone; `None` if it is none.
 pub(crate) fn in_zone(rfc3339: &str, zone: TimeZone) -> Option<String> {
     let time: Timestamp = rfc3339.parse().ok()?;
@@ -34,6 +39,8 @@ mod tests {
         assert_eq!(rfc3339(951_782_400_000), "2000-02-29T00:00:00.000Z");
         assert_eq!(rfc3339(1_785_679_331_123), "2026-08-02T14:02:11.123Z");
         assert!(rfc3339(u64::MAX).starts_with("9999-12-30T"));
+        assert_eq!(ms_of("2026-08-02T14:02:11.123Z"), Some(1_785_679_331_123));
+        assert_eq!((ms_of("1969-12-31T23:59:59.000Z"), ms_of("yesterday")), (None, None));
     }
 
     /// Also where the clock is put forward between two messages.

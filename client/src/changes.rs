@@ -300,6 +300,7 @@ impl Turn<'_> {
                 let Some(typed) = Code::parse(code) else { return Err(Error::Damaged) };
                 let Some(matched) = self.matched(own, set, device, changing, typed)? else { return Ok(None) };
                 self.grant_history(&device, *history)?;
+                self.name_new_device(&device)?;
                 crate::confirm::confirmation(&matched, device, signer)
             }
             (Subject::Device(device), Change::Refuse) => {

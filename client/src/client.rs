@@ -135,6 +135,10 @@ impl Turn<'_> {
         let body = match answer {
             Answer::Ok(body) => body,
             // what is still wanted is asked for again after a pause
+            Answer::Unreachable if purpose == Purpose::DevicesSeen => {
+                self.devices_seen_refused();
+                return Ok(());
+            }
             Answer::Unreachable => return self.joining_unreachable(&purpose),
             Answer::Refused(problem) => {
                 if problem.code == TOKEN_INVALID {
@@ -175,6 +179,7 @@ impl Turn<'_> {
             Purpose::Commit(group) => self.take_commit(&group, &body),
             Purpose::Message(row) => self.take_sent(row, &body),
             Purpose::Transfer(intent) => self.transferred(intent),
+            Purpose::DevicesSeen => self.take_devices_seen(&body),
             Purpose::Feed => self.take_feed(&body),
             Purpose::Ack => self.take_ack(),
             Purpose::Passing(_) => Ok(()),
@@ -200,6 +205,10 @@ impl Turn<'_> {
             }
             // what was to be said is over by then
             Purpose::Passing(_) => Ok(()),
+            Purpose::DevicesSeen => {
+                self.devices_seen_refused();
+                Ok(())
+            }
             // asked again when it is needed again; the service is left alone for a while first
             Purpose::Root(_)
             | Purpose::Challenge
@@ -222,6 +231,7 @@ impl Turn<'_> {
             Command::LogIn(joining) => self.log_in(joining),
             Command::StartOver => self.start_over(),
             Command::OpenRequest { device } => self.open_request(&device),
+            Command::LookWhoIsHere => self.look_who_is_here(),
             Command::Confirm { device, code, history } => self.confirm(&device, &code, history),
             Command::Refuse { device } => self.refuse(&device),
             Command::Remove { device } => self.remove_device(&device),

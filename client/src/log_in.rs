@@ -161,8 +161,8 @@ impl Turn<'_> {
             return self.refuse_command(&Want::Join, failure);
         }
         let intent = self.add_intent(&Want::Join)?;
-        let phase = Phase::LoggingIn(Box::new(LogIn::new(intent, joining.policy, fresh, permit)?));
-        self.keep_own(&Own::new(joining.service, handle, joining.device_name, phase)?)?;
+        let phase = Phase::LoggingIn(Box::new(LogIn::new(intent, joining.policy.clone(), fresh, permit)?));
+        self.keep_own(&Own::new(handle, &joining, phase)?)?;
         self.memory.password = Some(joining.password.0);
         Ok(())
     }

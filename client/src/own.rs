@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::log_in::LogIn;
 use crate::reset::Resetting;
 use crate::sign_up::SignUp;
+use crate::step::Joining;
 use crate::store::Store;
 use crate::turn::Turn;
 
@@ -26,6 +27,9 @@ pub(crate) struct Own {
     pub(crate) handle: String,
     /// How the device is called, for its own account only.
     pub(crate) device_name: String,
+    /// What it is ([`protocol::introduction::DeviceKind`]).
+    #[serde(default)]
+    pub(crate) device_kind: u8,
     /// Known once this device is in the record.
     pub(crate) account: Option<[u8; 32]>,
     id: [u8; 16],
@@ -53,9 +57,11 @@ pub(crate) enum Phase {
 
 impl Own {
     /// A device that is about to join, with new keys.
-    pub(crate) fn new(service: String, handle: String, device_name: String, phase: Phase) -> Result<Self, Error> {
+    pub(crate) fn new(handle: String, joining: &Joining, phase: Phase) -> Result<Self, Error> {
         let (chain, mls) = (Zeroizing::new(random()?), Zeroizing::new(random()?));
-        let mut own = Self { service, handle, device_name, account: None, id: [0; 16], chain, mls, phase };
+        let (service, device_name) = (joining.service.clone(), joining.device_name.clone());
+        let device_kind = joining.device_kind.number();
+        let mut own = Self { service, handle, device_name, device_kind, account: None, id: [0; 16], chain, mls, phase };
         own.id = own.keys().id().0;
         Ok(own)
     }

@@ -64,6 +64,8 @@ enum Verdict {
     Drop,
     /// The same as before: it gets the same answer.
     Again(Box<Offer>),
+    /// As good as the one that was answered for this try: it gets no nonce, and is told who waits (CNF-8).
+    Late(Box<Offer>),
     /// To be answered.
     Answer(Box<(Offer, Confirmed)>),
 }
@@ -182,7 +184,9 @@ impl Turn<'_> {
                     self.tell_code(&log_in);
                     // the same answer: the one before may have been lost
                     self.reveal(&own, &log_in, &offer)?;
+                    self.introduce_itself(&own, &offer, &waiting.offer.0)?;
                 }
+                Verdict::Late(offer) => self.introduce_itself(&own, &offer, &waiting.offer.0)?,
                 Verdict::Answer(offer) => self.answer_offer(&own, &mut log_in, &offer, waiting.offer)?,
             }
             changed = true;
@@ -209,8 +213,8 @@ impl Turn<'_> {
             return Ok(Verdict::Drop);
         }
         let before = log_in.answered.get(usize::from(offer.attempt)).and_then(Option::as_ref);
-        if let Some(before) = before {
-            return Ok(if before.offer == waiting.offer { Verdict::Again(Box::new(offer)) } else { Verdict::Drop });
+        if before.is_some_and(|before| before.offer == waiting.offer) {
+            return Ok(Verdict::Again(Box::new(offer)));
         }
         let Some(confirmed) = set.confirmed().get(&offer.device).cloned() else {
             // it may have been confirmed since the last look
@@ -234,7 +238,8 @@ impl Turn<'_> {
             self.event(Event::Lie { code: "chain.fork".to_owned(), evidence: Vec::new() });
             return Ok(Verdict::Drop);
         }
-        Ok(Verdict::Answer(Box::new((offer, confirmed))))
+        let is_taken = before.is_some();
+        Ok(if is_taken { Verdict::Late(Box::new(offer)) } else { Verdict::Answer(Box::new((offer, confirmed))) })
     }
 
     fn answer_offer(
@@ -250,6 +255,7 @@ impl Turn<'_> {
         };
         let Some(place) = log_in.answered.get_mut(attempt) else { return Ok(()) };
         let code = code(&origin, offer, &by.keys.chain, &nonce).to_string();
+        self.introduce_itself(own, offer, &bytes.0)?;
         *place = Some(Answered { offer: bytes, code, by: offer.device.0 });
         log_in.shown = Some(offer.attempt);
         self.tell_code(log_in);
@@ -308,6 +314,7 @@ impl Turn<'_> {
     }
 
     fn forget_offers(&mut self) -> Result<(), Error> {
+        self.forget_introductions()?;
         self.store.clear(OFFERS)
     }
 

@@ -9,6 +9,7 @@ use chain::stamped::StampedEntry;
 use chain::view::Freshness;
 use protocol::content::Receipt;
 use protocol::id::{GroupId, MessageId};
+use protocol::introduction::DeviceKind;
 use protocol::people::{Decision, LinkToken, Standing};
 use protocol::verification_code::VerificationCode;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::contacts::{CONTACT, Contact};
 use crate::error::Error;
 use crate::store::Store;
-use crate::{notices as kept_notices, own, people, record, requests, settings};
+use crate::{introducing, notices as kept_notices, own, people, record, requests, seen, settings};
 
 mod files;
 mod proven;
@@ -26,6 +27,7 @@ pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, ba
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::receipts::Receipts;
 pub use crate::search::{Found, Unknown, Wanted, search};
+pub use crate::seen::LastSeen;
 pub use files::{FileRow, OutgoingRow, file_download, files_called, outgoing_files, with_files};
 pub use proven::{AccountRecord, SealedEntry, account_record};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
@@ -94,8 +96,10 @@ pub struct Status {
 pub struct DeviceRow {
     /// Its id.
     pub device: DeviceId,
-    /// How it calls itself, if that is known here: its own claim.
+    /// How it is called, if that is known here: for a waiting one its own claim.
     pub name: Option<String>,
+    /// What it is; its own claim too.
+    pub kind: Option<DeviceKind>,
     /// `pending`, `confirmed` or `removed`.
     pub state: &'static str,
     /// Block of the entry that listed it.
@@ -108,6 +112,8 @@ pub struct DeviceRow {
     pub recovered: bool,
     /// True for this device.
     pub this: bool,
+    /// When the service has seen it last, if that was asked.
+    pub seen: Option<LastSeen>,
     /// For a pending one: true if it shows digits for an offer of this device.
     pub code_shown: bool,
 }
@@ -417,19 +423,18 @@ pub fn devices(store: &Store<'_>) -> Result<Vec<DeviceRow>, Error> {
         } else {
             continue;
         };
-        let this = device == own.id();
+        let (name, kind) = introducing::name_and_kind(store, &own, &device)?;
         rows.push(DeviceRow {
             device,
-            name: match settings::device_name(store, &device)? {
-                None if this => Some(own.device_name.clone()),
-                name => name,
-            },
+            name,
+            kind,
             state,
             added_block: listed.block,
             added_s: listed.at_s,
             confirmed_by: listed.confirmed_by,
             recovered: listed.recovered,
-            this,
+            this: device == own.id(),
+            seen: seen::last_seen(store, &device)?,
             code_shown: state == "pending" && requests::shows_code(store, &device)?,
         });
     }

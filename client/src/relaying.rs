@@ -41,7 +41,7 @@ impl Turn<'_> {
         let request = serde_json::to_vec(&relay).map_err(|_| Error::Fault("a body that is no JSON"))?;
         let hash = Digest::sha256(&request);
         let kept_ms = match body {
-            RelayBody::Offer(_) | RelayBody::Reveal(_) | RelayBody::Closed => KEPT_MS,
+            RelayBody::Offer(_) | RelayBody::Reveal(_) | RelayBody::Introduction(_) | RelayBody::Closed => KEPT_MS,
             RelayBody::HistoryRequest(_) | RelayBody::HistoryPart(_) => HISTORY_KEPT_MS,
         };
         let until_ms = self.now_ms.saturating_add(kept_ms);
@@ -88,6 +88,7 @@ impl Turn<'_> {
         match RelayBody::decode(body) {
             Ok(RelayBody::Offer(bytes)) => self.take_offer(bytes),
             Ok(RelayBody::Reveal(bytes)) => self.take_reveal(&bytes),
+            Ok(RelayBody::Introduction(bytes)) => self.take_introduction(&bytes),
             Ok(RelayBody::Closed) => {
                 let account = self.own()?.filter(|own| own.is_listed()).and_then(|own| own.account());
                 account.map_or(Ok(()), |account| self.hint(&account))

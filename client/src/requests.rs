@@ -10,8 +10,10 @@ use chain::sigchain::device_set::{DeviceSet, Pending};
 use chain::sigchain::rules::{CODE_COMMITMENTS, REQUEST_LAPSES_AFTER_S};
 use protocol::bytes::Base64Url;
 use protocol::confirm::{Code, CodeMatched, Offer, Request, Reveal, TRY_S, commitment};
+use protocol::introduction::Claim;
 use protocol::relay::RelayBody;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::notices::Notice;
@@ -31,6 +33,9 @@ struct Try {
     /// The signed offer, as it was relayed.
     offer: Option<Base64Url>,
     offered_ms: u64,
+    /// Opens what is sealed to the offer's key.
+    #[serde(default)]
+    private: Option<Zeroizing<Vec<u8>>>,
     /// What the waiting device revealed for it, and when that came.
     nonce: Option<[u8; 32]>,
     revealed_ms: u64,
@@ -51,6 +56,9 @@ pub(crate) struct Asked {
     /// The try whose digits were right.
     matched: Option<u8>,
     lapsed: bool,
+    /// What it says of itself (CNF-8).
+    #[serde(default)]
+    pub(crate) claim: Option<Base64Url>,
 }
 
 /// What the digits that a person typed come to.
@@ -67,7 +75,14 @@ pub(crate) enum Typed {
 
 impl Asked {
     fn new(added: Digest) -> Self {
-        Self { added: added.0, tries: Default::default(), current: None, wrong: 0, matched: None, lapsed: false }
+        let (tries, current, wrong, matched, lapsed, claim) = (Default::default(), None, 0, None, false, None);
+        Self { added: added.0, tries, current, wrong, matched, lapsed, claim }
+    }
+
+    /// The offer of a try, and what opens what is sealed to its key.
+    pub(crate) fn sealing(&self, attempt: u8) -> Option<(&[u8], &[u8])> {
+        let it = self.tries.get(usize::from(attempt))?;
+        Some((&it.offer.as_ref()?.0, it.private.as_ref()?))
     }
 
     fn current(&self) -> Option<&Try> {
@@ -132,6 +147,13 @@ pub(crate) fn shows_code(store: &Store<'_>, device: &DeviceId) -> Result<bool, E
     Ok(asked.as_ref().and_then(Asked::current).is_some_and(|it| it.nonce.is_some() && !it.over))
 }
 
+/// What a waiting device says of itself, if it has.
+pub(crate) fn claim_of(store: &Store<'_>, device: &DeviceId) -> Result<Option<Claim>, Error> {
+    let asked: Option<Asked> = store.get(REQUESTS, &device.0)?;
+    let claim = asked.and_then(|asked| asked.claim);
+    claim.map(|claim| Claim::decode(&claim.0).map_err(|_| Error::Damaged)).transpose()
+}
+
 /// True if nobody answered this request in time (DEV-5), by the time of the newest block.
 pub(crate) fn has_lapsed(pending: &Pending, time_s: u64) -> bool {
     pending.opened_at_s.saturating_add(REQUEST_LAPSES_AFTER_S) <= time_s
@@ -148,7 +170,7 @@ impl Turn<'_> {
         self.store.get(REQUESTS, &device.0)
     }
 
-    fn keep_asked(&self, device: &DeviceId, asked: &Asked) -> Result<(), Error> {
+    pub(crate) fn keep_asked(&self, device: &DeviceId, asked: &Asked) -> Result<(), Error> {
         self.store.put(REQUESTS, &device.0, asked)
     }
 
@@ -197,14 +219,17 @@ impl Turn<'_> {
         let Some(attempt) = asked.next() else { return Ok(()) };
         let request = request(set, pending);
         let checkpoint = self.checkpoint();
+        let ours = self.device()?;
         asked.current = Some(attempt);
         let Some(current) = asked.current_mut() else { return Ok(()) };
         let signed = match &current.offer {
             // the same bytes: the waiting device answers one offer per try, ever (CNF-3)
             Some(offer) => offer.0.clone(),
             None => {
-                let offer = Offer { request, attempt, device: own.id(), checkpoint, random: random()? };
-                offer.sign(&own.chain_key())
+                let key = self.mls(&ours).sealing_key()?;
+                let (random, public_key) = (random()?, key.public);
+                current.private = Some(key.private);
+                Offer { request, attempt, device: own.id(), checkpoint, random, public_key }.sign(&own.chain_key())
             }
         };
         current.offer = Some(Base64Url(signed.clone()));
@@ -216,29 +241,37 @@ impl Turn<'_> {
     /// A waiting device revealed a nonce (CNF-3, CNF-4).
     pub(crate) fn take_reveal(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let Ok(reveal) = Reveal::decode(bytes) else { return Ok(()) };
-        let Some(own) = self.own()?.filter(|own| own.is_confirmed() && own.id() == reveal.device) else {
-            return Ok(());
-        };
-        let Some(account) = own.account() else { return Ok(()) };
-        let Some(set) = self.known(&account)?.map(|known| known.set().clone()) else { return Ok(()) };
-        let found = set.pending().iter().find(|(_, pending)| request(&set, pending) == reveal.request);
-        let Some((device, pending)) = found else { return Ok(()) };
+        let Some((device, pending)) = self.waiting_device(&reveal.request, &reveal.device)? else { return Ok(()) };
         let attempt = usize::from(reveal.attempt);
         let is_committed = pending.commitments.get(attempt) == Some(&commitment(&reveal.nonce));
         if !is_committed || !Reveal::is_signed(bytes, &pending.keys.chain) {
             return Ok(());
         }
-        let Some(mut asked) = self.asked(device)? else { return Ok(()) };
+        let Some(mut asked) = self.asked(&device)? else { return Ok(()) };
         let now_ms = self.now_ms;
         let Some(it) = asked.tries.get_mut(attempt).filter(|it| it.offer.is_some() && it.nonce.is_none()) else {
             return Ok(());
         };
         (it.nonce, it.revealed_ms) = (Some(reveal.nonce), now_ms);
-        self.keep_asked(device, &asked)?;
+        self.keep_asked(&device, &asked)?;
         if asked.current == Some(reveal.attempt) {
-            self.event(Event::CodeShown { device: *device });
+            self.event(Event::CodeShown { device });
         }
         Ok(())
+    }
+
+    /// The device that waits with this request, if what it says is for this confirmed one.
+    pub(crate) fn waiting_device(
+        &mut self,
+        about: &Request,
+        to: &DeviceId,
+    ) -> Result<Option<(DeviceId, Pending)>, Error> {
+        let Some(own) = self.own()?.filter(|own| own.is_confirmed() && own.id() == *to) else { return Ok(None) };
+        let Some(account) = own.account() else { return Ok(None) };
+        let Some(known) = self.known(&account)? else { return Ok(None) };
+        let set = known.set();
+        let found = set.pending().iter().find(|(_, pending)| request(set, pending) == *about);
+        Ok(found.map(|(device, pending)| (*device, pending.clone())))
     }
 
     /// Compares what a person typed for a waiting device, and keeps what came of it: a wrong or late try is over, a match

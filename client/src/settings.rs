@@ -7,6 +7,7 @@ use chain::handle::Handle;
 use chain::id::{AccountId, DeviceId};
 use protocol::content::Part;
 use protocol::id::GroupId;
+use protocol::introduction::{DeviceKind, MAX_NAME};
 use protocol::members::Leaf;
 use protocol::settings::{MAX_VALUE, SETTINGS, Setting, SettingKey, decode_settings, encode_settings};
 use serde::{Deserialize, Serialize};
@@ -30,8 +31,6 @@ const CLOCK: &str = "settings clock";
 const FILL: usize = 15_000;
 /// How far the clocks of a person's devices may differ, milliseconds.
 const CLOCKS_DIFFER_MS: u64 = 86_400_000;
-/// Longest name of a device that somebody gives it, bytes.
-const MAX_NAME: usize = 256;
 
 /// A setting as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -85,6 +84,12 @@ pub(crate) fn device_name(store: &Store<'_>, device: &DeviceId) -> Result<Option
     Ok(value(store, &SettingKey::DeviceName(*device))?.and_then(|name| String::from_utf8(name).ok()))
 }
 
+/// What one of the account's devices is.
+pub(crate) fn device_kind(store: &Store<'_>, device: &DeviceId) -> Result<Option<DeviceKind>, Error> {
+    let value = value(store, &SettingKey::DeviceKind(*device))?;
+    Ok(value.and_then(|value| value.first().copied()).map(DeviceKind::of))
+}
+
 /// True if a person has compared the verification code with this account, or has a contact link of it.
 pub(crate) fn is_verified(store: &Store<'_>, account: &AccountId) -> Result<bool, Error> {
     Ok(value(store, &SettingKey::Verified(*account))?.is_some())
@@ -121,11 +126,19 @@ impl Turn<'_> {
 
     /// This device has the name that it was given when it joined, until somebody gives it another one.
     pub(crate) fn name_this_device(&mut self, own: &Own) -> Result<(), Error> {
-        let key = SettingKey::DeviceName(own.id());
-        if kept(&self.store, &key.encode())?.is_none() {
-            self.set(&key, first_bytes(&own.device_name, MAX_NAME).as_bytes())?;
+        self.call_device(&own.id(), &own.claim())
+    }
+
+    /// Writes a setting that nobody has written, below everything that a person says: with the lowest stamp.
+    pub(crate) fn set_first(&mut self, key: &SettingKey, value: &[u8]) -> Result<(), Error> {
+        let Some(own) = self.own()? else { return Ok(()) };
+        let key = key.encode();
+        if kept(&self.store, &key)?.is_some() {
+            return Ok(());
         }
-        Ok(())
+        let setting = Setting { key, stamp: 0, device: own.id(), value: value.to_vec() };
+        self.keep_setting(&setting)?;
+        self.store.put_bytes(UNSHARED, &setting.key, &[])
     }
 
     /// A person calls a device of the account otherwise.
@@ -223,6 +236,7 @@ impl Turn<'_> {
             Some(SettingKey::Verified(_) | SettingKey::LinkToken(_) | SettingKey::Invitation(_)) | None => is_same,
             Some(
                 SettingKey::DeviceName(_)
+                | SettingKey::DeviceKind(_)
                 | SettingKey::Contact(_)
                 | SettingKey::Title(_)
                 | SettingKey::Picture(_)
@@ -284,6 +298,7 @@ impl Turn<'_> {
             // read where it is needed, or of a later version
             Some(
                 SettingKey::DeviceName(_)
+                | SettingKey::DeviceKind(_)
                 | SettingKey::Verified(_)
                 | SettingKey::LinkToken(_)
                 | SettingKey::Invitation(_)
@@ -333,24 +348,5 @@ impl Turn<'_> {
     fn password_was_changed(&mut self, setting: &Setting) -> Result<(), Error> {
         let at_ms = setting.value.as_slice().try_into().map_or(0, u64::from_be_bytes);
         self.notice(Notice::new("password.changed", None, Some(setting.device), 0, at_ms / 1_000))
-    }
-}
-
-/// The beginning of a text, whole letters of at most so many bytes.
-fn first_bytes(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    text.get(..end.unwrap_or_default()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::first_bytes;
-
-    #[test]
-    fn a_long_name_is_cut_between_letters() {
-        assert_eq!(first_bytes("laptop", 256), "laptop");
-        assert_eq!(first_bytes("aäb", 2), "a");
-        assert_eq!(first_bytes("aäb", 3), "aä");
-        assert_eq!(first_bytes("", 3), "");
     }
 }

@@ -71,10 +71,10 @@ impl Turn<'_> {
             return self.refuse_command(&Want::Join, failure);
         }
         let intent = self.add_intent(&Want::Join)?;
-        let (policy, salt) = (joining.policy, random()?);
+        let (policy, salt) = (joining.policy.clone(), random()?);
         let sign_up = SignUp { intent, policy, salt, label: None, request: None, accepted: None };
         let phase = Phase::SigningUp(Box::new(sign_up));
-        self.keep_own(&Own::new(joining.service, handle, joining.device_name, phase)?)?;
+        self.keep_own(&Own::new(handle, &joining, phase)?)?;
         self.memory.password = Some(joining.password.0);
         Ok(())
     }

@@ -14,6 +14,7 @@ use protocol::api::delivery::{Delivery, Passing};
 use protocol::backup::{Owner, Part};
 use protocol::content::Receipt;
 use protocol::id::MessageId;
+use protocol::introduction::DeviceKind;
 use protocol::people::{Decision, LinkToken};
 use protocol::refusal::Problem;
 use protocol::reset_permit::ResetPermit;
@@ -76,6 +77,8 @@ pub enum Command {
         /// The waiting device.
         device: DeviceId,
     },
+    /// Somebody wants to see when the account's devices were last at the service; ends with [`Event::Seen`].
+    LookWhoIsHere,
     /// A person typed the digits that the waiting device shows (CNF-5).
     Confirm {
         /// The waiting device.
@@ -365,6 +368,8 @@ pub struct Joining {
     pub password: Secret,
     /// How this device is called, for its own account only.
     pub device_name: String,
+    /// What it is: the system that it runs on.
+    pub device_kind: DeviceKind,
     /// The witness policy to pin (C2SP tlog-policy); without one, that of block 0 is pinned.
     pub policy: Option<String>,
 }

@@ -78,6 +78,8 @@ pub(crate) enum Purpose {
     Transfer(IntentId),
     /// Something for another own device; by the hash of its bytes.
     Relay(Digest),
+    /// When the account's devices were last there.
+    DevicesSeen,
     /// What came for this device.
     Feed,
     /// What this device has.

@@ -14,6 +14,7 @@ use chain::sigchain::entry::SeenCheckpoint;
 use chain::sigchain::rules::CODE_COMMITMENTS;
 use ed25519_dalek::{Signer as _, SigningKey};
 
+use crate::history::MAX_KEM;
 use crate::label::{self, labelled};
 
 /// How long a try lasts from the reveal on, seconds.
@@ -45,6 +46,8 @@ pub struct Offer {
     pub checkpoint: SeenCheckpoint,
     /// Its random value.
     pub random: [u8; 32],
+    /// The HPKE key to which the new device seals what it says of itself, made for this offer; 1 to [`MAX_KEM`] bytes.
+    pub public_key: Vec<u8>,
 }
 
 /// A new device's answer (CNF-3).
@@ -143,7 +146,7 @@ impl Offer {
         let mut w = Writer::new();
         encode_request(&mut w, &self.request);
         w.u8(self.attempt).raw(&self.device.0).u64(self.checkpoint.size).raw(&self.checkpoint.root.0);
-        w.raw(&self.random);
+        w.raw(&self.random).bytes16(&self.public_key);
         signed(label::CONFIRM_OFFER, w, key)
     }
 
@@ -159,6 +162,7 @@ impl Offer {
             device: DeviceId::decode(&mut r, "device")?,
             checkpoint: SeenCheckpoint { size: r.u64("log size")?, root: Digest::decode(&mut r, "log root")? },
             random: r.array("random")?,
+            public_key: r.bytes16(1, MAX_KEM, "public key")?.to_vec(),
         };
         r.take(SignatureBytes::LEN, "signature")?;
         r.finish()?;
@@ -217,11 +221,11 @@ pub(crate) fn is_signed(label: &str, bytes: &[u8], key: &PublicKey) -> bool {
     key.verifies(&labelled(label, &[body]), &SignatureBytes(*signature))
 }
 
-fn encode_request(w: &mut Writer, request: &Request) {
+pub(crate) fn encode_request(w: &mut Writer, request: &Request) {
     w.raw(&request.account.0).u32(request.generation).raw(&request.added.0).u64(request.request);
 }
 
-fn decode_request(r: &mut Reader<'_>) -> Result<Request, DecodeError> {
+pub(crate) fn decode_request(r: &mut Reader<'_>) -> Result<Request, DecodeError> {
     Ok(Request {
         account: AccountId::decode(r, "account")?,
         generation: r.u32("generation")?,
@@ -230,7 +234,7 @@ fn decode_request(r: &mut Reader<'_>) -> Result<Request, DecodeError> {
     })
 }
 
-fn decode_attempt(r: &mut Reader<'_>) -> Result<u8, DecodeError> {
+pub(crate) fn decode_attempt(r: &mut Reader<'_>) -> Result<u8, DecodeError> {
     match r.u8("attempt")? {
         attempt if usize::from(attempt) < CODE_COMMITMENTS => Ok(attempt),
         value => Err(DecodeError::Unknown { field: "attempt", value: value.into() }),

@@ -22,6 +22,10 @@ labels! {
     CONFIRM_REVEAL = "trefoil/confirm-reveal/v1";
     /// Hash: everything that both devices know → confirmation code.
     CONFIRM_CODE = "trefoil/confirm-code/v1";
+    /// Signature: the new device's chain key, over what it says of itself.
+    INTRODUCTION = "trefoil/introduction/v1";
+    /// HPKE info of what a new device says of itself.
+    INTRODUCTION_SEAL = "trefoil/introduction-seal/v1";
     /// Signature: a new device's chain key, over its request for history.
     HISTORY_REQUEST = "trefoil/history-request/v1";
     /// Hash: a signed request for history → its name in the answer.

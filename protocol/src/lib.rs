@@ -21,6 +21,7 @@ pub mod effect;
 pub mod gossip;
 pub mod history;
 pub mod id;
+pub mod introduction;
 pub mod label;
 pub mod limits;
 pub mod members;

@@ -1,7 +1,7 @@
 //! What devices of one account pass each other outside of any group, through `POST /v1/relay`: one byte that says what it
 //! is, and the rest.
 //!
-//! The service carries it and could make it up: what is inside is signed ([`crate::confirm`], [`crate::history`]), and
+//! The service carries it and could make it up: what is inside is signed ([`crate::confirm`], [`crate::introduction`], [`crate::history`]), and
 //! [`RelayBody::Closed`] is a hint and nothing more.
 
 use chain::encoding::DecodeError;
@@ -19,6 +19,8 @@ pub enum RelayBody {
     HistoryRequest(Vec<u8>),
     /// 4: a [`crate::history::HistoryPart`].
     HistoryPart(Vec<u8>),
+    /// 6: a [`crate::introduction::Introduction`].
+    Introduction(Vec<u8>),
     /// 5: the sender is done with what went on between the two: look at the record. Proves nothing.
     Closed,
 }
@@ -31,6 +33,7 @@ impl RelayBody {
             Self::HistoryRequest(bytes) => (3, bytes),
             Self::HistoryPart(bytes) => (4, bytes),
             Self::Closed => (5, &[]),
+            Self::Introduction(bytes) => (6, bytes),
         }
     }
 
@@ -52,11 +55,12 @@ impl RelayBody {
         match kind {
             5 if rest.is_empty() => Ok(Self::Closed),
             5 => Err(DecodeError::TrailingBytes { count: rest.len() }),
-            1..=4 if rest.is_empty() => Err(DecodeError::Truncated { field: "relayed body" }),
+            1..=4 | 6 if rest.is_empty() => Err(DecodeError::Truncated { field: "relayed body" }),
             1 => Ok(Self::Offer(rest.to_vec())),
             2 => Ok(Self::Reveal(rest.to_vec())),
             3 => Ok(Self::HistoryRequest(rest.to_vec())),
             4 => Ok(Self::HistoryPart(rest.to_vec())),
+            6 => Ok(Self::Introduction(rest.to_vec())),
             kind => Err(DecodeError::Unknown { field: "kind of relayed body", value: (*kind).into() }),
         }
     }
@@ -75,12 +79,13 @@ mod tests {
     #[test]
     fn every_kind_is_read_as_it_was_written() {
         let bytes = vec![7, 8];
-        let bodies: [(u8, RelayBody); 5] = [
+        let bodies: [(u8, RelayBody); 6] = [
             (1, RelayBody::Offer(bytes.clone())),
             (2, RelayBody::Reveal(bytes.clone())),
             (3, RelayBody::HistoryRequest(bytes.clone())),
-            (4, RelayBody::HistoryPart(bytes)),
+            (4, RelayBody::HistoryPart(bytes.clone())),
             (5, RelayBody::Closed),
+            (6, RelayBody::Introduction(bytes)),
         ];
         for (kind, body) in bodies {
             assert_eq!(body.encode()[0], kind);
@@ -90,7 +95,7 @@ mod tests {
 
     #[test]
     fn other_kinds_nothing_and_too_much_are_refused() {
-        for bytes in [&[][..], &[0, 1], &[6, 1], &[1], &[4], &[5, 0], &[1; MAX_RELAY + 1]] {
+        for bytes in [&[][..], &[0, 1], &[7, 1], &[1], &[4], &[6], &[5, 0], &[1; MAX_RELAY + 1]] {
             assert!(RelayBody::decode(bytes).is_err(), "{} bytes", bytes.len());
         }
     }

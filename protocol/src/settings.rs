@@ -90,6 +90,8 @@ pub enum SettingKey {
     Draft(GroupId),
     /// 19: this account has left a conversation, by what stands at this position, u64.
     Left(GroupId),
+    /// 20: what a device is, the number of a [`crate::introduction::DeviceKind`], u8.
+    DeviceKind(DeviceId),
     /// 21: nobody is told that this account's person types, nor does he see it of others; the value is 1.
     NoTyping,
     /// 22: the picture of a conversation, a JPEG.
@@ -119,6 +121,7 @@ impl SettingKey {
             Self::NoReceipts(Receipt::Read) => (17, &[]),
             Self::Draft(group) => (18, &group.0),
             Self::Left(group) => (19, &group.0),
+            Self::DeviceKind(device) => (20, &device.0),
             Self::NoTyping => (21, &[]),
             Self::Picture(group) => (22, &group.0),
         };
@@ -148,6 +151,7 @@ impl SettingKey {
             17 if about.is_empty() => Self::NoReceipts(Receipt::Read),
             18 => Self::Draft(GroupId(about.try_into().ok()?)),
             19 => Self::Left(GroupId(about.try_into().ok()?)),
+            20 => Self::DeviceKind(DeviceId(about.try_into().ok()?)),
             21 if about.is_empty() => Self::NoTyping,
             22 => Self::Picture(GroupId(about.try_into().ok()?)),
             _ => return None,
@@ -256,6 +260,7 @@ mod tests {
             SettingKey::Archived(GroupId([8; 32])),
             SettingKey::Draft(GroupId([9; 32])),
             SettingKey::Left(GroupId([10; 32])),
+            SettingKey::DeviceKind(DeviceId([11; 16])),
             SettingKey::NoReceipts(Receipt::Delivered),
             SettingKey::NoReceipts(Receipt::Read),
             SettingKey::NoTyping,

@@ -14,6 +14,7 @@ use protocol::confirm::{Code, Offer, Request, Reveal};
 use protocol::content::{self, Content, Part};
 use protocol::history::{Erased, HistoryMessage, HistoryPart, HistoryRequest, IndexRow, Plain, Wanted};
 use protocol::id::GroupId;
+use protocol::introduction::{Claim, DeviceKind, Introduction};
 use protocol::members::{Leaf, Members, MembersUpdate, Roles, Standing};
 use protocol::relay::RelayBody;
 use protocol::settings::{Setting, SettingKey, decode_settings, encode_settings};
@@ -125,7 +126,8 @@ fn message_formats() -> Vec<Format> {
 fn relayed_formats() -> Vec<Format> {
     let request = Request { account: AccountId([2; 32]), generation: 1, added: Digest([3; 32]), request: 4 };
     let (device, checkpoint) = (DeviceId([7; 16]), SeenCheckpoint { size: 5, root: Digest([6; 32]) });
-    let offer = Offer { request, attempt: 1, device, checkpoint, random: [8; 32] }.sign(&key());
+    let offer =
+        Offer { request, attempt: 1, device, checkpoint, random: [8; 32], public_key: vec![5; 40] }.sign(&key());
     let reveal = Reveal { request, attempt: 2, device, nonce: [9; 32] }.sign(&key());
     let (account, confirmed, public_key) = (request.account, request.added, vec![1; 32]);
     let (nonce, wanted) = ([6; 16], Wanted::Page { group: GroupId([7; 32]), before: 8 });
@@ -138,7 +140,14 @@ fn relayed_formats() -> Vec<Format> {
         ciphertext: vec![2; 50],
     };
     let relayed = vec![RelayBody::Offer(offer.clone()).encode(), RelayBody::Closed.encode()];
+    let introduction =
+        Introduction { request, attempt: 1, device, kem_output: vec![1; 32], ciphertext: vec![2; 275] }.sign(&key());
+    let claims = ["", "Bob's desktop"].map(|name| Claim::new(DeviceKind::Windows, name).encode());
     vec![
+        Format::new("claim", claims.to_vec(), |it| Some(Claim::decode(it).ok()?.encode())),
+        Format::new("introduction", vec![introduction], |it| {
+            Some(signed_as_before(it, Introduction::decode(it).ok()?.sign(&key())))
+        }),
         Format::new("relay", relayed, |it| Some(RelayBody::decode(it).ok()?.encode())),
         Format::new("offer", vec![offer], |it| Some(signed_as_before(it, Offer::decode(it).ok()?.sign(&key())))),
         Format::new("reveal", vec![reveal], |it| Some(signed_as_before(it, Reveal::decode(it).ok()?.sign(&key())))),

@@ -24,6 +24,7 @@ use protocol::api::accounts::TOKEN_CHALLENGE;
 use protocol::api::delivery::{
     ACK, CLAIM, Delivery, DeliveryKind, Feed, GROUPS, KEY_PACKAGES, PUSH, Passing, PassingSubmission,
 };
+use protocol::introduction::DeviceKind;
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
@@ -329,6 +330,7 @@ impl Town {
             handle: handle.to_owned(),
             password: Secret("correct horse battery".to_owned().into()),
             device_name: format!("{handle}'s device"),
+            device_kind: DeviceKind::Linux,
             policy: None,
         }
     }

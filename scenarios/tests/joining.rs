@@ -4,6 +4,7 @@
 use client::query::{self, Phase};
 use client::step::{Blame, Call, Command, Event, Failure, Joining, Secret};
 use protocol::api::ENTRIES;
+use protocol::introduction::DeviceKind;
 use scenarios::people::Device;
 use scenarios::town::{Town, Weather, Who};
 
@@ -15,6 +16,7 @@ fn with_password(handle: &str, password: &str) -> Joining {
         handle: handle.to_owned(),
         password: Secret(password.to_owned().into()),
         device_name: "a device".to_owned(),
+        device_kind: DeviceKind::Linux,
         policy: None,
     }
 }

@@ -15,6 +15,7 @@ use super::core::{Core, new_profile};
 use super::face::Reply;
 use super::waiting::{Goal, Waiting, code_event, has_recovery_key, seen_up_to, signed_up_row};
 use crate::clock::rfc3339;
+use crate::commands::joining::device_kind;
 use crate::failure::{Failure, Kind};
 use crate::link;
 use crate::local::rows::{
@@ -39,7 +40,7 @@ impl Core {
         self.listen_at_once();
         match what {
             What::Status => self.tell_status(reply),
-            What::Devices => self.list(reply, query::devices, Device::from),
+            What::Devices | What::WhoIsHere { .. } => self.devices(&what, reply),
             What::Contacts => self.list(reply, query::contacts, Contact::from),
             What::Conversations => {
                 let client = &self.opened()?.client;
@@ -104,6 +105,17 @@ impl Core {
                 let command = self.command_of(what)?;
                 self.command(command, reply, Goal::Done, Some(Instant::now() + DONE_WITHIN))
             }
+        }
+    }
+
+    /// The devices of the account; or the service is asked first when it saw them last.
+    fn devices(&mut self, what: &What, reply: &Reply) -> Result<(), Failure> {
+        match what {
+            What::WhoIsHere { wait_s } => {
+                let until = Instant::now() + Duration::from_secs(*wait_s);
+                self.command(Command::LookWhoIsHere, reply, Goal::Seen, Some(until))
+            }
+            _ => self.list(reply, query::devices, Device::from),
         }
     }
 
@@ -242,6 +254,7 @@ impl Core {
             handle: join.handle,
             password: Secret(Zeroizing::new(join.password)),
             device_name: join.device_name,
+            device_kind: device_kind(),
             policy: join.policy,
         };
         self.command(command(joining), reply, goal, Some(now + JOIN_WITHIN))

@@ -38,6 +38,8 @@ pub(crate) enum Goal {
     LoggedIn { is_pending: bool, wait_until: Option<Instant> },
     /// The waiting device shows its digits.
     CodeShown(DeviceId),
+    /// The service says when it has seen whom, or does not.
+    Seen,
     /// The message of this row is at the service.
     Sent { row: Option<i64> },
     /// The file of a message is saved.
@@ -91,6 +93,7 @@ impl Waiting {
             }),
             Goal::SignedUp => signed_up(&self.reply, event, open),
             Goal::ResetAnnounced => reset_announced(&self.reply, event, open),
+            Goal::Seen => matches!(event, Event::Seen { .. }).then(|| self.reply.done(&json!({}))),
             Goal::CodeShown(device) => code_shown(&self.reply, *device, event),
             Goal::LoggedIn { is_pending, wait_until } => {
                 if matches!(event, Event::Pending { .. }) {
@@ -126,6 +129,7 @@ impl Waiting {
         }
         match self.goal {
             Goal::Sent { row } => waits(&self.reply, row, open, offline_since_ms),
+            Goal::Seen => self.reply.done(&json!({})),
             _ => self.reply.fail(unreachable()),
         }
         Verdict::End
@@ -142,6 +146,7 @@ impl Waiting {
                     "this device still waits to be let in; run the same command again to go on",
                 );
             }
+            Goal::Seen => self.reply.done(&json!({})),
             Goal::CodeShown(_) => {
                 waits_still(
                     "confirm.not_shown",
@@ -314,8 +319,12 @@ fn change(event: &Event) -> Option<Change> {
         | Event::Changed { group, .. }
         | Event::Reached { group, .. } => Change { conversation: Some(group.to_string()), ..Change::of("messages") },
         Event::Conversation { .. } => Change::of("conversations"),
-        Event::RequestSeen { .. } | Event::RequestAnswered { .. } | Event::CodeShown { .. } => Change::of("devices"),
         Event::Typing { group } => Change { conversation: Some(group.to_string()), ..Change::of("typing") },
+        Event::RequestSeen { .. }
+        | Event::RequestAnswered { .. }
+        | Event::Introduced { .. }
+        | Event::Seen { is_news: true }
+        | Event::CodeShown { .. } => Change::of("devices"),
         Event::Notice { .. } => Change::of("notices"),
         Event::History { .. } | Event::Backup { .. } => Change::of("history"),
         Event::Done { .. } | Event::Settings => Change::of("contacts"),
@@ -329,7 +338,9 @@ fn change(event: &Event) -> Option<Change> {
         | Event::Removed
         | Event::Lie { .. } => Change::of("account"),
         // the core tells of the connection by itself, as it sees also what no step is taken for
-        Event::Failed { .. } | Event::Held { .. } | Event::Reachable(_) => return None,
+        Event::Seen { is_news: false } | Event::Failed { .. } | Event::Held { .. } | Event::Reachable(_) => {
+            return None;
+        }
     })
 }
 

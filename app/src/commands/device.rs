@@ -15,6 +15,8 @@ use crate::words;
 
 /// How long the new device may take to show its digits, when somebody sits there.
 const DIGITS_WITHIN_S: u64 = 60;
+/// How long the service may take to say when it has seen whom; the list is there without it.
+const SEEN_WITHIN_S: u64 = 2;
 /// Attempts of one request (CNF-5).
 const TRIES: u32 = 3;
 
@@ -103,6 +105,7 @@ fn tell(settings: &Settings, row: &Device, state: &str, sentence: &str) -> Resul
 }
 
 fn list(agent: &mut Agent, settings: &Settings) -> Result<(), Failure> {
+    agent.ask::<Value>(What::WhoIsHere { wait_s: SEEN_WITHIN_S })?;
     let rows: Vec<Device> = agent.list(What::Devices)?;
     if settings.json {
         return rows.iter().try_for_each(say_row);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chain::handle::Handle;
 use client::query::Phase;
+use protocol::introduction::DeviceKind;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -116,6 +117,19 @@ pub(crate) fn clear(agent: &mut Agent, state: &State) -> Result<(), Failure> {
 /// How a device is called at first: as somebody wants, or as the machine.
 pub(crate) fn device_name(wanted: Option<String>) -> String {
     wanted.unwrap_or_else(host_name).chars().take(MAX_NAME).collect()
+}
+
+/// What this device is, as far as the program knows by itself.
+pub(crate) fn device_kind() -> DeviceKind {
+    match std::env::consts::OS {
+        "linux" => DeviceKind::Linux,
+        "macos" => DeviceKind::MacOs,
+        "windows" => DeviceKind::Windows,
+        "android" => DeviceKind::Android,
+        "ios" => DeviceKind::Ios,
+        "freebsd" | "dragonfly" | "netbsd" | "openbsd" => DeviceKind::Bsd,
+        _ => DeviceKind::Other,
+    }
 }
 
 /// The machine's name.

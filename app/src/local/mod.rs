@@ -87,6 +87,9 @@ pub(crate) enum What {
     StartOver,
     /// Events [`rows::Device`].
     Devices,
+    /// Asks the service when the devices were last there, which [`What::Devices`] tells then; done when it has answered, or after
+    /// `wait_s`.
+    WhoIsHere { wait_s: u64 },
     /// Somebody looks at a request; done when the device shows its digits, which it may do already.
     OpenRequest { device: String, wait_s: u64 },
     /// The digits were typed.

@@ -6,6 +6,7 @@ use chain::id::DeviceId;
 use client::query::{self, ContactRow, ConversationRow, DeviceRow, HistoryRow, NoticeRow, Phase, Status};
 use client::step::Command;
 use protocol::content::Receipt;
+use protocol::introduction::DeviceKind;
 use protocol::people::{Decision, Standing};
 use serde::{Deserialize, Serialize};
 
@@ -271,8 +272,11 @@ pub(crate) enum LogInEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Device {
     pub(crate) device: String,
-    /// Its own claim.
+    /// As you call it; of one that waits as it calls itself.
     pub(crate) name: Option<String>,
+    /// The system that it says it runs on.
+    #[serde(default)]
+    pub(crate) kind: Option<DeviceKind>,
     /// `pending`, `confirmed` or `removed`.
     pub(crate) state: String,
     pub(crate) added_block: u64,
@@ -282,6 +286,9 @@ pub(crate) struct Device {
     #[serde(default)]
     pub(crate) recovered: bool,
     pub(crate) this: bool,
+    /// When the service has seen it last, as that says: in whole minutes, and for a device that waits in whole hours.
+    #[serde(default)]
+    pub(crate) seen_at: Option<String>,
     /// True while it shows digits to be typed here.
     pub(crate) code_shown: bool,
 }
@@ -291,12 +298,14 @@ impl From<DeviceRow> for Device {
         Self {
             device: row.device.to_string(),
             name: row.name,
+            kind: row.kind,
             state: row.state.to_owned(),
             added_block: row.added_block,
             added_at: rfc3339(row.added_s.saturating_mul(1_000)),
             confirmed_by: row.confirmed_by.map(|it| it.to_string()),
             recovered: row.recovered,
             this: row.this,
+            seen_at: row.seen.and_then(|seen| seen.last_ms()).map(rfc3339),
             code_shown: row.code_shown,
         }
     }

@@ -8,9 +8,14 @@ use crate::local::What;
 use crate::words;
 
 /// There and back.
-pub(super) fn turn_page(state: &mut State) {
+pub(super) fn turn_page(state: &mut State) -> Vec<Wish> {
     state.page = if state.page == Page::Devices { Page::Talk } else { Page::Devices };
     state.device = state.device.min(state.devices.len().saturating_sub(1));
+    if state.page == Page::Devices {
+        // what comes of it changes the list
+        return vec![Wish { why: Why::Quiet, what: What::WhoIsHere { wait_s: 0 } }];
+    }
+    Vec::new()
 }
 
 /// What keys do there.
@@ -18,7 +23,7 @@ pub(super) fn key(state: &mut State, key: &KeyEvent) -> Vec<Wish> {
     let last = state.devices.len().saturating_sub(1);
     let row = state.devices.get(state.device).cloned();
     match (key.code, row) {
-        (KeyCode::Esc | KeyCode::Left | KeyCode::Tab, _) => turn_page(state),
+        (KeyCode::Esc | KeyCode::Left | KeyCode::Tab, _) => return turn_page(state),
         (KeyCode::Char('?'), _) => state.popup = Some(Popup::help()),
         (KeyCode::Up, _) => state.device = state.device.saturating_sub(1),
         (KeyCode::Down, _) => state.device = (state.device + 1).min(last),

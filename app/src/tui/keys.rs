@@ -111,7 +111,7 @@ fn list(state: &mut State, key: &KeyEvent) -> Vec<Wish> {
         (KeyCode::End, _) => move_mark(state, usize::MAX, false),
         (KeyCode::Enter | KeyCode::Right, Some(row)) => return open(state, &row.conversation),
         (KeyCode::Char('n'), _) => state.popup = Some(Popup::newcomer()),
-        (KeyCode::Char('d'), _) => super::devices::turn_page(state),
+        (KeyCode::Char('d'), _) => return super::devices::turn_page(state),
         (KeyCode::Char('p'), Some(row)) => {
             let said = if row.pinned { words::message::UNPINNED } else { words::message::PINNED };
             return tell(said, chat.map(|chat| What::Pin { chat, on: !row.pinned }));

@@ -46,6 +46,8 @@ pub(super) fn device(id: &str, name: &str, state: &str) -> Device {
         confirmed_by: None,
         recovered: false,
         this: state == "confirmed",
+        kind: None,
+        seen_at: None,
         code_shown: false,
     }
 }

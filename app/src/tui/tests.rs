@@ -370,6 +370,7 @@ fn devices_are_renamed_and_removed_with_a_question_in_words() {
         (other.this, other.confirmed_by) = (false, Some("d1".into()));
         stage.tell_rows(Why::Devices, &[device("d1", "laptop", "confirmed"), other]);
         stage.press(KeyCode::F(2));
+        assert_eq!(stage.take_asked(), [json!({"do": "who_is_here", "wait_s": 0})]);
         assert!(stage.shown().contains("\"desktop\"  confirmed by \"laptop\""), "{}", stage.shown());
         stage.press(KeyCode::Char('d'));
         assert!(stage.state.popup.is_none() && stage.shown().contains("trefoil logout"), "not the one in use");

@@ -150,7 +150,7 @@ fn key_pressed(state: &mut State, key: &KeyEvent) -> Vec<Wish> {
         KeyCode::Char('k') if is_control => state.popup = Some(Popup::switcher()),
         KeyCode::Char('n') if is_control => state.popup = Some(Popup::newcomer()),
         KeyCode::Char('f') if is_control => state.popup = Some(Popup::search()),
-        KeyCode::F(2) => devices::turn_page(state),
+        KeyCode::F(2) => return devices::turn_page(state),
         KeyCode::F(4) => state.popup = Some(Popup::notices()),
         KeyCode::F(8) => return keys::ask_to_stop_reset(state),
         _ if state.page == super::state::Page::Devices => return devices::key(state, key),

@@ -1,6 +1,9 @@
 //! What people read about their devices.
 
-use super::{claimed, one_line, time};
+use protocol::introduction::DeviceKind;
+
+use super::{ago, claimed, one_line, time};
+use crate::clock::{ms_of, now_ms};
 use crate::local::rows::{Device, LogInEvent, Notice, fingerprint};
 
 /// Said whenever digits are asked for.
@@ -55,7 +58,47 @@ pub(crate) fn line(row: &Device, all: &[Device]) -> String {
         (other, _) => one_line(other),
     };
     let added = time(&row.added_at);
-    format!("{}  {name}  {state}{this}; added {added}, block {}", row.device, row.added_block)
+    let system = system(row).map(|system| format!("  {system}")).unwrap_or_default();
+    let seen = seen(row, now_ms()).map(|seen| format!("; {seen}")).unwrap_or_default();
+    format!("{}  {name}{system}  {state}{this}; added {added}, block {}{seen}", row.device, row.added_block)
+}
+
+/// When the service has seen it last; nothing of the one that shows this.
+pub(crate) fn seen(row: &Device, now_ms: u64) -> Option<String> {
+    let at_ms = row.seen_at.as_deref().and_then(ms_of).filter(|_| !row.this)?;
+    Some(match ago(at_ms, now_ms).as_str() {
+        "now" => "connected now".to_owned(),
+        ago => format!("last seen {ago}"),
+    })
+}
+
+/// The same for one that waits, which is told the hour and no more.
+pub(crate) fn seen_roughly(row: &Device, now_ms: u64) -> Option<String> {
+    let at_ms = row.seen_at.as_deref().and_then(ms_of)?;
+    let is_recent = now_ms.saturating_sub(at_ms) < 2 * 3_600_000;
+    Some(if is_recent {
+        "last seen within the last two hours".to_owned()
+    } else {
+        format!("last seen {}", ago(at_ms, now_ms))
+    })
+}
+
+/// What it says that it runs on.
+pub(crate) fn system(row: &Device) -> Option<&'static str> {
+    match row.kind? {
+        DeviceKind::Linux => Some("Linux"),
+        DeviceKind::MacOs => Some("macOS"),
+        DeviceKind::Windows => Some("Windows"),
+        DeviceKind::Android => Some("Android"),
+        DeviceKind::Ios => Some("iOS"),
+        DeviceKind::Bsd => Some("BSD"),
+        DeviceKind::Other => None,
+    }
+}
+
+/// The same, of one that waits; it is its own claim too.
+pub(crate) fn says_it_runs(row: &Device) -> String {
+    system(row).map(|system| format!(" It says that it runs {system}.")).unwrap_or_default()
 }
 
 /// A device's name, or the beginning of its id.
@@ -77,12 +120,12 @@ pub(crate) fn request(row: &Device) -> Vec<String> {
 /// Who wants to be let in.
 pub(crate) fn asks(row: &Device) -> Vec<String> {
     let name = row.name.as_deref().map_or_else(
-        || "a device that gives itself no name".to_owned(),
+        || "a device that has not said its name".to_owned(),
         |name| format!("a device calling itself {}", claimed(name)),
     );
     vec![
         "A new device wants to read all your messages.".to_owned(),
-        format!("It is {name}; it asked at {} to join your account.", time(&row.added_at)),
+        format!("It is {name}; it asked at {} to join your account.{}", time(&row.added_at), says_it_runs(row)),
         format!("Its fingerprint: {}", fingerprint(&row.device)),
     ]
 }
@@ -185,12 +228,14 @@ mod tests {
         Device {
             device: id.into(),
             name: Some(name.into()),
+            kind: Some(DeviceKind::Linux),
             state: state.into(),
             added_block: 7,
             added_at: "2026-08-02T14:02:11.123Z".into(),
             confirmed_by: by.map(str::to_owned),
             recovered: false,
             this: false,
+            seen_at: None,
             code_shown: false,
         }
     }
@@ -200,7 +245,7 @@ mod tests {
         let all = [device("aa", "laptop", "confirmed", None), device("bb", "desktop", "confirmed", Some("aa"))];
         assert_eq!(
             line(&all[1], &all),
-            format!("bb  \"desktop\"  confirmed by \"laptop\"; added {}, block 7", time(&all[1].added_at))
+            format!("bb  \"desktop\"  Linux  confirmed by \"laptop\"; added {}, block 7", time(&all[1].added_at))
         );
     }
 
@@ -210,6 +255,19 @@ mod tests {
         let lines = request(&device("aa", "desktop\u{202e}", "pending", None)).join("\n");
         assert!(lines.contains("read all your messages") && lines.contains(ONLY_IN_FRONT_OF_YOU));
         assert!(!lines.contains('\u{202e}'));
+    }
+
+    /// Lesson 19, SEE-1.
+    #[test]
+    fn when_a_device_was_last_seen_is_said_of_the_others_only() {
+        let seen_at = Some("2026-08-02T14:02:00.000Z".to_owned());
+        let row = Device { seen_at, ..device("bb", "desktop", "confirmed", Some("aa")) };
+        let at_ms = ms_of("2026-08-02T14:02:00.000Z").unwrap();
+        assert_eq!(seen(&row, at_ms + 60_000).unwrap(), "connected now");
+        assert_eq!(seen(&row, at_ms + 5 * 60_000).unwrap(), "last seen 5 minutes ago");
+        assert_eq!(seen_roughly(&row, at_ms + 5 * 60_000).unwrap(), "last seen within the last two hours");
+        assert_eq!(seen_roughly(&row, at_ms + 3 * 86_400_000).unwrap(), "last seen 3 days ago");
+        assert_eq!(seen(&Device { this: true, ..row }, at_ms), None);
     }
 
     #[test]

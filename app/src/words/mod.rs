@@ -27,9 +27,9 @@ use crate::local::rows::{Connection, Contact, SignedUp, State, Verification};
 /// Longest name of a device that is shown, in letters.
 const MAX_NAME: usize = 64;
 
-/// Somebody's name for something, in quotes because it is a claim, on one line and not endless.
+/// Somebody's name for something, in quotes because it is a claim, on one line and not endless. It does not end the quotes itself.
 pub(crate) fn claimed(name: &str) -> String {
-    format!("\"{}\"", one_line(name))
+    format!("\"{}\"", one_line(name).replace(['"', '\u{201c}', '\u{201d}', '\u{201e}', '\u{ff02}'], "'"))
 }
 
 /// A text of others as one line of bounded length.
@@ -55,6 +55,18 @@ pub(crate) fn typing(who: &[String]) -> Option<String> {
 /// `2026-08-02T14:02:11.123Z` as `2026-08-02 16:02`, in the zone of whoever reads it; anything else as it is.
 pub(crate) fn time(rfc3339: &str) -> String {
     clock::in_zone(rfc3339, TimeZone::system()).unwrap_or_else(|| tame::display(rfc3339))
+}
+
+/// How long ago that was, as people say it; both in milliseconds since 1970.
+pub(crate) fn ago(at_ms: u64, now_ms: u64) -> String {
+    let minutes = now_ms.saturating_sub(at_ms) / 60_000;
+    let several = |count: u64, one: &str| format!("{count} {one}{} ago", if count == 1 { "" } else { "s" });
+    match (minutes, minutes / 60, minutes / 1_440) {
+        (0 | 1, ..) => "now".to_owned(),
+        (_, 0, _) => several(minutes, "minute"),
+        (_, hours, 0 | 1) => several(hours, "hour"),
+        (.., days) => several(days, "day"),
+    }
 }
 
 /// The account is open.
@@ -199,6 +211,26 @@ mod tests {
         let shown = claimed(&wild);
         assert!(!shown.contains(['\u{1b}', '\u{202e}', '\n']), "{shown:?}");
         assert!(shown.starts_with('"') && shown.ends_with("…\"") && shown.chars().count() < 100, "{shown:?}");
+        assert_eq!(claimed("x\", confirmed by \"laptop"), "\"x', confirmed by 'laptop\"");
+    }
+
+    #[test]
+    fn people_read_how_long_ago_that_was() {
+        let minutes = |minutes: u64| ago(1_785_679_331_123, 1_785_679_331_123 + minutes * 60_000);
+        let said = [0, 1, 2, 59, 60, 119, 1_440, 2_879, 2_880, 183 * 1_440].map(minutes);
+        let told = [
+            "now",
+            "now",
+            "2 minutes ago",
+            "59 minutes ago",
+            "1 hour ago",
+            "1 hour ago",
+            "24 hours ago",
+            "47 hours ago",
+        ];
+        assert_eq!(said[..8], told);
+        assert_eq!(said[8..], ["2 days ago", "183 days ago"]);
+        assert_eq!(ago(5, 0), "now", "of a clock that is behind");
     }
 
     #[test]

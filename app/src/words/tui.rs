@@ -1,6 +1,7 @@
 //! What people read in the terminal's face, where the other files have no sentence for it.
 
 use super::{claimed, one_line, time};
+use crate::clock::now_ms;
 use crate::failure::Failure;
 use crate::local::rows::{Connection, Conversation, Device, State, Verification};
 
@@ -227,7 +228,9 @@ pub(crate) fn device(row: &Device, all: &[Device]) -> String {
         ("confirmed", None) => "your first one".to_owned(),
         (other, _) => one_line(other),
     };
-    format!("{}  {state}{this}; added {}", name(row), time(&row.added_at))
+    let system = super::device::system(row).map(|system| format!("  {system}")).unwrap_or_default();
+    let seen = super::device::seen(row, now_ms()).map(|seen| format!("; {seen}")).unwrap_or_default();
+    format!("{}{system}  {state}{this}; added {}{seen}", name(row), time(&row.added_at))
 }
 
 /// Before a device is taken out.

@@ -84,6 +84,10 @@ pub(crate) const REFUSED: &str = "Refused: that device never saw your messages. 
 pub(crate) const DEVICES: &str = "Devices";
 pub(crate) const DEVICES_WHY: &str =
     "Each of them reads and writes as you. None is the main one: every one can let in or remove others.";
+pub(crate) const SEEN_WHY: &str = "When one was last seen is what the service says.";
+pub(crate) const COULD_LET_IN: &str = "Your devices";
+pub(crate) const COULD_LET_IN_WHY: &str = "When each was last seen is what the service says, to the hour. Their names are told only to \
+                                           devices of yours, and this one is not one yet.";
 pub(crate) const WAITS: &str = "Waiting to be let in";
 pub(crate) const THIS_ONE: &str = "this one";
 pub(crate) const CHANGE: &str = "Change";
@@ -328,12 +332,13 @@ pub(crate) fn wants_to_write(name: &str, is_pair: bool) -> String {
 /// Who asks to be let in (story 4).
 pub(crate) fn asks_to_join(row: &Device) -> String {
     let name = row.name.as_deref().map_or_else(
-        || "A device that gives itself no name".to_owned(),
+        || "A device that has not said its name".to_owned(),
         |name| format!("A device calling itself {}", claimed(name)),
     );
     format!(
-        "{name} asked at {} to join your account; if it is in front of you, type the 6 digits it shows.",
-        time(&row.added_at)
+        "{name} asked at {} to join your account; if it is in front of you, type the 6 digits it shows.{}",
+        time(&row.added_at),
+        super::device::says_it_runs(row)
     )
 }
 
@@ -364,7 +369,15 @@ pub(crate) fn how_it_came(row: &Device, all: &[Device]) -> String {
         None if row.recovered => "let in with the recovery key".to_owned(),
         None => "your first one".to_owned(),
     };
-    format!("{}, {by}", sentence(&added(&time(&row.added_at))).trim_end_matches('.'))
+    let system = super::device::system(row).map(|system| format!("{system}. ")).unwrap_or_default();
+    let seen = super::device::seen(row, now_ms()).map(|seen| format!("; {seen}")).unwrap_or_default();
+    format!("{system}{}, {by}{seen}", sentence(&added(&time(&row.added_at))).trim_end_matches('.'))
+}
+
+/// A device that could let this one in. Its name is for devices of the account only.
+pub(crate) fn could_let_in(row: &Device) -> String {
+    let seen = super::device::seen_roughly(row, now_ms()).map(|seen| format!("; {seen}")).unwrap_or_default();
+    format!("Device {}, {}{seen}", fingerprint(&row.device), added(&time(&row.added_at)))
 }
 
 /// When a device was added.

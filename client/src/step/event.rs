@@ -105,6 +105,16 @@ pub enum Event {
         /// The device that answered, if one did.
         by_device: Option<DeviceId>,
     },
+    /// The service was asked when the account's devices were last there, and has answered or not.
+    Seen {
+        /// True if something was told that was not known.
+        is_news: bool,
+    },
+    /// A waiting device has said what it is called (CNF-8).
+    Introduced {
+        /// The device that asked.
+        device: DeviceId,
+    },
     /// The new device has shown its digits: the popup may take them.
     CodeShown {
         /// The device that asked.

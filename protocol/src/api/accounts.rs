@@ -42,6 +42,8 @@ pub const PASSWORD: &str = "/v1/password";
 pub const TOKEN_CHALLENGE: &str = "/v1/tokens/challenge";
 /// Where tokens are.
 pub const TOKENS: &str = "/v1/tokens";
+/// When the devices of an account were last there.
+pub const DEVICES_SEEN: &str = "/v1/devices/seen";
 
 /// Wrong password, or no such name: one answer for both.
 pub const LOGIN_REFUSED: &str = "login.refused";
@@ -186,6 +188,25 @@ pub struct TokenRequest {
     pub number: u64,
     /// Its chain key's signature over [`token_request`].
     pub signature: Base64Url,
+}
+
+/// When the devices of the asking one's account were last here: the service's word (SEE-1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DevicesSeen {
+    /// Confirmed ones and, for one that is confirmed, those that wait.
+    pub devices: Vec<DeviceSeen>,
+}
+
+/// When a device was last here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceSeen {
+    /// Its id.
+    #[serde(with = "hex")]
+    pub device: DeviceId,
+    /// Seconds since 1970, a whole minute; for a device that waits a whole hour. Nothing if it is not known.
+    pub at_s: Option<u64>,
+    /// True while it listens; never for a device that waits.
+    pub connected: bool,
 }
 
 /// Whose token it is, by the newest sealed device set.

@@ -16,7 +16,7 @@ fn key(seed: u8) -> (SigningKey, PublicKey) {
 fn offer() -> Offer {
     let request = Request { account: AccountId([2; 32]), generation: 1, added: Digest([3; 32]), request: 4 };
     let checkpoint = SeenCheckpoint { size: 5, root: Digest([6; 32]) };
-    Offer { request, attempt: 0, device: DeviceId([7; 16]), checkpoint, random: [8; 32] }
+    Offer { request, attempt: 0, device: DeviceId([7; 16]), checkpoint, random: [8; 32], public_key: vec![9; 40] }
 }
 
 fn reveal() -> Reveal {

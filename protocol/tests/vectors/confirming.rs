@@ -3,6 +3,7 @@
 use chain::id::{AccountId, DeviceId, Digest, PublicKey};
 use chain::sigchain::entry::SeenCheckpoint;
 use protocol::confirm::{Code, CodeMatched, Offer, Request, Reveal, code, commitment};
+use protocol::introduction::{Claim, DeviceKind, Introduction};
 use protocol::verification_code::VerificationCode;
 
 use crate::case::{Case, Fields, Verdict, check};
@@ -17,7 +18,14 @@ fn request() -> Request {
 
 fn offer() -> Offer {
     let checkpoint = SeenCheckpoint { size: 9, root: Digest::sha256(b"root") };
-    Offer { request: request(), attempt: 0, device: DeviceId([7; 16]), checkpoint, random: [8; 32] }
+    Offer {
+        request: request(),
+        attempt: 0,
+        device: DeviceId([7; 16]),
+        checkpoint,
+        random: [8; 32],
+        public_key: vec![9; 40],
+    }
 }
 
 fn public(fields: &Fields) -> PublicKey {
@@ -45,6 +53,7 @@ fn offers() {
     let with = |bytes: &[u8]| Fields::default().with("offer", bytes).with("key", public_key.as_bytes());
     let good = about(with(&bytes), &request(), 0, &offer().device);
     let good = good.with_number("log-size", 9).with("log-root", offer().checkpoint.root.0).with("random", [8; 32]);
+    let good = good.with("public-key", &offer().public_key);
     let fourth = Offer { attempt: 3, ..offer() }.sign(&secret);
     let reveal = Reveal { request: request(), attempt: 0, device: offer().device, nonce: [8; 32] }.sign(&secret);
     let other =
@@ -63,6 +72,7 @@ fn offers() {
         is_about(fields, &offer.request, offer.attempt, &offer.device);
         assert_eq!((offer.checkpoint.size, offer.random), (fields.number("log-size"), fields.array("random")));
         assert_eq!(offer.checkpoint.root.0, fields.array("log-root"));
+        assert_eq!(offer.public_key, fields.get("public-key"));
         Ok(())
     };
     assert_eq!(check("offer", &cases, judge), 5);
@@ -95,6 +105,80 @@ fn reveals() {
         Ok(())
     };
     assert_eq!(check("reveal", &cases, judge), 4);
+}
+
+#[test]
+fn introductions() {
+    let (secret, public_key) = key(2);
+    let introduction = || Introduction {
+        request: request(),
+        attempt: 0,
+        device: offer().device,
+        kem_output: vec![1; 32],
+        ciphertext: vec![2; 275],
+    };
+    let bytes = introduction().sign(&secret);
+    let with = |bytes: &[u8]| Fields::default().with("introduction", bytes).with("key", public_key.as_bytes());
+    let offered = offer().sign(&key(1).0);
+    let good = about(with(&bytes), &request(), 0, &offer().device).with("offer", &offered);
+    let good = good.with("kem-output", [1; 32]).with("ciphertext", [2; 275]);
+    let good = good.with("info", Introduction::info(&offered));
+    let other = Case::new(
+        "other-key",
+        Err(("signature", "CNF-8")),
+        "signed by another key",
+        with(&introduction().sign(&key(3).0)),
+    );
+    let short = Introduction { ciphertext: vec![2; 274], ..introduction() }.sign(&secret);
+    let cases = [
+        ok("introduction", "what a new device says of itself, sealed", good),
+        other,
+        malformed("shorter", "CNF-8", "a sealed claim has one length", with(&short)),
+        malformed("one-byte-fewer", "CNF-8", "a byte is missing", with(&bytes[1..])),
+    ];
+    let judge = |fields: &Fields| -> Verdict {
+        let bytes = fields.get("introduction");
+        let it = read(Introduction::decode(bytes), "CNF-8")?;
+        signed(Introduction::is_signed(bytes, &public(fields)), "CNF-8")?;
+        is_about(fields, &it.request, it.attempt, &it.device);
+        assert_eq!((&it.kem_output[..], &it.ciphertext[..]), (fields.get("kem-output"), fields.get("ciphertext")));
+        assert_eq!(Introduction::info(fields.get("offer")), fields.get("info"));
+        Ok(())
+    };
+    assert_eq!(check("introduction", &cases, judge), 4);
+}
+
+#[test]
+fn claims() {
+    let with = |bytes: &[u8]| Fields::default().with("claim", bytes);
+    let of = |kind: DeviceKind, name: &str| {
+        with(&Claim::new(kind, name).encode()).with("kind", [kind.number()]).with("name", name)
+    };
+    let good = Claim::new(DeviceKind::Linux, "Bob's desktop").encode();
+    let bent = |at: usize, value: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = value;
+        bytes
+    };
+    let mut later = good.clone();
+    later[0] = 200;
+    let cases = [
+        ok("named", "a name and a kind", of(DeviceKind::Linux, "Bob's desktop")),
+        ok("nameless", "no name", of(DeviceKind::Other, "")),
+        ok("later-kind", "a kind of a later version is another one", {
+            with(&later).with("kind", [DeviceKind::Other.number()]).with("name", "Bob's desktop")
+        }),
+        malformed("longer-name", "CNF-8", "a name has 256 bytes at most", with(&bent(1, 2))),
+        malformed("no-text", "CNF-8", "a name is UTF-8", with(&bent(3, 0xff))),
+        malformed("filled", "CNF-8", "behind the name are zeros", with(&bent(258, 1))),
+        malformed("one-byte-more", "CNF-8", "a byte follows", with(&[&good[..], &[0]].concat())),
+    ];
+    let judge = |fields: &Fields| -> Verdict {
+        let claim = read(Claim::decode(fields.get("claim")), "CNF-8")?;
+        assert_eq!(([claim.kind().number()], claim.name().as_bytes()), (fields.array("kind"), fields.get("name")));
+        Ok(())
+    };
+    assert_eq!(check("claim", &cases, judge), 7);
 }
 
 #[test]

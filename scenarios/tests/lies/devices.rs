@@ -1,20 +1,22 @@
-//! What the service can make of a request to join, of digits, and of a device that is out. Rules CNF-1 to CNF-7, DEV-4,
-//! SND-1; attacks 1, 2, 3, 7, 9, 13, 40, 47.
+//! What the service can make of a request to join, of digits, and of a device that is out. Rules CNF-1 to CNF-8, DEV-4,
+//! SND-1; attacks 1, 2, 3, 7, 9, 13, 31, 40, 47, 63.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use chain::id::Digest;
+use chain::id::{DeviceId, Digest};
 use chain::sigchain::body::{Answer as BodyAnswer, Body, Confirmer};
 use chain::sigchain::device_set::DeviceSet;
 use client::query::{self, Phase};
-use client::step::{Answer, Call, Command, Event};
+use client::step::{Answer, Call, Command, Event, Joining};
 use protocol::api::accounts::{Challenge, TOKEN_CHALLENGE, TOKEN_INVALID, TOKENS, TokenRequest};
 use protocol::api::delivery::{Delivery, DeliveryKind, RELAY, Relay};
 use protocol::api::{ACCOUNTS, AccountAnswer, ENTRIES};
 use protocol::bytes::Base64Url;
 use protocol::confirm::{Offer, Reveal};
 use protocol::history::{HistoryRequest, Wanted};
+use protocol::introduction::Introduction;
 use protocol::refusal::Problem;
 use protocol::relay::RelayBody;
 use scenarios::evil::is_record;
@@ -152,6 +154,124 @@ fn a_reveal_that_was_swapped_confirms_nobody() {
     town.pass_ms(20_000);
     assert_eq!(reasons(town.events(bob)), ["confirm.no_answer"]);
     assert_eq!((entries(&town), phase(&town, desktop)), (before + 1, Phase::Pending));
+}
+
+/// Who asks to join Bob's account, as one of his devices is told: id, and what it is called.
+fn asking(town: &Town, who: Who) -> Vec<(DeviceId, Option<String>)> {
+    let rows = town.read(who, query::devices).into_iter().filter(|row| row.state == "pending");
+    rows.map(|row| (row.device, row.name)).collect()
+}
+
+fn log_in_as(town: &mut Town, name: &str) -> Who {
+    let who = town.device();
+    town.wish(who, Command::LogIn(Joining { device_name: name.to_owned(), ..Town::joining("bob") }));
+    who
+}
+
+/// What becomes of what a second device says, after the first one has said it.
+type Relabel = Box<dyn Fn(Introduction, &Introduction) -> Vec<u8>>;
+
+/// CNF-8, attacks 2 and 63: two devices wait. Whatever the service makes of what they say of themselves, each is shown under
+/// its own name or under none: not under the other's, nor under one that the service made up.
+#[test]
+fn a_name_that_the_service_made_up_or_moved_is_shown_nowhere() {
+    let liar = Device::new();
+    let sealed = |it: Introduction| Introduction { ciphertext: vec![7; it.ciphertext.len()], ..it };
+    let lies: [Relabel; 4] = [
+        // another's words, with this one's request
+        Box::new(|it, first| Introduction { request: it.request, ..first.clone() }.sign(&Device::new().chain)),
+        // made up, and signed by nobody who waits
+        Box::new(move |it, _| it.sign(&liar.chain)),
+        Box::new(move |it, _| sealed(it).sign(&Device::new().chain)),
+        // for another try
+        Box::new(|it, _| Introduction { attempt: 1, ..it }.sign(&Device::new().chain)),
+    ];
+    for (number, lie) in lies.into_iter().enumerate() {
+        let (mut town, _, bob) = two();
+        let first = Rc::new(RefCell::new(None));
+        let kept = Rc::clone(&first);
+        change_relays(&mut town, move |_, body| match body {
+            RelayBody::Introduction(bytes) => {
+                let it = Introduction::decode(&bytes).unwrap();
+                let first = kept.borrow_mut().get_or_insert_with(|| (it.clone(), bytes.clone())).clone();
+                let is_first = first.0.request == it.request;
+                Some(RelayBody::Introduction(if is_first { bytes } else { lie(it, &first.0) }))
+            }
+            body => Some(body),
+        });
+        let phone = log_in_as(&mut town, "Bob's phone");
+        let ghost = log_in_as(&mut town, "a ghost");
+        let told = asking(&town, bob);
+        assert!(told.contains(&(town.id(phone), Some("Bob's phone".to_owned()))), "{number}: {told:?}");
+        assert!(told.contains(&(town.id(ghost), None)), "{number}: {told:?}");
+        // the whole of what the first one said, under another envelope, is his still
+        let bytes = first.borrow().clone().unwrap().1;
+        change_relays(&mut town, move |_, body| match body {
+            RelayBody::Introduction(_) => Some(RelayBody::Introduction(bytes.clone())),
+            body => Some(body),
+        });
+        town.pass_ms(20_000);
+        let device = town.id(ghost);
+        town.wish(bob, Command::OpenRequest { device });
+        assert_eq!(asking(&town, bob), told, "{number}");
+        // and digits let in the one that shows them, named or not
+        let code = town.read(ghost, query::code).unwrap().0;
+        assert!(is_done(&town.wish(bob, Command::Confirm { device, code, history: false })), "{number}");
+        assert_eq!((phase(&town, ghost), phase(&town, phone)), (Phase::Confirmed, Phase::Pending));
+    }
+}
+
+/// CNF-8, attack 31: the service carries the name of a device and learns nothing of it: not the name, and not how long it is.
+#[test]
+fn a_name_that_passes_the_service_is_not_read_there() {
+    let mut lengths = Vec::new();
+    for name in ["b", "marker-of-bobs-desktop"] {
+        let (mut town, _, bob) = two();
+        let desktop = log_in_as(&mut town, name);
+        assert_eq!(asking(&town, bob), [(town.id(desktop), Some(name.to_owned()))]);
+        let code = town.read(desktop, query::code).unwrap().0;
+        let device = town.id(desktop);
+        assert!(is_done(&town.wish(bob, Command::Confirm { device, code, history: false })));
+        let asked = town.liar.answered.iter().map(|(_, call, _)| call.body.clone().unwrap_or_default());
+        let answered = town.liar.answered.iter().filter_map(|(.., answer)| match answer {
+            Answer::Ok(body) => Some(body.clone()),
+            _ => None,
+        });
+        let delivered = town.liar.delivered.iter().map(|(_, it)| it.bytes.0.clone());
+        // what stands in a body is in base64: that of the marker, by where it begins
+        for form in ["marker-of", "bWFya2VyLW9m", "1hcmtlci1vZ", "tYXJrZXItb2"] {
+            let is_there = |bytes: Vec<u8>| bytes.windows(form.len()).any(|part| part == form.as_bytes());
+            assert!(!asked.clone().chain(answered.clone()).chain(delivered.clone()).any(is_there), "{form}");
+        }
+        let introductions = delivered.filter(|bytes| bytes.first() == Some(&6));
+        lengths.push(introductions.map(|bytes| bytes.len()).collect::<Vec<_>>());
+    }
+    assert_eq!((lengths[0].len(), &lengths[0]), (1, &lengths[1]));
+}
+
+/// CNF-8, attack 2: a service that puts a key of its own into an offer, so as to read what is sealed to it, gets nothing.
+#[test]
+fn an_offer_whose_key_was_swapped_gets_no_name() {
+    let (mut town, _, bob) = two();
+    change_relays(&mut town, |_, body| match body {
+        RelayBody::Offer(mut bytes) => {
+            let signature = bytes.len() - 64;
+            bytes[signature - 32..signature].fill(9);
+            assert!(Offer::decode(&bytes).unwrap().public_key.ends_with(&[9; 32]));
+            Some(RelayBody::Offer(bytes))
+        }
+        body => Some(body),
+    });
+    let desktop = log_in_as(&mut town, "Bob's desktop");
+    town.pass_ms(20_000);
+    let said = |(who, call, _): &(Who, Call, Answer)| *who == desktop && call.path == RELAY;
+    assert!(!town.liar.answered.iter().any(said));
+    assert_eq!(asking(&town, bob), [(town.id(desktop), None)]);
+    // the true offer comes, and the name with it
+    town.liar.stop();
+    let device = town.id(desktop);
+    town.wish(bob, Command::OpenRequest { device });
+    assert_eq!(asking(&town, bob), [(device, Some("Bob's desktop".to_owned()))]);
 }
 
 /// Attacks 3, 8 and 9, DEV-5, SND-1, SND-2: a removed device whose removal the service hides from it, and to which it goes on
@@ -325,10 +445,10 @@ fn an_offer_that_is_repeated_gets_the_same_answer_and_nothing_more() {
     places(&town, bob, desktop, 4);
     town.settle();
     let relayed = town.liar.answered.iter().filter(|(who, call, _)| *who == desktop && call.path == RELAY);
-    let mut revealed: Vec<_> = relayed.map(|(_, call, _)| call.body.clone().unwrap()).collect();
-    assert!(revealed.len() > 1, "answered again");
-    revealed.dedup();
-    assert_eq!(revealed.len(), 1);
+    let said: Vec<_> = relayed.map(|(_, call, _)| call.body.clone().unwrap()).collect();
+    // the nonce and the name (CNF-8), again and again
+    let different: BTreeSet<_> = said.iter().collect();
+    assert!(said.len() > 2 && different.len() == 2, "{} of {}", different.len(), said.len());
     let shown = town.events(desktop).iter().filter_map(|event| match event {
         Event::Code { code, .. } => Some(code.clone()),
         _ => None,

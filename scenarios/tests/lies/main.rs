@@ -7,7 +7,7 @@
 //! | attack | tests |
 //! |---|---|
 //! | 1 ghost device | `devices::a_ghost_that_is_handed_everything`, `record::a_ghost_that_the_service_seals`, `groups::a_ghost_that_commits_itself` |
-//! | 2 key swap under the popup | `devices::a_device_whose_entry_was_swapped`, `devices::an_offer_that_the_older_device_did_not_sign`, `devices::an_offer_made_under_another_face`, `devices::a_reveal_that_was_swapped` |
+//! | 2 key swap under the popup | `devices::a_device_whose_entry_was_swapped`, `devices::an_offer_that_the_older_device_did_not_sign`, `devices::an_offer_made_under_another_face`, `devices::a_reveal_that_was_swapped`, `devices::a_name_that_the_service_made_up`, `devices::an_offer_whose_key_was_swapped` |
 //! | 3 replayed confirmation | `devices::a_removed_device_that_is_kept_in_the_dark`, `accounts::a_veto_of_an_earlier_reset`, `accounts::a_recovery_key_that_is_none`; `devices.rs`, `audits.rs` |
 //! | 4 circular confirmation | `audits.rs`; `chain/tests/evidence.rs` |
 //! | 5 confirmation by a device removed meanwhile | `devices.rs`, `joining.rs`, `races.rs` |
@@ -26,6 +26,7 @@
 //! | 19 oscillation | `record::an_answer_of_before` |
 //! | 20 minority policy | `forks.rs` |
 //! | 25 proofs mixed up | `record::a_lying_consistency_proof`, `record::a_lying_proof_of_a_root`; `damage.rs` |
+//! | 31 names found out | `devices::a_name_that_passes_the_service`; `names.rs` |
 //! | 33 added by the service | `groups::a_made_up_group`, `groups::a_welcome_into_a_made_up_group`, `groups::a_ghost_that_commits_itself`, `groups::a_foreign_or_empty_key_package` |
 //! | 34 insider fork | `groups::a_welcome_with_another_tree`, `groups::whoever_gets_another_commit`, `insiders::whoever_is_led_to_another_branch`, `insiders::settings_of_somebody_else`; `service/tests/service/delivery.rs` |
 //! | 35 commit that some cannot process | `groups::whoever_gets_another_commit` |
@@ -188,7 +189,7 @@ fn lies(town: &Town, who: Who) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn the_table_of_attacks_is_true() {
     let (table, _) = include_str!("main.rs").split_once("mod accounts;").unwrap();
-    for number in (1..12).chain(13..21).chain(33..42).chain(45..50).chain([57, 67]) {
+    for number in (1..12).chain(13..21).chain([31]).chain(33..42).chain(45..50).chain([57, 67]) {
         assert!(table.contains(&format!("//! | {number} ")), "attack {number}");
     }
     let files = [

@@ -4,6 +4,7 @@
 //! which a stolen record cannot even be guessed at (attack 65). Permits and tokens are kept as hashes, names not at all;
 //! what is deleted is overwritten. Times are seconds since 1970.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,8 +13,12 @@ use protocol::opaque::Credential;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::accounts::secret::Secret;
+use crate::delivery::rows::Owner;
 use crate::disk::database::{open_reader, open_writer};
 use crate::disk::store::Readers;
+
+/// How long it is kept when a device was last here, seconds.
+const SEEN_KEPT_S: u64 = 366 * 86_400;
 
 /// The database: one connection that writes, one for each thread that reads.
 #[derive(Debug)]
@@ -240,6 +245,28 @@ impl Database {
         drop(insert);
         tx.commit()?;
         Ok(Numbered::Kept)
+    }
+
+    /// Keeps when devices were last here, and forgets whoever was not for longer than a year.
+    pub(crate) fn keep_seen(&self, rows: &BTreeMap<Owner, u64>, now_s: u64) -> Written {
+        let db = self.writer();
+        let tx = db.unchecked_transaction()?;
+        tx.prepare_cached("DELETE FROM seen WHERE at_s < ?1")?.execute([column(now_s.saturating_sub(SEEN_KEPT_S))])?;
+        let mut put = tx.prepare_cached("INSERT OR REPLACE INTO seen VALUES (?1, ?2, ?3)")?;
+        for (owner, at_s) in rows {
+            put.execute(params![owner.account.as_bytes(), owner.device.as_bytes(), column(*at_s)])?;
+        }
+        drop(put);
+        tx.commit()
+    }
+
+    /// When the devices of an account were last here, as far as that is kept.
+    pub(crate) fn seen(&self, account: &AccountId) -> Result<BTreeMap<DeviceId, u64>, rusqlite::Error> {
+        self.readers.with(|db| {
+            let mut select = db.prepare_cached("SELECT device, at_s FROM seen WHERE account = ?1")?;
+            let row = |row: &rusqlite::Row<'_>| Ok((DeviceId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs()));
+            select.query_map([account.as_bytes()], row)?.collect()
+        })
     }
 
     /// Whose token this is.

@@ -10,6 +10,7 @@ mod once;
 pub(crate) mod passwords;
 pub(crate) mod reset_permits;
 pub(crate) mod secret;
+pub(crate) mod seen;
 pub(crate) mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use protocol::opaque::server::Setup;
 use crate::accounts::database::Database;
 use crate::accounts::once::Once;
 use crate::accounts::passwords::OpenLogin;
+use crate::accounts::seen::Seen;
 use crate::disk::folder::Folder;
 use crate::disk::keys::open_setup;
 use crate::error::StartError;
@@ -42,6 +44,8 @@ pub(crate) struct Accounts {
     taken: Mutex<BTreeMap<(AccountId, DeviceId), u64>>,
     /// Accounts whose password is stored and whose first entry waits to be sealed.
     opening: Mutex<BTreeSet<AccountId>>,
+    /// Which device was last here when.
+    pub(crate) seen: Seen,
 }
 
 impl Accounts {
@@ -66,11 +70,13 @@ impl Accounts {
             challenge_order: AtomicU64::new(0),
             taken: Mutex::default(),
             opening: Mutex::default(),
+            seen: Seen::default(),
         })
     }
 
     /// At the end of the service: see [`Database::settle`].
     pub(crate) fn settle(&self) -> Result<(), rusqlite::Error> {
+        self.database.keep_seen(&self.seen.rest(), 0)?;
         self.database.settle()
     }
 }

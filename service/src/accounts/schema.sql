@@ -26,5 +26,12 @@ CREATE TABLE IF NOT EXISTS numbers (
     cloned INTEGER NOT NULL,
     PRIMARY KEY (account, device)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen (
+    account BLOB NOT NULL,
+    device BLOB NOT NULL,
+    at_s INTEGER NOT NULL,
+    PRIMARY KEY (account, device)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS seen_by_time ON seen (at_s);
 CREATE INDEX IF NOT EXISTS tokens_by_end ON tokens (ends_s);
 CREATE INDEX IF NOT EXISTS tokens_by_device ON tokens (account, device, ends_s);

@@ -101,7 +101,9 @@ impl Shared {
         let now_s = self.now_s();
         let row = self.accounts.database.token(&token)?.filter(|row| row.ends_s > now_s).ok_or(Refusal::NoToken)?;
         let (_, confirmed) = self.device(&row.account, &row.device, now_s)?;
-        Ok(Caller { account: row.account, device: row.device, confirmed })
+        let caller = Caller { account: row.account, device: row.device, confirmed };
+        self.note_seen(&caller)?;
+        Ok(caller)
     }
 
     /// Chain key of a device, and whether it is confirmed, by the newest sealed device set.

@@ -131,6 +131,11 @@ impl Hub {
         self.sockets().open.range((first, 0)..=(last, u64::MAX)).next().is_some()
     }
 
+    /// True if this device listens.
+    pub(crate) fn is_listening(&self, owner: &Owner) -> bool {
+        self.sockets().open.range((*owner, 0)..=(*owner, u64::MAX)).next().is_some()
+    }
+
     /// Cuts off the listeners of a device: the token that they came with is gone.
     pub(crate) fn cut(&self, owner: &Owner) {
         let mut sockets = self.sockets();

@@ -18,7 +18,7 @@ mod key_packages;
 mod messages;
 mod passing;
 mod retention;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod writer;
 
 use std::collections::HashMap;

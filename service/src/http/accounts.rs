@@ -27,6 +27,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route(accounts::PASSWORD_START, post(start_password))
         .route(accounts::PASSWORD, post(set_password))
         .route(accounts::TOKEN_CHALLENGE, post(challenge))
+        .route(accounts::DEVICES_SEEN, get(devices_seen))
         .route(accounts::TOKENS, get(token_holder).post(token))
 }
 
@@ -98,6 +99,10 @@ async fn challenge(State(shared): Service) -> Answer {
 async fn token(State(shared): Service, bytes: Body) -> Answer {
     let question = question(bytes)?;
     json(&blocking(shared, move |shared| shared.issue_token(&question)).await?)
+}
+
+async fn devices_seen(State(shared): Service, headers: HeaderMap) -> Answer {
+    json(&blocking(shared, move |shared| shared.devices_seen(&headers)).await?)
 }
 
 async fn token_holder(State(shared): Service, headers: HeaderMap) -> Answer {

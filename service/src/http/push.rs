@@ -82,6 +82,8 @@ struct Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.shared.delivery.hub.leave(&self.listening);
+        // it was here until now; kept with the next that is
+        self.shared.accounts.seen.note(self.listening.owner, self.shared.now_s());
     }
 }
 

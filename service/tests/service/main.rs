@@ -19,6 +19,7 @@ mod push;
 mod replay;
 mod reset_permits;
 mod restarts;
+mod seen;
 mod tls;
 mod witness;
 mod witnesses;

@@ -16,13 +16,13 @@ use crate::mls::Member;
 use crate::world::{World, submit};
 
 /// The service's router on a port, until this is dropped.
-struct Port {
+pub(crate) struct Port {
     address: SocketAddr,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Port {
-    fn open(service: &Service) -> Self {
+    pub(crate) fn open(service: &Service) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -31,7 +31,7 @@ impl Port {
         Self { address, _runtime: runtime }
     }
 
-    fn connect(&self, token: &Base64Url, after: u64) -> Result<WebSocket<TcpStream>, u16> {
+    pub(crate) fn connect(&self, token: &Base64Url, after: u64) -> Result<WebSocket<TcpStream>, u16> {
         let mut request = format!("ws://{}/v1/push?after={after}", self.address).into_client_request().unwrap();
         let text = serde_json::to_value(token).unwrap();
         let bearer = format!("Bearer {}", text.as_str().unwrap());

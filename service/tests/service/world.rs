@@ -72,6 +72,10 @@ impl World {
         Ok(service)
     }
 
+    pub(crate) fn now_s(&self) -> u64 {
+        self.now_s.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn pass(&self, seconds: u64) {
         self.now_s.fetch_add(seconds, Ordering::Relaxed);
     }

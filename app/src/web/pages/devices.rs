@@ -36,7 +36,7 @@ async fn page(State(shared): App) -> Answer {
         section.page {
             header.head { a.back href="/" aria-label=(words::BACK) { "‹" } h1 { (words::DEVICES) } }
             div.column {
-                p.lead { (words::DEVICES_WHY) " " a href="/record" { (web_record::LINK) } }
+                p.lead { (words::DEVICES_WHY) " " (words::SEEN_WHY) " " a href="/record" { (web_record::LINK) } }
                 div id="devices" data-from="/part/devices" data-on="devices notices account contacts" { (list) }
                 (history)
                 (more(&own))
@@ -52,6 +52,8 @@ async fn part(State(shared): App) -> Answer {
 }
 
 async fn list(shared: &Shared) -> Result<Markup, Failure> {
+    // what comes of it is shown when it is there
+    shared.face.done::<Value>(What::WhoIsHere { wait_s: 0 }).await?;
     let rows: Vec<Device> = shared.face.list(What::Devices).await?;
     let notices = alarm::notices(shared, usize::MAX).await?;
     let of = |state: &'static str| rows.iter().filter(move |row| row.state == state);

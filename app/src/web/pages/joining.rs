@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{App, Routes};
 use crate::commands::joining::device_name;
 use crate::failure::{Failure, Kind};
-use crate::local::rows::{Hello, KeyState, LogInEvent, SignedUp, State as Own};
+use crate::local::rows::{Device, Hello, KeyState, LogInEvent, SignedUp, State as Own};
 use crate::local::{Join, What};
 use crate::secret::check_strength;
 use crate::settings::service_of;
@@ -189,7 +189,8 @@ async fn waiting_page(State(shared): App) -> Answer {
         Ok(part) => part,
         Err(place) => return Ok(place),
     };
-    let main = html! { div.wait id="waiting" data-from="/part/waiting" data-on="account connection" { (part) } };
+    let main =
+        html! { div.wait id="waiting" data-from="/part/waiting" data-on="account connection devices" { (part) } };
     Ok(alone(words::WAITING, &main))
 }
 
@@ -221,12 +222,14 @@ async fn waiting(shared: &Shared) -> Result<Result<Markup, Fragment>, Failure> {
         }
         Phase::Pending => {
             let (events, _) = shared.face.told::<LogInEvent, Value>(What::AwaitConfirmation { wait_s: Some(0) }).await;
-            Ok(Ok(pending(&own, &events)))
+            shared.face.done::<Value>(What::WhoIsHere { wait_s: 0 }).await?;
+            let devices: Vec<Device> = shared.face.list(What::Devices).await?;
+            Ok(Ok(pending(&own, &events, &devices)))
         }
     }
 }
 
-fn pending(own: &Own, events: &[LogInEvent]) -> Markup {
+fn pending(own: &Own, events: &[LogInEvent], devices: &[Device]) -> Markup {
     let code = events.iter().find_map(|event| match event {
         LogInEvent::Code { code, by_device, by_name } => Some((code, by_device, by_name)),
         _ => None,
@@ -246,6 +249,7 @@ fn pending(own: &Own, events: &[LogInEvent]) -> Markup {
             }
         }
         p.about dir="auto" { (words::called_there(name)) }
+        (could_let_in(devices))
         section.ways {
             h2 { (words::OTHER_WAYS) }
             @if own.recovery_key {
@@ -265,6 +269,20 @@ fn pending(own: &Own, events: &[LogInEvent]) -> Markup {
                 p { code { (words::RESET_COMMAND) } }
             }
             (start_over_form())
+        }
+    }
+}
+
+/// Where somebody may go now. What they are called is not told to a device that waits.
+fn could_let_in(devices: &[Device]) -> Markup {
+    let rows: Vec<_> = devices.iter().filter(|row| row.state == "confirmed").collect();
+    html! {
+        @if !rows.is_empty() {
+            section.others {
+                h2 { (words::COULD_LET_IN) }
+                ul { @for row in rows { li { (words::could_let_in(row)) } } }
+                p.small { (words::COULD_LET_IN_WHY) }
+            }
         }
     }
 }
