@@ -14,16 +14,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request as HttpRequest, StatusCode, header};
 use chain::id::DeviceId;
-use client::query::ConversationRow;
 use client::step::{Answer, Call, Command, Event, Input, IntentId, Joining, Request, RequestId, Secret};
 use client::transfer::{Forgotten, Transfer};
 use client::{Client, Store, StoreKey};
 use http_body_util::BodyExt as _;
 use protocol::api::HANDLE_LOOKUP;
 use protocol::api::accounts::TOKEN_CHALLENGE;
-use protocol::api::delivery::{
-    ACK, CLAIM, Delivery, DeliveryKind, Feed, GROUPS, KEY_PACKAGES, PUSH, Passing, PassingSubmission,
-};
+use protocol::api::delivery::{ACK, CLAIM, Delivery, DeliveryKind, Feed, KEY_PACKAGES, PUSH, Passing};
 use protocol::introduction::DeviceKind;
 use protocol::limits::Limits;
 use protocol::opaque::Stretching;
@@ -36,6 +33,7 @@ use crate::carrier::Place;
 use crate::evil::{Face, Liar};
 
 mod disk;
+mod passing;
 
 /// A moment in November 2026, milliseconds since 1970.
 const MORNING_MS: u64 = 1_795_000_000_000;
@@ -469,32 +467,6 @@ impl Town {
         if self.weather == Weather::AnswersLost { Answer::Unreachable } else { answer }
     }
 
-    /// What is said in passing comes to everybody who is there, whether or not it is for him: the service's tests show to whom it
-    /// goes, these that it means nothing to others.
-    fn pass_on(&mut self, from: Who, call: &Call) {
-        let Some(place) = call.path.strip_suffix("/passing") else { return };
-        let group = place.trim_start_matches(GROUPS).trim_start_matches('/');
-        let said: PassingSubmission = serde_json::from_slice(call.body.as_deref().unwrap()).unwrap();
-        let passing = Passing { group: group.parse().unwrap(), epoch: said.epoch, passing: said.passing };
-        self.passed.push(passing.clone());
-        for who in self.everybody().filter(|who| *who != from && self.devices[who.0].online).collect::<Vec<_>>() {
-            self.hear(who, passing.clone());
-        }
-    }
-
-    /// A device hears a word in passing.
-    pub fn hear(&mut self, who: Who, passing: Passing) {
-        self.step(who, Input::Passing(passing));
-    }
-
-    /// Who types, as a device shows it: handles, with what it calls their conversation.
-    pub fn typing(&self, who: Who) -> Vec<(String, String)> {
-        let device = &self.devices[who.0];
-        let rows = device.client.conversations(&Store::reading(&device.db, &StoreKey::new(KEY))).unwrap();
-        let of = |row: ConversationRow| row.typing.into_iter().map(move |(_, name)| (row.title.clone(), name.unwrap()));
-        rows.into_iter().flat_map(of).collect()
-    }
-
     /// What the push connection would bring.
     fn fetch_feed(&mut self, who: Who) -> bool {
         let is_cut = matches!(self.weather, Weather::Down | Weather::AnswersLost) || !self.devices[who.0].online;
@@ -557,11 +529,6 @@ impl Town {
             }
         }
         answer
-    }
-
-    /// For what a device was told to keep nothing any more, since it was last asked.
-    pub fn forgotten(&mut self, who: Who) -> Vec<Forgotten> {
-        std::mem::take(&mut self.devices[who.0].forgotten)
     }
 
     pub(crate) fn step(&mut self, who: Who, input: Input) -> Option<IntentId> {

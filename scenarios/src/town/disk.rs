@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use client::transfer::Forgotten;
+
 use super::{Town, Who};
 
 impl Town {
@@ -17,5 +19,10 @@ impl Town {
         client::tidy(&device.db).unwrap();
         let files = ["", "-wal"].map(|end| std::fs::read(format!("{}{end}", device.path.display())));
         files.into_iter().flatten().flatten().collect()
+    }
+
+    /// For what a device was told to keep nothing any more, since it was last asked.
+    pub fn forgotten(&mut self, who: Who) -> Vec<Forgotten> {
+        std::mem::take(&mut self.devices[who.0].forgotten)
     }
 }
