@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "9f48b26d360299e861d46d386670ba29db00288297074463b23c9e53c2aa24ca",
+        sha256: "c4d7b3089499af460a7595f50da328a23cfab9ff55d3eed770839af8b75af69e",
     },
     Asset {
         path: "/assets/icon.svg",

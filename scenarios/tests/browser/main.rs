@@ -5,6 +5,8 @@ mod driver;
 mod hostile;
 mod joining;
 mod looks;
+mod lying;
 mod person;
+mod steps;
 mod talking;
 mod trust;
