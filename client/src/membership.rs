@@ -125,7 +125,9 @@ impl Turn<'_> {
         now: &Arc<Composition>,
     ) -> Result<Standpoint, Error> {
         if let Some(trouble) = self.trouble()?.filter(|trouble| trouble.is_lie) {
-            let message = "this service has shown different people different records; sending is stopped".to_owned();
+            let kept = if trouble.has_evidence { " and the evidence is saved" } else { "" };
+            let message =
+                format!("this service has shown different people different records; sending is stopped{kept}");
             return Ok(Standpoint::Held(Failure { code: trouble.code, blame: Blame::Lie, message }));
         }
         if !conversation.wants_change() && self.is_settled(&conversation.group, now) {

@@ -113,6 +113,9 @@ pub(crate) struct Trouble {
     pub(crate) code: String,
     /// True for a lie: sending stops for good.
     pub(crate) is_lie: bool,
+    /// True if what convicts the service was handed out to be kept.
+    #[serde(default)]
+    pub(crate) has_evidence: bool,
     pub(crate) since_ms: u64,
 }
 
@@ -218,7 +221,7 @@ impl Turn<'_> {
 
     /// The service was caught in a lie that another part found.
     pub(crate) fn stop_believing(&mut self, code: &str) -> Result<(), Error> {
-        let trouble = Trouble { code: code.to_owned(), is_lie: true, since_ms: self.now_ms };
+        let trouble = Trouble { code: code.to_owned(), is_lie: true, has_evidence: false, since_ms: self.now_ms };
         self.store.put(RECORD, b"trouble", &trouble)
     }
 
@@ -229,7 +232,11 @@ impl Turn<'_> {
             self.event(Event::Lie { code: code.clone(), evidence: evidence.encode() });
         }
         if before.is_none_or(|before| !before.is_lie) {
-            self.store.put(RECORD, b"trouble", &Trouble { code, is_lie, since_ms: self.now_ms })?;
+            self.store.put(
+                RECORD,
+                b"trouble",
+                &Trouble { code, is_lie, has_evidence: is_lie, since_ms: self.now_ms },
+            )?;
         }
         // whoever needs the answer asks again at once, and would for ever
         self.pause_for(TROUBLE_MS);

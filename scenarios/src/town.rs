@@ -34,6 +34,7 @@ use crate::evil::{Face, Liar};
 
 mod disk;
 mod passing;
+mod port;
 
 /// A moment in November 2026, milliseconds since 1970.
 const MORNING_MS: u64 = 1_795_000_000_000;
@@ -125,8 +126,13 @@ impl Default for Town {
 impl Town {
     /// A service without witnesses, and nobody yet.
     pub fn new() -> Self {
+        Self::beginning_at(MORNING_MS)
+    }
+
+    /// The same, at another moment, milliseconds since 1970.
+    pub fn beginning_at(start_ms: u64) -> Self {
         let folder = tempfile::Builder::new().prefix("trefoil-town-").tempdir_in(memory_or_disk()).unwrap();
-        let clock_ms = Arc::new(AtomicU64::new(MORNING_MS));
+        let clock_ms = Arc::new(AtomicU64::new(start_ms));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let service = open(&folder.path().join("service"), &clock_ms);
         let router = service.router();
@@ -219,19 +225,6 @@ impl Town {
     /// All devices, in the order in which they came.
     pub fn everybody(&self) -> impl Iterator<Item = Who> + use<> {
         (0..self.devices.len()).map(Who)
-    }
-
-    /// A copy of a device as it is now, with its keys and all that it has.
-    pub fn copy_of(&mut self, who: Who) -> Who {
-        let copy = self.device();
-        let path = self.devices[copy.0].path.clone();
-        self.devices[copy.0].db = Connection::open_in_memory().unwrap();
-        for end in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{end}", path.display()));
-        }
-        self.devices[who.0].db.execute("VACUUM INTO ?1", [path.display().to_string()]).unwrap();
-        self.devices[copy.0].db = database(&path);
-        copy
     }
 
     /// Kills a device's process and starts it again: what was not in the database is gone.
@@ -400,8 +393,8 @@ impl Town {
         panic!("the town does not come to rest");
     }
 
-    /// Every device's feed may have something new.
-    fn stir(&self) {
+    /// Every device's feed may have something new, of programs outside of the town too.
+    pub fn stir(&self) {
         self.stirred.borrow_mut().extend((0..self.devices.len()).map(Who));
     }
 

@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "995bea51d2f2f6d5d75b7e9a46df816cf9894df45a089f5067f0a4509dd07974",
+        sha256: "adf6dbddb2710cceac69f258b6d0ca20103b289cc1ed56072436bfce669f649a",
     },
     Asset {
         path: "/assets/icon.svg",

@@ -176,6 +176,9 @@ pub fn contacts(store: &Store<'_>) -> Result<Vec<ContactRow>, Error> {
     for (account, contact) in contacts::all(store)?.into_iter().filter(is_shown) {
         let set = record::kept_set(store, &account)?;
         let newest = set.iter().flat_map(|set| set.confirmed().values()).max_by_key(|device| device.sequence);
+        let reset_s = contacts::reset_s(store, &account, set.as_ref())?;
+        // nobody has compared a code with whoever goes on now
+        let is_same = reset_s.is_none();
         rows.push(ContactRow {
             account,
             handle: contact.handle,
@@ -185,9 +188,9 @@ pub fn contacts(store: &Store<'_>) -> Result<Vec<ContactRow>, Error> {
                 Some(Confirmer::Device(device)) => Some(device),
                 Some(Confirmer::RecoveryKey) | None => None,
             }),
-            reset_s: contacts::reset_s(store, &account, set.as_ref())?,
-            verified: settings::is_verified(store, &account)?,
-            by_link: settings::is_known_by_link(store, &account)?,
+            reset_s,
+            verified: is_same && settings::is_verified(store, &account)?,
+            by_link: is_same && settings::is_known_by_link(store, &account)?,
             decision: people::decision(store, &account)?,
         });
     }

@@ -5,20 +5,7 @@ use scenarios::world::World;
 
 use crate::driver::Driver;
 use crate::person::Person;
-
-/// Bob's digits, as his new device shows them.
-fn digits(device: &Person) -> String {
-    device.sees(".code", " ").replace(' ', "")
-}
-
-fn logs_in(device: &Person, password: &str, name: &str) {
-    device.presses("Log in on this machine");
-    device.sees("h1", "Log in");
-    device.writes("Handle", "bob");
-    device.writes("Password", password);
-    device.writes("Name of this device", name);
-    device.presses("Log in");
-}
+use crate::steps::{adds, digits, logs_in, opens_an_account, says_to, were_left_in_peace};
 
 /// Stories 1 to 7 and 9.
 #[test]
@@ -30,36 +17,27 @@ fn two_people_write_and_one_of_them_adds_and_removes_a_device() {
     let alice = Person::signed_up(&driver, &world, "alice", &url, "notebook");
     let bob = Person::new(&driver, &world, "bob", &url);
     bob.browser.picture("welcome");
-    bob.writes("Handle", "alice");
-    bob.writes("Password", PASSWORD);
-    bob.presses("Open an account");
+    opens_an_account(&bob, "alice", "laptop");
     bob.sees("form [role=alert]", "Somebody else has this handle.");
-    bob.writes("Handle", "bob");
-    bob.writes("Name of this device", "laptop");
-    bob.presses("Open an account");
+    opens_an_account(&bob, "bob", "laptop");
     bob.sees("main", "Choose a conversation.");
 
     // story 2: alice has his link, so she is no stranger
     bob.goes("People");
     let link = bob.browser.run("return document.querySelector('#own-link').value", serde_json::json!([]));
-    alice.goes("People");
-    alice.writes("Add somebody", link.as_str().unwrap());
-    alice.presses("Add");
+    adds(&alice, link.as_str().unwrap());
     alice.sees("main h1", "bob");
     alice.sends("hello, Bob");
     alice.sees("#messages .own .state", "sent");
     bob.opens_talk("alice");
     bob.sees("#messages .theirs", "hello, Bob");
-    bob.sends("hello, Alice");
-    alice.sees("#messages .theirs", "hello, Alice");
+    says_to(&bob, "hello, Alice", &[&alice]);
     bob.browser.picture("conversation");
 
     let desktop = another_device_comes_in(&driver, &world, &url, &alice, &bob);
     let mallory = somebody_knows_the_password(&driver, &world, &url, &bob, &desktop);
     a_device_goes(&alice, &bob, &desktop);
-    for person in [&alice, &bob, &desktop, &mallory] {
-        person.was_left_in_peace();
-    }
+    were_left_in_peace(&[&alice, &bob, &desktop, &mallory]);
 }
 
 /// Stories 3 to 6: another machine, six digits, and what was written before.
@@ -70,11 +48,18 @@ fn another_device_comes_in(driver: &Driver, world: &World, url: &str, alice: &Pe
     desktop.writes("Password", PASSWORD);
     desktop.presses("Log in");
     bob.sees(".popup", "A new device wants to read all your messages");
+    // it says so itself, and that is all that is said
+    bob.sees(".popup", "A device calling itself \"tower\" asked at ");
+    bob.sees(".popup", " to join your account; if it is in front of you, type the 6 digits it shows.");
+    bob.sees(".popup", "It says that it runs Linux.");
     bob.sees(".popup", "Nobody from support, and no invitation, ever needs it.");
     bob.browser.picture("popup");
     let code = digits(&desktop);
     desktop.browser.picture("waiting");
     desktop.sees("main", "type them to let this device in");
+    // where to go, and nothing of what it is called there
+    desktop.sees(".others", "last seen within the last two hours");
+    assert!(!desktop.sees("main", "").contains("laptop"), "names are for devices of the account");
     let wrong = if code == "000000" { "111111" } else { "000000" };
     bob.writes_in(".popup", "The 6 digits", wrong);
     bob.presses_in(".popup", "Confirm and send my old messages");
@@ -84,18 +69,15 @@ fn another_device_comes_in(driver: &Driver, world: &World, url: &str, alice: &Pe
     });
     bob.writes_in(".popup", "The 6 digits", &fresh);
     bob.presses_in(".popup", "Confirm and send my old messages");
-    bob.sees("#said", "is now one of your devices");
+    bob.sees("#said", "\"tower\" is now one of your devices");
     bob.sees_no("body", "A new device wants to read all your messages");
 
     // story 5 and 6: nothing that alice has to do; and what was written before
     desktop.opens_talk("alice");
     desktop.sees("#messages .theirs", "hello, Bob");
     desktop.sees("#messages .own", "hello, Alice");
-    alice.sends("to both of you");
-    bob.sees("#messages .theirs", "to both of you");
-    desktop.sees("#messages .theirs", "to both of you");
-    desktop.sends("from the tower");
-    alice.sees("#messages .theirs", "from the tower");
+    says_to(alice, "to both of you", &[bob, &desktop]);
+    says_to(&desktop, "from the tower", &[alice]);
     bob.sees("#messages .own", "from the tower");
     alice.goes("People");
     alice.presses_some("#contacts", "bob");
@@ -108,7 +90,7 @@ fn another_device_comes_in(driver: &Driver, world: &World, url: &str, alice: &Pe
 fn somebody_knows_the_password(driver: &Driver, world: &World, url: &str, bob: &Person, desktop: &Person) -> Person {
     let mallory = Person::new(driver, world, "mallory", url);
     logs_in(&mallory, PASSWORD, "Bob's phone");
-    desktop.sees(".popup", "A new device wants");
+    desktop.sees(".popup", "A device calling itself \"Bob's phone\" asked at ");
     bob.presses_in(".popup", "Not me");
     bob.sees("#said", "never saw your messages");
     mallory.sees(".notice", "This device was not let in.");
@@ -120,6 +102,8 @@ fn somebody_knows_the_password(driver: &Driver, world: &World, url: &str, bob: &
 /// Stories 7 and 9.
 fn a_device_goes(alice: &Person, bob: &Person, desktop: &Person) {
     bob.goes("Devices");
+    bob.sees("#devices li:nth-child(2)", "Linux. Added ");
+    bob.sees("#devices li:nth-child(2)", ", confirmed by \"laptop\"; connected now");
     bob.presses_some("#devices li:nth-child(2)", "Change");
     bob.writes_in("#devices li:nth-child(2)", "Its name", "cellar");
     bob.presses_in("#devices li:nth-child(2)", "Rename");

@@ -10,7 +10,8 @@ use scenarios::world::World;
 use serde_json::{Value, json};
 
 use crate::driver::Driver;
-use crate::person::{Person, file, link_of};
+use crate::person::{Person, file};
+use crate::steps::{asks_for_a_reset, asks_to_join, know_each_other};
 
 /// axe-core 4.14.1 as its makers publish it; its licence is beside it. It is part of no program.
 const AXE: &str = "tests/browser/vendor/axe.min.js";
@@ -187,9 +188,7 @@ fn every_page_is_for_everybody() {
     let service = world.service("service");
     let url = service.api.url.clone();
     let [bob, alice, carol] = ["bob", "alice", "carol"].map(|handle| Device::signed_up(&world, handle, &url));
-    for (device, other) in [(&bob, &alice), (&alice, &bob)] {
-        device.says(&["contact", "add", &link_of(other)]);
-    }
+    know_each_other(&bob, &alice);
     let garden = alice.says(&["chat", "new", "Garden", "bob"]).pop().unwrap();
     alice.says(&["send", "bob", "hello https://a.example/path and\na second line"]);
     let path = file(&world, "a rather long name of a file that goes on and on.txt", b"text");
@@ -295,18 +294,15 @@ fn what_opens_on_pages_is_too(faults: &mut Faults, person: &Person, with_alice: 
 fn somebody_waits_and_a_reset_is_announced(faults: &mut Faults, world: &World, person: &Person, url: &str) {
     person.goes_to("/");
     let second = Device::new(world, "second", url);
-    let _waiting =
-        second.start(&[&second.join("login", "bob")[..], &["--name", "a tower with a name that is long"]].concat());
-    person.sees(".popup", "A new device wants");
+    let _waiting = asks_to_join(&second, "a tower with a name that is long");
+    person.sees(".popup", "a tower with a name that is long");
     faults.of(person, "popup");
     person.browser.keys(&[ESCAPE]);
     person.sees_no("body", "A new device wants");
     person.goes_to("/devices");
     person.sees("#devices", "Waiting to be let in");
     faults.of(person, "devices-waiting");
-    let stranger = Device::new(world, "stranger", url);
-    stranger.says(&[&["account"], &stranger.join("reset", "bob")[..], &["--yes", "--name", "x"]].concat());
     person.goes_to("/");
-    person.sees(".alarm-bar", "Someone asked to reset your account");
+    asks_for_a_reset(world, url, person);
     faults.of(person, "alarm");
 }

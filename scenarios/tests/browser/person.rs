@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scenarios::device::{Device, PASSWORD};
+use scenarios::device::Device;
 use scenarios::program::eventually;
 use scenarios::world::World;
 use serde_json::{Value, json};
@@ -71,10 +71,7 @@ impl Person {
     /// Somebody who opened an account on the page.
     pub(crate) fn signed_up(driver: &Driver, world: &World, handle: &str, service: &str, device: &str) -> Self {
         let person = Self::new(driver, world, handle, service);
-        person.writes("Handle", handle);
-        person.writes("Password", PASSWORD);
-        person.writes("Name of this device", device);
-        person.presses("Open an account");
+        crate::steps::opens_an_account(&person, handle, device);
         person.sees("main", "Choose a conversation.");
         person
     }

@@ -1,24 +1,12 @@
 //! Stories 2, 17 to 19, and what one does with messages: strangers, codes, groups, changes, files, search.
 
 use scenarios::device::Device;
-use scenarios::world::{Service, World};
+use scenarios::world::World;
 use serde_json::json;
 
 use crate::driver::Driver;
-use crate::person::{Person, file, link_of};
-
-/// Alice and Bob, who know each other, each with a browser.
-fn two(driver: &Driver, world: &World) -> (Service, Person, Person) {
-    let service = world.service("service");
-    let url = service.api.url.clone();
-    let [alice, bob] = ["alice", "bob"].map(|handle| {
-        let device = Device::signed_up(world, handle, &url);
-        Person::at(driver, world, handle, device)
-    });
-    alice.device.says(&["contact", "add", &link_of(&bob.device)]);
-    bob.device.says(&["contact", "add", &link_of(&alice.device)]);
-    (service, alice, bob)
-}
+use crate::person::{Person, file};
+use crate::steps::{know_each_other, two, were_left_in_peace};
 
 /// Opens the menu of the message that says this.
 fn opens_menu(person: &Person, text: &str) {
@@ -75,9 +63,7 @@ fn a_stranger_asks_first_and_two_who_know_each_other_compare_codes() {
     bob.sees("#said", "Codes match: alice is marked as verified on all your devices.");
     bob.goes("People");
     bob.sees("#contacts", "verified");
-    for person in [&alice, &bob] {
-        person.was_left_in_peace();
-    }
+    were_left_in_peace(&[&alice, &bob]);
 }
 
 /// A text is answered, changed, taken back, and people think something of it; what lasts an hour says so.
@@ -126,9 +112,7 @@ fn a_message_can_be_answered_changed_and_taken_back() {
     bob.presses_on("a.back");
     bob.sees("#messages .theirs", "soon gone");
     assert_eq!(bob.counts("#messages .theirs .lasts"), 1);
-    for person in [&alice, &bob] {
-        person.was_left_in_peace();
-    }
+    were_left_in_peace(&[&alice, &bob]);
 }
 
 /// Stories 17 and 18, and a search that leads to what it found.
@@ -138,10 +122,8 @@ fn several_people_talk_exchange_a_file_and_find_what_was_said() {
     let world = World::new();
     let (service, alice, bob) = two(&driver, &world);
     let carol = Device::signed_up(&world, "carol", &service.api.url);
-    for (device, other) in [(&carol, &bob.device), (&carol, &alice.device)] {
-        device.says(&["contact", "add", &link_of(other)]);
-        other.says(&["contact", "add", &link_of(&carol)]);
-    }
+    know_each_other(&carol, &bob.device);
+    know_each_other(&carol, &alice.device);
     bob.presses_in("nav.side header", "New conversation");
     bob.writes("What it is called", "Garden");
     bob.sees("fieldset", "alice");
@@ -175,9 +157,7 @@ fn several_people_talk_exchange_a_file_and_find_what_was_said() {
 
     they_exchange_a_file(&world, &alice, &bob);
     what_was_said_is_found(&bob);
-    for person in [&alice, &bob] {
-        person.was_left_in_peace();
-    }
+    were_left_in_peace(&[&alice, &bob]);
 }
 
 /// A file of several pieces, with a name that has to be tamed; it can be answered.

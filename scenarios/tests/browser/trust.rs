@@ -1,14 +1,13 @@
 //! Stories 8, 12 and 14: what happens to an account that its people have not wanted, and pages that nobody may look at.
 
-use std::process::Command;
-
 use scenarios::device::{Device, PASSWORD};
-use scenarios::program::{eventually, trefoil};
-use scenarios::world::{World, free_port};
+use scenarios::program::eventually;
+use scenarios::world::World;
 use serde_json::json;
 
 use crate::driver::Driver;
 use crate::person::{Person, link_of};
+use crate::steps::{asks_for_a_reset, asks_to_join, were_left_in_peace};
 
 /// Stories 8, 10, 12 and 14 (a): what somebody with the password can do, and what the record shows of it.
 #[test]
@@ -23,8 +22,8 @@ fn who_knows_the_password_is_stopped_and_the_record_tells_of_it() {
 
     // a device that none of his has let in counts for nobody
     let mallory = Device::new(&world, "mallory", &url);
-    let waiting = mallory.start(&[&mallory.join("login", "bob")[..], &["--name", "Bob's phone"]].concat());
-    bob.sees(".popup", "A new device wants to read all your messages");
+    let waiting = asks_to_join(&mallory, "Bob's phone\u{202e}\", confirmed by \"laptop");
+    bob.sees(".popup", "A device calling itself \"Bob's phone\\u{202e}', confirmed by 'laptop\" asked at ");
     bob.browser.keys(&["\u{e00c}"]);
     bob.sees_no("body", "A new device wants");
     bob.goes("Devices");
@@ -39,9 +38,7 @@ fn who_knows_the_password_is_stopped_and_the_record_tells_of_it() {
     bob.sees("#said", "never saw your messages");
     assert_eq!(waiting.wait_for_end().code(), "device.refused");
 
-    let stranger = Device::new(&world, "stranger", &url);
-    stranger.says(&[&["account"], &stranger.join("reset", "bob")[..], &["--yes", "--name", "x"]].concat());
-    bob.sees(".alarm-bar", "Someone asked to reset your account");
+    asks_for_a_reset(&world, &url, &bob);
     bob.goes("Settings");
     bob.sees(".alarm-bar", "stop it now");
     bob.browser.picture("alarm");
@@ -77,41 +74,7 @@ fn who_knows_the_password_is_stopped_and_the_record_tells_of_it() {
     bob.sees(".timeline", "laptop");
     alice.sees_no("main", "laptop");
     bob.browser.picture("record");
-    for person in [&alice, &bob] {
-        person.was_left_in_peace();
-    }
-}
-
-/// Story 14 (c): a record that was taken back is said wherever it is shown, and nothing is sent.
-#[test]
-fn a_record_that_was_taken_back_is_said() {
-    let Some(driver) = Driver::start() else { return };
-    let world = World::new();
-    let address = format!("127.0.0.1:{}", free_port());
-    let serve = |folder: &str| world.serve_at(Command::new(trefoil()), folder, &address, &[]).unwrap();
-    let service = serve("service");
-    service.api.wait_for_size(1);
-    let bob = Person::signed_up(&driver, &world, "bob", &service.api.url, "laptop");
-    service.process.kill();
-    world.copy("service", "older");
-    let service = serve("service");
-    bob.device.says(&["account", "reset-wait", "7d"]);
-    let _alice = Device::signed_up(&world, "alice", &service.api.url);
-    bob.goes("Devices");
-    bob.presses("Why these devices count");
-    bob.sees(".timeline", "168 hours");
-    service.process.kill();
-    let _older = serve("older");
-    // the next look shows it
-    bob.goes("People");
-    bob.writes("Add somebody", "alice");
-    bob.presses("Add");
-    bob.sees("form [role=alert]", "");
-    bob.browser.picture("rollback-add");
-    bob.goes_to("/record");
-    bob.sees(".verdict", "This service has shown different people different records");
-    bob.browser.picture("rollback");
-    bob.was_left_in_peace();
+    were_left_in_peace(&[&alice, &bob]);
 }
 
 /// What is locked shows nothing, whichever way one comes.
