@@ -19,6 +19,7 @@ use crate::store::Store;
 use crate::{notices as kept_notices, own, people, record, requests, settings};
 
 mod files;
+mod news;
 mod proven;
 mod talk;
 
@@ -27,6 +28,8 @@ pub use crate::history::{HistoryRow, handed, history};
 pub use crate::receipts::Receipts;
 pub use crate::search::{Found, Unknown, Wanted, search};
 pub use files::{FileRow, OutgoingRow, file_download, files_called, outgoing_files, with_files};
+pub(crate) use news::news_of;
+pub use news::{News, news};
 pub use proven::{AccountRecord, SealedEntry, account_record};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
 pub use talk::{contacts, conversations, is_of, is_open, knows, lines, message, messages, messages_before, openers};

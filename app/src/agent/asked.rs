@@ -99,6 +99,7 @@ impl Core {
             | What::BackupOpen { .. }
             | What::BackupTake { .. }
             | What::BackupFinish => self.backup(what, reply),
+            What::Notifications { show } => self.notifications(show, reply),
             What::StartOver | What::NoticesRead { .. } => self.at_once(what, reply),
             what => {
                 self.require_confirmed()?;

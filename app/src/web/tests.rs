@@ -122,10 +122,11 @@ const PRIVATE: [&str; 24] = [
     "/part/receipts",
     "/events",
 ];
-const CHANGES: [&str; 34] = [
+const CHANGES: [&str; 35] = [
     "/do/send",
     "/do/react",
     "/do/receipts",
+    "/do/notifications",
     "/do/take-back",
     "/do/read",
     "/do/new",
