@@ -1,5 +1,7 @@
 //! The step: one match over what came in, then every part goes as far as it can.
 
+use std::collections::BTreeSet;
+
 use chain::id::AccountId;
 use rusqlite::Transaction;
 
@@ -7,12 +9,13 @@ use crate::error::Error;
 use crate::intent::Want;
 use crate::mls::Loaded;
 use crate::own::OwnRead;
-use crate::query::ConversationRow;
+use crate::query::{ConversationRow, News};
 use crate::seal::StoreKey;
 use crate::step::{Answer, Command, Input, Listening, Output, RequestId};
 use crate::store::Store;
 use crate::turn::{Flight, Memory, Purpose, Turn};
 use protocol::api::accounts::{DEVICE_CLONED, DEVICE_REMOVED, TOKEN_INVALID, TOKEN_REFUSED};
+use protocol::id::GroupId;
 use protocol::opaque::Stretching;
 use protocol::refusal::Problem;
 
@@ -88,6 +91,20 @@ impl Client {
             row.typing = row.members.iter().filter(types).cloned().collect();
         }
         Ok(rows)
+    }
+
+    /// What [`crate::query::news`] says, in the same way.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn news(
+        &self,
+        store: &Store<'_>,
+        group: &GroupId,
+        rows: &BTreeSet<i64>,
+        now_ms: u64,
+    ) -> Result<Option<News>, Error> {
+        crate::query::news_of(store, Some(&self.loaded), group, rows, now_ms)
     }
 
     /// Where to listen for deliveries; `None` while there is nothing to listen to.

@@ -20,6 +20,7 @@ use crate::store::Store;
 use crate::{introducing, notices as kept_notices, own, people, record, requests, seen, settings};
 
 mod files;
+mod news;
 mod proven;
 mod talk;
 
@@ -29,6 +30,8 @@ pub use crate::receipts::Receipts;
 pub use crate::search::{Found, Unknown, Wanted, search};
 pub use crate::seen::LastSeen;
 pub use files::{FileRow, OutgoingRow, file_download, files_called, outgoing_files, with_files};
+pub(crate) use news::news_of;
+pub use news::{News, news};
 pub use proven::{AccountRecord, SealedEntry, account_record};
 pub(crate) use talk::{accounts_called, conversations_of, groups_meant, rows_of};
 pub use talk::{

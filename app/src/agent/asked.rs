@@ -99,7 +99,9 @@ impl Core {
             | What::BackupOpen { .. }
             | What::BackupTake { .. }
             | What::BackupFinish => self.backup(what, reply),
-            What::StartOver | What::NoticesRead { .. } | What::Typing { .. } => self.at_once(what, reply),
+            What::StartOver | What::NoticesRead { .. } | What::Typing { .. } | What::Notifications { .. } => {
+                self.at_once(what, reply)
+            }
             what => {
                 self.require_confirmed()?;
                 let command = self.command_of(what)?;
@@ -198,6 +200,9 @@ impl Core {
 
     /// The commands that need nobody.
     fn at_once(&mut self, what: What, reply: &Reply) -> Result<(), Failure> {
+        if let What::Notifications { show } = what {
+            return self.notifications(show, reply);
+        }
         self.opened()?;
         let command = match what {
             What::NoticesRead { up_to } => Command::NoticesRead { up_to },

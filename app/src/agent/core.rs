@@ -19,8 +19,10 @@ use super::face::Reply;
 use super::keeper::{Keeper, locked};
 use super::log::Log;
 use super::net::Net;
+use super::notifications::{Notifications, Shown};
 use super::porter::Porter;
 use super::push::{Target, is_other};
+use super::telling;
 use super::waiting::{Verdict, Waiting};
 use crate::clock::now_ms;
 use crate::failure::{Failure, Kind};
@@ -45,6 +47,7 @@ pub(crate) struct Outside {
     pub(crate) net: Net,
     pub(crate) porter: Porter,
     pub(crate) push: watch::Sender<Option<Target>>,
+    pub(crate) desktop: watch::Sender<Shown>,
     pub(crate) log: Log,
     /// Folder of evidence.
     pub(crate) state: PathBuf,
@@ -94,7 +97,7 @@ impl Open {
 /// The owner of a profile's connection and client.
 pub(crate) struct Core {
     database: PathBuf,
-    keeper: Arc<Keeper>,
+    pub(super) keeper: Arc<Keeper>,
     pub(super) outside: Outside,
     pub(super) open: Option<Open>,
     /// Counts the clients: an answer to an earlier one is nobody's.
@@ -102,6 +105,7 @@ pub(crate) struct Core {
     /// Where requests go: the service of this account, or of the attempt to get one.
     pub(super) service: Option<String>,
     pub(super) waiting: Vec<Waiting>,
+    pub(super) notifications: Notifications,
     pub(super) connection: rows::Connection,
     pub(super) offline_since_ms: Option<u64>,
     wake: Option<Instant>,
@@ -115,6 +119,7 @@ pub(crate) struct Core {
 impl Core {
     /// Over a database that is opened later.
     pub(crate) fn new(database: PathBuf, keeper: Arc<Keeper>, outside: Outside) -> Self {
+        let notifications = Notifications::new(telling::kept(keeper.folder()));
         Self {
             database,
             keeper,
@@ -123,6 +128,7 @@ impl Core {
             generation: 0,
             service: None,
             waiting: Vec::new(),
+            notifications,
             connection: rows::Connection::Unknown,
             offline_since_ms: None,
             wake: None,
@@ -338,6 +344,7 @@ impl Core {
             let kept = evidence.is_empty() || keep_evidence(&self.outside.state, evidence).is_ok();
             self.outside.log.note("lie.seen", u64::from(kept));
         }
+        self.notifications.see(event, Instant::now());
         let Some(open) = &self.open else { return };
         let offline_since_ms = self.offline_since_ms;
         self.waiting.retain_mut(|it| !it.is_gone() && it.see(event, open, offline_since_ms) == Verdict::Stay);
@@ -390,6 +397,7 @@ impl Core {
 
     fn next_due(&self) -> Instant {
         let deadlines = self.waiting.iter().filter_map(Waiting::until).chain(self.wake).chain(self.tidy);
+        let deadlines = deadlines.chain(self.notifications.due());
         deadlines.min().unwrap_or_else(|| Instant::now() + LONGEST_SLEEP)
     }
 
@@ -399,6 +407,7 @@ impl Core {
             self.wake = None;
             self.step_and_carry_out(Input::Tick);
         }
+        self.tell_desktop(now);
         let is_untidy = self.tidy.take_if(|tidy| *tidy <= now).is_some();
         let Some(open) = &self.open else { return };
         if is_untidy && let Err(error) = client::tidy(&open.db) {

@@ -3,7 +3,8 @@
 //! ```text
 //!  face (socket) ──┐                                        ┌──► net   requests, answers come back
 //!  net  (answers) ─┼──► core: transaction, step, COMMIT ────┼──► faces events
-//!  push (frames) ──┘                                        └──► push  where to listen
+//!  push (frames) ──┘                                        ├──► push  where to listen
+//!                                                           └──► desktop  what it shows now
 //! ```
 //!
 //! [`core`] alone has the connection and the client. Nothing is sent or shown before the commit. A step that fails
@@ -13,16 +14,19 @@
 mod asked;
 mod backup;
 mod core;
+mod desktop;
 mod face;
 mod files;
 mod keeper;
 mod log;
 mod net;
+mod notifications;
 mod porter;
 mod portraits;
 mod push;
 mod recorded;
 mod shelf;
+mod telling;
 mod waiting;
 
 use std::fs::{File, OpenOptions, Permissions};
@@ -30,6 +34,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use client::StoreKey;
 use client::step::{Answer, IntentId, RequestId};
@@ -45,6 +50,7 @@ pub(crate) use self::face::{Face, Reply};
 use self::files::Saving;
 use self::keeper::Keeper;
 use self::log::Log;
+use self::notifications::Shown;
 use self::shelf::Shelf;
 use crate::commands::{asked_to_end, runtime};
 use crate::failure::{Failure, Kind};
@@ -53,6 +59,8 @@ use crate::local::rows::KeyState;
 use crate::places::{Profile, make_private};
 use crate::tls::Trusted;
 
+/// How long an agent that ends waits for the desktop to show nothing of it any more.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 /// What may wait for the core at once; more than that, and the senders wait.
 const INBOX: usize = 256;
 
@@ -117,7 +125,10 @@ pub(crate) fn run(options: Options, ready: impl FnOnce()) -> Result<(), Failure>
         let (to_push, targets) = watch::channel(None);
         let net = net::Net::new(trusted.as_ref(), to_core.clone());
         let porter = porter::Porter::new(trusted.as_ref(), Shelf::of(&profile.folder), to_core.clone());
-        let outside = core::Outside { net, porter, push: to_push, log, state: profile.state.clone() };
+        let (to_desktop, wanted) = watch::channel(Shown::new());
+        let desktop = tokio::spawn(desktop::run(wanted));
+        let state = profile.state.clone();
+        let outside = core::Outside { net, porter, push: to_push, desktop: to_desktop, log, state };
         let mut core = core::Core::new(database, Arc::clone(&keeper), outside);
         if let Some(key) = first_key(&keeper, options.passphrase).await? {
             core.open(key)?;
@@ -126,7 +137,10 @@ pub(crate) fn run(options: Options, ready: impl FnOnce()) -> Result<(), Failure>
         tokio::spawn(push::run(targets, trusted, to_core.clone()));
         tokio::spawn(face::run(listener, Face::new(keeper, to_core)));
         ready();
-        core.run(inbox, end).await
+        let ended = core.run(inbox, end).await;
+        // nobody takes away later what the desktop shows
+        drop(tokio::time::timeout(LEAVE_WITHIN, desktop).await);
+        ended
     });
     // a socket that stays behind is replaced by the next agent
     std::fs::remove_file(&profile.socket).unwrap_or_default();
@@ -185,10 +199,11 @@ pub(crate) async fn face_for_test(folder: &std::path::Path) -> Face {
     let keeper = Arc::new(Keeper::of(folder, &database));
     let (to_core, inbox) = mpsc::channel(INBOX);
     let (push, _) = watch::channel(None);
+    let (desktop, _) = watch::channel(Shown::new());
     let log = Log::open(&folder.join("log")).unwrap();
     let (net, porter) =
         (net::Net::new(None, to_core.clone()), porter::Porter::new(None, Shelf::of(folder), to_core.clone()));
-    let outside = core::Outside { net, porter, push, log, state: folder.to_owned() };
+    let outside = core::Outside { net, porter, push, desktop, log, state: folder.to_owned() };
     let mut core = core::Core::new(database, Arc::clone(&keeper), outside);
     core.open(keeper.create(None).await.unwrap()).unwrap();
     tokio::spawn(core.run(inbox, std::future::pending()));

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::{ask_line, say, say_all, say_row};
 use crate::failure::{Failure, Kind};
 use crate::link::refuse_as_code;
-use crate::local::What;
 use crate::local::connection::{Agent, say_aside};
-use crate::local::rows::{Device, Notice};
+use crate::local::rows::{Device, Notice, Notifying};
+use crate::local::{Telling, What};
 use crate::secret;
 use crate::settings::Settings;
 use crate::words;
@@ -46,6 +46,11 @@ pub(crate) enum Verb {
         device: String,
         /// How it is called from now on
         name: String,
+    },
+    /// What this machine's desktop shows of messages that come; without an answer, how it is
+    Notifications {
+        /// From now on, here and on no other device
+        show: Option<Telling>,
     },
     /// Take a device out of your account, for good
     Remove {
@@ -92,6 +97,14 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
             let row = find(&mut agent, device)?;
             agent.ask::<Value>(What::Remove { device: row.device.clone() })?;
             tell(settings, &row, "removed", words::device::REMOVED)
+        }
+        Verb::Notifications { show } => {
+            let row: Notifying = agent.ask(What::Notifications { show: *show })?;
+            match settings.json {
+                true => say_row(&row)?,
+                false => say_all(words::device::notifications(row)),
+            }
+            Ok(())
         }
     }
 }

@@ -8,36 +8,49 @@ use serde_json::json;
 
 use super::say;
 use crate::failure::{Failure, Kind};
-use crate::local::What;
 use crate::local::connection::Agent;
-use crate::local::rows::{Connection, State};
+use crate::local::rows::{Connection, Notifying, State};
+use crate::local::{Telling, What};
 use crate::settings::Settings;
+use crate::words;
 
 /// What one look found.
 struct Finding {
     check: &'static str,
     /// What is wrong and what to do, or `None`.
     trouble: Option<(Kind, String)>,
+    /// What is not as on other machines, and is no trouble.
+    remark: Option<&'static str>,
+}
+
+impl Finding {
+    fn new(check: &'static str, trouble: Option<(Kind, String)>) -> Self {
+        Self { check, trouble, remark: None }
+    }
 }
 
 /// Looks at everything that has to be right; fails with the first thing that is not.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
-    let agent = Agent::opened(settings).and_then(|mut agent| agent.ask::<State>(What::Status));
+    let agent = Agent::opened(settings).and_then(|mut agent| {
+        Ok((agent.ask::<State>(What::Status)?, agent.ask::<Notifying>(What::Notifications { show: None })?))
+    });
     let mut findings = vec![private_folder(&settings.profile.folder)];
     match agent {
-        Ok(state) => findings.extend([
-            Finding { check: "agent", trouble: None },
+        Ok((state, notifying)) => findings.extend([
+            Finding::new("agent", None),
             account(&state),
             service(&state),
             record(&state),
             witnesses(&state),
+            desktop(notifying),
         ]),
-        Err(failure) => findings.push(Finding { check: "agent", trouble: Some((failure.kind, failure.to_string())) }),
+        Err(failure) => findings.push(Finding::new("agent", Some((failure.kind, failure.to_string())))),
     }
     for finding in &findings {
-        let message = finding.trouble.as_ref().map(|(_, message)| message.as_str());
+        let message = finding.trouble.as_ref().map(|(_, message)| message.as_str()).or(finding.remark);
+        let is_ok = finding.trouble.is_none();
         match (settings.json, message) {
-            (true, _) => say(json!({ "check": finding.check, "ok": message.is_none(), "message": message })),
+            (true, _) => say(json!({ "check": finding.check, "ok": is_ok, "message": message })),
             (false, None) => say(format_args!("{:<10} in order", finding.check)),
             (false, Some(message)) => say(format_args!("{:<10} {message}", finding.check)),
         }
@@ -52,7 +65,7 @@ fn private_folder(folder: &Path) -> Finding {
     let mode = std::fs::metadata(folder).map_or(0, |found| found.mode());
     let trouble = (mode & 0o077 != 0)
         .then(|| (Kind::Broken, format!("others can look into {}; close it with chmod 700", folder.display())));
-    Finding { check: "folder", trouble }
+    Finding::new("folder", trouble)
 }
 
 fn account(state: &State) -> Finding {
@@ -63,13 +76,13 @@ fn account(state: &State) -> Finding {
         Phase::Pending => Some((Kind::Waiting, "this device waits to be let in by another of yours".to_owned())),
         Phase::Ended => Some((Kind::Refused, "this device was removed or not let in; trefoil login HANDLE".to_owned())),
     };
-    Finding { check: "account", trouble }
+    Finding::new("account", trouble)
 }
 
 fn service(state: &State) -> Finding {
     let trouble = (state.connection == Connection::Offline)
         .then(|| (Kind::Unreachable, "the service does not answer; is the network there?".to_owned()));
-    Finding { check: "service", trouble }
+    Finding::new("service", trouble)
 }
 
 fn record(state: &State) -> Finding {
@@ -79,7 +92,7 @@ fn record(state: &State) -> Finding {
                        service answer?";
         (Kind::Waiting, message.to_owned())
     });
-    Finding { check: "record", trouble }
+    Finding::new("record", trouble)
 }
 
 fn witnesses(state: &State) -> Finding {
@@ -88,5 +101,11 @@ fn witnesses(state: &State) -> Finding {
         let message = "no independent witness watches this service's record; --policy FILE at sign-up pins some";
         (Kind::Refused, message.to_owned())
     });
-    Finding { check: "witnesses", trouble }
+    Finding::new("witnesses", trouble)
+}
+
+/// A machine without a desktop is in order all the same.
+fn desktop(row: Notifying) -> Finding {
+    let is_missed = row.notifications != Telling::Off && !row.shown;
+    Finding { remark: is_missed.then_some(words::device::NO_DESKTOP), ..Finding::new("desktop", None) }
 }

@@ -229,6 +229,11 @@ pub(crate) enum What {
     BackupFinish,
     /// Events [`rows::Message`], newest first; done with [`rows::Searched`].
     Search { text: String, with: Option<String>, from: Option<String>, limit: u32 },
+    /// How much the desktop of this machine is told, from now on if that is said; done with [`rows::Notifying`].
+    Notifications {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        show: Option<Telling>,
+    },
     /// Events [`rows::Notice`].
     Notices,
     /// They were seen.
@@ -255,6 +260,19 @@ pub(crate) enum ReceiptKind {
     Read,
     /// That one types.
     Typing,
+}
+
+/// How much the desktop of a machine is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Telling {
+    /// Nothing
+    Off,
+    /// Who writes, and never what
+    #[default]
+    Name,
+    /// Also what
+    Text,
 }
 
 /// What both ways into an account need.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use super::messages::{Answered, MemberChange, Message, Reaction, Receipted, Searched, Sent};
 
-use super::{Decided, ReceiptKind};
+use super::{Decided, ReceiptKind, Telling};
 use crate::clock::rfc3339;
 
 /// Who answers on the socket.
@@ -101,6 +101,14 @@ impl Receipts {
     fn all() -> Self {
         Self { delivered: true, read: true, typing: true }
     }
+}
+
+/// How much the desktop of this machine is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Notifying {
+    pub(crate) notifications: Telling,
+    /// True if somebody there shows it.
+    pub(crate) shown: bool,
 }
 
 /// Whether the service answers.

@@ -124,10 +124,11 @@ const PRIVATE: [&str; 26] = [
     "/part/receipts",
     "/events",
 ];
-const CHANGES: [&str; 35] = [
+const CHANGES: [&str; 38] = [
     "/do/send",
     "/do/react",
     "/do/receipts",
+    "/do/notifications",
     "/do/take-back",
     "/do/read",
     "/do/new",
@@ -138,6 +139,7 @@ const CHANGES: [&str; 35] = [
     "/do/mute",
     "/do/pin",
     "/do/draft",
+    "/do/typing",
     "/do/admin",
     "/do/leave",
     "/do/put-away",
@@ -160,6 +162,7 @@ const CHANGES: [&str; 35] = [
     "/do/recovery-drop",
     "/do/veto",
     "/do/fetch-history",
+    "/do/accept-reset",
 ];
 
 /// W2 to W4, W6: of all combinations exactly one is let through.

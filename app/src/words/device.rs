@@ -4,7 +4,8 @@ use protocol::introduction::DeviceKind;
 
 use super::{ago, claimed, one_line, time};
 use crate::clock::{ms_of, now_ms};
-use crate::local::rows::{Device, LogInEvent, Notice, fingerprint};
+use crate::local::Telling;
+use crate::local::rows::{Device, LogInEvent, Notice, Notifying, fingerprint};
 
 /// Said whenever digits are asked for.
 pub(crate) const ONLY_IN_FRONT_OF_YOU: &str =
@@ -34,6 +35,20 @@ pub(crate) const SIGNED_OUT: &str =
 /// After a removal.
 pub(crate) const REMOVED: &str =
     "Removed: nothing sent from now on can be read on it, but what it already had may still be on it.";
+
+/// Nobody shows notifications.
+pub(crate) const NO_DESKTOP: &str = "Nothing on this machine shows notifications, as far as the agent can see.";
+
+/// What the desktop of this machine shows.
+pub(crate) fn notifications(row: Notifying) -> Vec<String> {
+    let shown = match row.notifications {
+        Telling::Off => "This machine's desktop shows nothing of what comes.",
+        Telling::Name => "This machine's desktop shows who writes to you, and never what.",
+        Telling::Text => "This machine's desktop shows who writes to you and what, to whoever can see its screen.",
+    };
+    let is_missed = row.notifications != Telling::Off && !row.shown;
+    [shown].into_iter().chain(is_missed.then_some(NO_DESKTOP)).map(str::to_owned).collect()
+}
 
 /// Why this device is none of the account's any more.
 pub(crate) fn ended(code: Option<&str>) -> &'static str {

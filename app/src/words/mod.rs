@@ -7,6 +7,7 @@ pub(crate) mod digits;
 pub(crate) mod file;
 pub(crate) mod history;
 pub(crate) mod message;
+pub(crate) mod notification;
 pub(crate) mod people;
 pub(crate) mod record;
 pub(crate) mod recovery;

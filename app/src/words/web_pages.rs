@@ -2,6 +2,7 @@
 
 use super::device::name_of;
 use super::{one_line, time};
+use crate::local::Telling;
 use crate::local::rows::{Device, History, Notice, State};
 
 /// Settings.
@@ -28,6 +29,19 @@ pub(crate) const RECEIPTS_SET: &str = "Set, on all your devices.";
 pub(crate) const TELL_DELIVERED: [&str; 2] = ["Tell when messages came", "Don't tell when messages came"];
 pub(crate) const TELL_READ: [&str; 2] = ["Tell when I have read them", "Don't tell when I have read them"];
 pub(crate) const TELL_TYPING: [&str; 2] = ["Tell when I type", "Don't tell when I type"];
+pub(crate) const NOTIFICATIONS: &str = "Notifications";
+pub(crate) const NOTIFICATIONS_WHY: &str = "What this machine's desktop shows when somebody writes, also when no page is open. It holds on this device alone. Muted and \
+                                            archived conversations, and requests, show nothing.";
+pub(crate) const TELLINGS: [(&str, &str); 3] = [("off", "Nothing"), ("name", "Who writes"), ("text", "Who, and what")];
+
+/// The value of one of them.
+pub(crate) fn telling(telling: Telling) -> &'static str {
+    match telling {
+        Telling::Off => "off",
+        Telling::Name => "name",
+        Telling::Text => "text",
+    }
+}
 pub(crate) const LOCKING: &str = "These pages";
 pub(crate) const LOCK_AFTER: &str = "Lock when nobody has used them for";
 pub(crate) const MINUTES: [(&str, &str); 4] =

@@ -368,7 +368,7 @@ fn answered_row(
     Ok(AnsweredRow { message, from: Some((from, names.of(store, &from)?)), text, file })
 }
 
-fn conversation_row(
+pub(super) fn conversation_row(
     store: &Store<'_>,
     loaded: Option<&Loaded>,
     device: Option<&Device>,

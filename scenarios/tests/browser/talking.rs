@@ -199,3 +199,20 @@ fn what_was_said_is_found(bob: &Person) {
     bob.sees("#found mark", "waters");
     assert_eq!(bob.place(), "/search");
 }
+
+/// What the desktop is told is chosen on the page, for this device alone.
+#[test]
+fn what_the_desktop_shows_is_chosen_on_the_page() {
+    let Some(driver) = Driver::start() else { return };
+    let world = World::new();
+    let (_service, alice, _bob) = two(&driver, &world);
+    alice.goes_to("/settings");
+    let form = "form[data-do='/do/notifications']";
+    alice.sees(form, "Nothing on this machine shows notifications");
+    alice.browser.picture("notifications");
+    alice.presses_in(form, "Who, and what");
+    alice.presses_in(form, "Set");
+    alice.sees("#said", "who writes to you and what");
+    assert_eq!(alice.device.says(&["device", "notifications"])[0]["notifications"], "text");
+    alice.was_left_in_peace();
+}

@@ -13,8 +13,8 @@ use super::{App, Routes};
 use crate::commands::logout;
 use crate::failure::Failure;
 use crate::local::record::RecordProof;
-use crate::local::rows::{Device, Hello, Receipts, State as Own};
-use crate::local::{ReceiptKind, What};
+use crate::local::rows::{Device, Hello, Notifying, Receipts, State as Own};
+use crate::local::{ReceiptKind, Telling, What};
 use crate::secret::check_strength;
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::words::web as common;
@@ -33,6 +33,7 @@ pub(super) fn routes() -> Routes {
         .route("/part/receipts", get(part_receipts))
         .route("/do/receipts", post(set_receipts))
         .route("/do/reset-wait", post(set_reset_wait))
+        .route("/do/notifications", post(set_notifications))
         .route("/do/lock-after", post(lock_after))
         .route("/do/sign-out", post(sign_out))
 }
@@ -42,6 +43,7 @@ async fn page(State(shared): App) -> Answer {
     let hello: Hello = shared.face.done(What::Hello).await?;
     let (_, proof) = shared.face.told::<Value, RecordProof>(What::Record { handle: None }).await;
     let devices: Vec<Device> = shared.face.list(What::Devices).await?;
+    let notifying: Notifying = shared.face.done(What::Notifications { show: None }).await?;
     let main = html! {
         section.page {
             header.head { a.back href="/" aria-label=(common::BACK) { "‹" } h1 { (words::SETTINGS) } }
@@ -49,6 +51,7 @@ async fn page(State(shared): App) -> Answer {
                 (password())
                 (reset_wait(proof?.reset_wait_hours))
                 section.card id="receipts" data-from="/part/receipts" data-on="account contacts" { (receipts(own.receipts)) }
+                (notifications(notifying))
                 (locking(shared.sessions().locks_after_min()))
                 section.card {
                     h2 { (words::STORED) }
@@ -144,6 +147,19 @@ fn receipt(name: &str, is_on: bool, [on, off]: [&str; 2]) -> Markup {
     }
 }
 
+fn notifications(row: Notifying) -> Markup {
+    html! {
+        form.card data-do="/do/notifications" {
+            h2 { (words::NOTIFICATIONS) }
+            p { (words::NOTIFICATIONS_WHY) }
+            (choice("show", &words::TELLINGS, Some(words::telling(row.notifications)), words::NOTIFICATIONS))
+            button type="submit" { (words::SET_WAIT) }
+            @if !row.shown { p.small { (device::NO_DESKTOP) } }
+            div data-answer role="alert" {}
+        }
+    }
+}
+
 fn locking(minutes: u64) -> Markup {
     html! {
         form.card data-do="/do/lock-after" {
@@ -233,6 +249,16 @@ async fn set_receipts(State(shared): App, Wanted(Told { receipt, on }): Wanted<T
     let on = on == YesOrNo::Yes;
     shared.face.done::<Value>(What::SetReceipts { receipt, on }).await?;
     Ok(Fragment::said(words::RECEIPTS_SET))
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    show: Telling,
+}
+
+async fn set_notifications(State(shared): App, Wanted(Shown { show }): Wanted<Shown>) -> Answer {
+    let row: Notifying = shared.face.done(What::Notifications { show: Some(show) }).await?;
+    Ok(Fragment::said(&device::notifications(row).join(" ")))
 }
 
 #[derive(Deserialize)]
