@@ -12,6 +12,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod connection;
+mod conversations;
 pub(crate) mod files;
 mod messages;
 pub(crate) mod record;

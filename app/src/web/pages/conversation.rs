@@ -29,6 +29,7 @@ pub(super) fn routes() -> Routes {
         .route("/page/to/{handle}", get(page_to))
         .route("/part/to/{handle}", get(part_to))
         .route("/part/head/{conversation}", get(part_head))
+        .route("/part/reset/{conversation}", get(part_reset))
         .route("/part/messages/{conversation}", get(newest))
         .route("/part/older/{conversation}", get(older))
         .route("/do/read", post(read))
@@ -96,8 +97,7 @@ fn kept(handle: &str) -> String {
 
 async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
     let contacts: Vec<Contact> = shared.face.list(What::Contacts).await?;
-    let other = |it: &&Contact| row.pair && row.members.iter().any(|member| member.account == it.account);
-    let contact = contacts.iter().find(other);
+    let contact = other_in(row, &contacts);
     let name = words::title(row);
     let id = &row.conversation;
     let (messages, has_older) = messages(shared, own, row).await?;
@@ -108,9 +108,7 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
                 (whom(row))
                 a.quiet href={ "/c/" (id) "/details" } { (words::DETAILS) }
             }
-            @if let Some((at, handle)) = contact.and_then(|it| it.reset_at.as_ref().zip(Some(&it.handle))) {
-                (reset_banner(handle, at))
-            }
+            div data-from={ "/part/reset/" (id) } data-on="contacts conversations" { (reset_banner(contact)) }
             @if row.unverified { p.notice { (words::UNVERIFIED) } }
             div.scroll id="scroll" tabindex="0" role="log" aria-label=(words::messages_with(&name)) {
                 @if has_older {
@@ -155,17 +153,32 @@ async fn part_head(State(shared): App, Path(conversation): Path<String>) -> Answ
     Ok(titled(&row).into())
 }
 
-/// Somebody goes on as another identity: one choice before anything is sent (story 13).
-fn reset_banner(handle: &str, at: &str) -> Markup {
+async fn part_reset(State(shared): App, Path(conversation): Path<String>) -> Answer {
+    confirmed(&shared).await?;
+    let row = found(&shared, &conversation).await?;
+    let contacts: Vec<Contact> = shared.face.list(What::Contacts).await?;
+    Ok(reset_banner(other_in(&row, &contacts)).into())
+}
+
+/// The other one of two, if he is known.
+fn other_in<'a>(row: &Conversation, contacts: &'a [Contact]) -> Option<&'a Contact> {
+    contacts.iter().find(|it| row.pair && row.members.iter().any(|member| member.account == it.account))
+}
+
+/// Somebody goes on as another identity: one choice before anything is sent (story 13). Nothing once it was made.
+fn reset_banner(contact: Option<&Contact>) -> Markup {
+    let reset = contact.and_then(|it| it.reset_at.as_ref().zip(Some(&it.handle)));
     html! {
-        div.notice {
-            p { (words::contact_reset(handle, at)) }
-            div.choices {
-                a.button href={ "/contacts/" (handle) } { (words::COMPARE) }
-                form data-do="/do/accept-reset" {
-                    input type="hidden" name="handle" value=(handle);
-                    button type="submit" { (words::WRITE_ANYWAY) }
-                    div data-answer role="alert" {}
+        @if let Some((at, handle)) = reset {
+            div.notice {
+                p { (words::contact_reset(handle, at)) }
+                div.choices {
+                    a.button href={ "/contacts/" (handle) } { (words::COMPARE) }
+                    form data-do="/do/accept-reset" {
+                        input type="hidden" name="handle" value=(handle);
+                        button type="submit" { (words::WRITE_ANYWAY) }
+                        div data-answer role="alert" {}
+                    }
                 }
             }
         }
