@@ -78,6 +78,8 @@ pub(crate) enum Purpose {
     Transfer(IntentId),
     /// Something for another own device; by the hash of its bytes.
     Relay(Digest),
+    /// What the operator is told of somebody.
+    Report(AccountId),
     /// What came for this device.
     Feed,
     /// What this device has.

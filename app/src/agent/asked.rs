@@ -6,6 +6,7 @@ use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
 use client::query::{self, ContactRow, Found, Phase, Unknown, Wanted};
 use client::step::{Arrangement, Command, Input, Joining, Secret};
+use protocol::api::reports::Reason;
 use protocol::people::Decision;
 use serde_json::json;
 use tokio::time::Instant;
@@ -78,6 +79,7 @@ impl Core {
             What::Recover { words } => self.recover(words, reply),
             What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
             What::OpenRequest { device, wait_s } => self.open_request(&device, wait_s, reply),
+            What::Report { who, reason, block } => self.report(&who, reason, block, reply),
             What::Send { to, text, wait_s } => self.say(Command::Send { to, text }, wait_s, reply),
             What::LeaveChat { chat, wait_s } => self.say(Command::LeaveChat { chat }, wait_s, reply),
             What::RenameChat { chat, title, wait_s } => self.say(Command::RenameChat { chat, title }, wait_s, reply),
@@ -294,6 +296,12 @@ impl Core {
             [account] => Ok(*account),
             _ => Err(Failure::new(Kind::Refused, "contact.unknown", format_args!("you know nobody as {who}"))),
         }
+    }
+
+    fn report(&mut self, who: &str, reason: Reason, block: bool, reply: &Reply) -> Result<(), Failure> {
+        self.require_confirmed()?;
+        let command = Command::Report { account: self.person(who)?, reason, block };
+        self.command(command, reply, Goal::Reported, Some(Instant::now() + DONE_WITHIN))
     }
 
     fn contact_link(&mut self, renew: bool, reply: &Reply) -> Result<(), Failure> {

@@ -122,7 +122,7 @@ const PRIVATE: [&str; 24] = [
     "/part/receipts",
     "/events",
 ];
-const CHANGES: [&str; 34] = [
+const CHANGES: [&str; 35] = [
     "/do/send",
     "/do/react",
     "/do/receipts",
@@ -144,6 +144,7 @@ const CHANGES: [&str; 34] = [
     "/do/refuse",
     "/do/remove",
     "/do/decide",
+    "/do/report",
     "/do/add",
     "/do/signup",
     "/do/lock",

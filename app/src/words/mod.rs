@@ -10,6 +10,7 @@ pub(crate) mod message;
 pub(crate) mod people;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod report;
 pub(crate) mod tui;
 pub(crate) mod web;
 pub(crate) mod web_pages;

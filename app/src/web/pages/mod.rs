@@ -22,6 +22,7 @@ mod popup;
 mod qr;
 mod record;
 mod recovery;
+mod reporting;
 mod requests;
 mod saying;
 mod search;
@@ -61,6 +62,7 @@ pub(super) fn private() -> Routes {
         .merge(new_chat::routes())
         .merge(search::routes())
         .merge(requests::routes())
+        .merge(reporting::routes())
         .merge(popup::routes())
         .merge(devices::routes())
         .merge(contacts::routes())
