@@ -33,8 +33,8 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::commands::{
     account, agent as agent_command, audit, backup, bot as bot_command, chat, contact, device, doctor, file, history,
-    joining, login, logout, message, permit, read, record, recovery, search, send, serve, signup, status, try_out,
-    tui as tui_command, web as web_command, witness,
+    joining, login, logout, message, permit, read, record, recovery, reports, search, send, serve, signup, status,
+    try_out, tui as tui_command, web as web_command, witness,
 };
 use crate::failure::{Failure, Kind};
 use crate::settings::{Flags, Settings};
@@ -110,6 +110,8 @@ enum Verb {
     Serve(serve::Arguments),
     /// For whoever runs a service: let somebody you know announce a reset without the password
     Permit(permit::Arguments),
+    /// For whoever runs a service: who was reported, by how many and why
+    Reports(reports::Arguments),
     /// Run a witness: cosign logs that only ever grow
     Witness(witness::Arguments),
     /// Replay every block of a log and check every rule
@@ -140,6 +142,7 @@ fn run(arguments: Arguments) -> (bool, Result<(), Failure>) {
         Verb::Try(arguments) => (false, try_out::run(&arguments)),
         Verb::Serve(arguments) => (arguments.json, serve::run(arguments)),
         Verb::Permit(arguments) => (arguments.json, permit::run(&arguments)),
+        Verb::Reports(arguments) => (arguments.json, reports::run(&arguments)),
         Verb::Witness(arguments) => (arguments.is_json(), witness::run(arguments)),
         Verb::Audit(arguments) => (arguments.json, audit::run(&arguments, flags.ca_file.as_deref())),
         verb => (flags.json, Settings::new(&flags).and_then(|settings| run_for_person(&verb, &settings))),
@@ -170,7 +173,9 @@ fn run_for_person(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Record(arguments) => record::run(arguments, settings),
         Verb::Web(arguments) => web_command::run(arguments, settings),
         Verb::Agent(arguments) => agent_command::run(arguments, settings),
-        Verb::Try(_) | Verb::Serve(_) | Verb::Permit(_) | Verb::Witness(_) | Verb::Audit(_) => Ok(()),
+        Verb::Try(_) | Verb::Serve(_) | Verb::Permit(_) | Verb::Reports(_) | Verb::Witness(_) | Verb::Audit(_) => {
+            Ok(())
+        }
     }
 }
 

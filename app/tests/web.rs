@@ -4,6 +4,7 @@
 
 mod home;
 mod pictures;
+mod reports;
 mod talk;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

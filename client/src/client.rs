@@ -197,6 +197,7 @@ impl Turn<'_> {
             Purpose::Message(row) => self.take_sent(row, &body),
             Purpose::Transfer(intent) => self.transferred(intent),
             Purpose::DevicesSeen => self.take_devices_seen(&body),
+            Purpose::Report(account) => self.take_report(&account, &body),
             Purpose::Feed => self.take_feed(&body),
             Purpose::Ack => self.take_ack(),
             Purpose::Passing(_) => Ok(()),
@@ -211,6 +212,7 @@ impl Turn<'_> {
             Purpose::Entry(subject) => self.entry_refused(&subject, problem),
             Purpose::PasswordStart | Purpose::Password => self.password_refused(problem),
             Purpose::Relay(hash) => self.relay_refused(&hash, problem),
+            Purpose::Report(account) => self.report_refused(&account, problem),
             Purpose::Claim(account, device) => self.claim_refused(&account, &device, problem),
             Purpose::Creation(group) | Purpose::Commit(group) => self.commit_refused(&group, problem),
             Purpose::Message(row) => self.message_refused(row, problem),
@@ -273,6 +275,7 @@ impl Turn<'_> {
                 self.want(Want::Contact { handle, account, token })
             }
             Command::Decide { account, decision } => self.decide(&account, decision),
+            Command::Report { account, reason, block } => self.report(&account, reason, block),
             Command::MakeLink { renew } => self.make_link(renew),
             Command::WithdrawLinks => self.withdraw_links(),
             Command::MarkRead { with } => self.mark_read(&with),

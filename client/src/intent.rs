@@ -3,6 +3,7 @@
 //! An intent names no epoch, so a commit of somebody else in between makes it neither wrong nor lost: it is carried out
 //! anew from where the group then is.
 
+use protocol::api::reports::Reason;
 use protocol::id::GroupId;
 use protocol::people::LinkToken;
 use rusqlite::params;
@@ -81,6 +82,11 @@ pub(crate) enum Want {
         chat: String,
         who: String,
         on: bool,
+    },
+    /// The service's operator is to be told of somebody.
+    Report {
+        account: [u8; 32],
+        reason: Reason,
     },
 }
 

@@ -48,6 +48,7 @@ mod record;
 mod recovery;
 mod relaying;
 mod repair;
+mod reporting;
 mod requests;
 mod reset;
 mod revising;

@@ -11,6 +11,7 @@ use std::fmt;
 use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
 use protocol::api::delivery::{Delivery, Passing};
+use protocol::api::reports::Reason;
 use protocol::backup::{Owner, Part};
 use protocol::content::Receipt;
 use protocol::id::MessageId;
@@ -184,6 +185,15 @@ pub enum Command {
         account: AccountId,
         /// What was decided.
         decision: Decision,
+    },
+    /// A person tells the service's operator of somebody: who and why, and nothing else (PPL-5).
+    Report {
+        /// The other account.
+        account: AccountId,
+        /// Why.
+        reason: Reason,
+        /// True to block him as well.
+        block: bool,
     },
     /// The account has a contact link from now on: the one that there is, or a fresh one.
     MakeLink {

@@ -80,6 +80,8 @@ pub(crate) enum Purpose {
     Relay(Digest),
     /// When the account's devices were last there.
     DevicesSeen,
+    /// What the operator is told of somebody.
+    Report(AccountId),
     /// What came for this device.
     Feed,
     /// What this device has.

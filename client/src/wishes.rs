@@ -52,6 +52,7 @@ impl Turn<'_> {
                 Want::AddMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, true)?,
                 Want::RemoveMembers { chat, with } => self.go_on_with_members(&intent, &chat, &with, false)?,
                 Want::SetAdmin { chat, who, on } => self.go_on_with_admin(&intent, &chat, &who, on)?,
+                Want::Report { account, reason } => self.go_on_with_report(AccountId(account), reason)?,
             }
         }
         Ok(())

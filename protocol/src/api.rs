@@ -16,7 +16,8 @@
 //! GET  /v1/genesis[?from=<size>]                 -> GenesisAnswer
 //! ```
 //!
-//! Sign-up, log-in and tokens are in [`accounts`], groups and messages in [`delivery`], files in [`blobs`].
+//! Sign-up, log-in and tokens are in [`accounts`], groups and messages in [`delivery`], files in [`blobs`], what is told to the
+//! operator in [`reports`].
 //!
 //! Every answer carries its own sizes and proofs, so no cache can pass one off as another (attack 25). Not in scope:
 //! checking them (`chain::view`).
@@ -24,6 +25,7 @@
 pub mod accounts;
 pub mod blobs;
 pub mod delivery;
+pub mod reports;
 
 use serde::{Deserialize, Serialize};
 

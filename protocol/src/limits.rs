@@ -48,6 +48,8 @@ pub struct Limits {
     pub blob_bytes_kept: Option<NonZeroU64>,
     /// Bytes of blobs that one account begins in a day.
     pub blob_bytes_a_day: Option<NonZeroU64>,
+    /// Reports to the operator that one account makes in a day.
+    pub reports_a_day: Option<NonZeroU32>,
 }
 
 impl Limits {
@@ -63,6 +65,7 @@ impl Limits {
         blobs_kept: NonZeroU32::new(10_000),
         blob_bytes_kept: NonZeroU64::new(20 << 30),
         blob_bytes_a_day: NonZeroU64::new(5 << 30),
+        reports_a_day: NonZeroU32::new(20),
     };
 
     /// No limit at all, for load tests.
@@ -77,6 +80,7 @@ impl Limits {
         blobs_kept: None,
         blob_bytes_kept: None,
         blob_bytes_a_day: None,
+        reports_a_day: None,
     };
 }
 

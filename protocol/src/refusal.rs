@@ -10,6 +10,7 @@ use crate::api::accounts::{
 };
 use crate::api::blobs::{BLOB_EXISTS, BLOB_GONE, BLOB_OFFSET, BLOB_QUOTA, BLOB_TOO_LARGE};
 use crate::api::delivery::{GROUP_EXISTS, GROUP_UNKNOWN, NO_KEY_PACKAGE, REMOVED_LEAF, STALE_EPOCH};
+use crate::api::reports::REPORT_OWN;
 
 /// Somebody changed the account first: read, and sign again if it is still wanted.
 pub const CONFLICT: &str = "chain.conflict";
@@ -83,7 +84,9 @@ pub struct Problem {
 /// HTTP status and kind of a code. Codes that are not listed are rules of the chain: 422.
 pub fn status_of(code: &str) -> (u16, Kind) {
     match code {
-        MALFORMED | "entry.encoding" | "key.invalid" | "handle.charset" | "handle.length" => (400, Kind::Misuse),
+        MALFORMED | REPORT_OWN | "entry.encoding" | "key.invalid" | "handle.charset" | "handle.length" => {
+            (400, Kind::Misuse)
+        }
         // a bearer's secret is missing or has ended (RFC 9110 §15.5.2)
         TOKEN_INVALID | PERMIT_INVALID => (401, Kind::Refused),
         LOGIN_REFUSED | TOKEN_REFUSED | DEVICE_UNCONFIRMED | DEVICE_REMOVED | DEVICE_CLONED => (403, Kind::Refused),

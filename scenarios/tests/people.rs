@@ -1,10 +1,12 @@
-//! Who may write: requests from strangers, accepting, blocking, contact links. Rules PPL-1 to PPL-4; story 2.
+//! Who may write: requests from strangers, accepting, blocking, reporting, contact links. Rules PPL-1 to PPL-5; story 2.
 
 use chain::id::AccountId;
 use client::query::{self, ConversationRow};
-use client::step::{Command, Event, Failure};
+use client::step::{Answer, Command, Event, Failure};
+use protocol::api::reports::{REPORTS, Reason};
 use protocol::people::{Decision, LinkToken, Standing};
-use scenarios::town::{Town, Who};
+use scenarios::town::{Town, Weather, Who};
+use service::told_of;
 
 fn account(town: &Town, who: Who) -> AccountId {
     town.read(who, |store| query::status(store, 0)).account.unwrap()
@@ -167,6 +169,88 @@ fn somebody_blocked_puts_nobody_into_a_conversation() {
     assert_eq!(failure(&town.send(bob, &group, "no")).unwrap().code, "contact.blocked");
     // what a stranger has opened is a request, whoever else is in it
     assert_eq!(standings(&town, carol).iter().filter(|it| **it == Standing::Request).count(), 1);
+}
+
+/// What the operator is told: of each account by how many, and the reasons.
+fn told(town: &Town) -> Vec<(AccountId, u64, Vec<Reason>)> {
+    let rows = told_of(&town.path("service"), town.now_ms() / 1_000).unwrap();
+    rows.into_iter().map(|row| (row.account, row.reporters, row.reasons.into_keys().collect())).collect()
+}
+
+fn reporting(account: AccountId, reason: Reason, block: bool) -> Command {
+    Command::Report { account, reason, block }
+}
+
+/// PPL-5: who and why, to the byte; the other one hears nothing of it, and is blocked.
+#[test]
+fn a_report_has_no_content() {
+    let mut town = Town::new();
+    let (bob, mallory) = (town.stranger("bob"), town.stranger("mallory"));
+    town.send(mallory, "bob", "buy this");
+    let (pest, heard) = (account(&town, mallory), town.events(mallory).len());
+    town.command(bob, reporting(pest, Reason::Impersonation, true));
+    let mut reports = Vec::new();
+    while let Some(request) = town.take_request(bob) {
+        let (status, body) = town.ask(&request.call).unwrap();
+        assert_eq!(status, 200);
+        if request.call.path.starts_with(REPORTS) {
+            reports.push((request.call.path.clone(), String::from_utf8(request.call.body.unwrap()).unwrap()));
+        }
+        town.answer(bob, request.id, Answer::Ok(body));
+    }
+    let body = format!(r#"{{"account":"{pest}","reason":"impersonation"}}"#);
+    assert_eq!(reports, [(REPORTS.to_owned(), body)]);
+    assert!(town.events(bob).iter().any(|event| matches!(event, Event::Done { .. })));
+    town.settle();
+    assert_eq!(told(&town), [(pest, 1, vec![Reason::Impersonation])]);
+    assert_eq!(town.events(mallory).len(), heard, "whoever is reported is told nothing");
+    town.send(mallory, "bob", "really, buy this");
+    assert_eq!(
+        (standings(&town, bob), town.texts(bob, Some("mallory"))),
+        (vec![Standing::Blocked], vec!["buy this".to_owned()])
+    );
+}
+
+/// PPL-5: blocked at once, told when the service is there; over a kill on either side, and once although answers are lost.
+#[test]
+fn a_report_made_offline_goes_out_later() {
+    let mut town = Town::new();
+    let (bob, mallory) = (town.stranger("bob"), town.stranger("mallory"));
+    town.send(mallory, "bob", "buy this");
+    let pest = account(&town, mallory);
+    town.set_online(bob, false);
+    for reason in [Reason::Spam, Reason::Abuse] {
+        let events = town.wish(bob, reporting(pest, reason, true));
+        assert_eq!((failure(&events), standings(&town, bob)), (None, vec![Standing::Blocked]));
+    }
+    town.restart(bob);
+    town.settle();
+    assert_eq!(told(&town), []);
+    town.weather = Weather::AnswersLost;
+    town.set_online(bob, true);
+    town.pass_ms(60_000);
+    assert_eq!(told(&town), [(pest, 1, vec![Reason::Spam])]);
+    let done = |town: &Town| town.events(bob).iter().filter(|event| matches!(event, Event::Done { .. })).count();
+    let before = done(&town);
+    town.weather = Weather::Fine;
+    town.pass_ms(60_000);
+    // both have gone out, and the reason that was chosen last is the one that stays
+    assert_eq!((told(&town), done(&town) - before), (vec![(pest, 1, vec![Reason::Abuse])], 2));
+    town.restart_service();
+    assert_eq!(told(&town), [(pest, 1, vec![Reason::Abuse])]);
+}
+
+/// PPL-5: without blocking he is heard on; and nobody reports himself.
+#[test]
+fn a_report_decides_nothing_by_itself() {
+    let mut town = Town::new();
+    let (bob, mallory) = (town.stranger("bob"), town.stranger("mallory"));
+    town.send(mallory, "bob", "buy this");
+    let (pest, own) = (account(&town, mallory), account(&town, bob));
+    assert_eq!(failure(&town.wish(bob, reporting(pest, Reason::Other, false))), None);
+    assert_eq!(standings(&town, bob), [Standing::Request]);
+    assert_eq!(failure(&town.wish(bob, reporting(own, Reason::Spam, true))).unwrap().code, "report.own");
+    assert_eq!(told(&town), [(pest, 1, vec![Reason::Other])]);
 }
 
 /// PPL-4: a link stands for a decision that was made before, until it is withdrawn; on every device.

@@ -7,7 +7,8 @@
 //! which order a block reaches the disk) → `witnesses` (from sealed to published) → `lookup` (answers) → `http`
 //! (routes) → `http/connections` (how long a caller may keep it waiting) → `http/tls`. `accounts` says who asks:
 //! passwords, permits, tokens. `delivery` takes in and hands out what devices send each other, `groups` follows their
-//! groups by MLS, `blobs` keeps encrypted files. `start` and `sequencer/genesis` are how it begins, `record` and `nodes` what readers see, `disk` what
+//! groups by MLS, `blobs` keeps encrypted files, `reports` what people tell the
+//! operator. `start` and `sequencer/genesis` are how it begins, `record` and `nodes` what readers see, `disk` what
 //! is kept.
 
 mod accounts;
@@ -22,6 +23,7 @@ mod lookup;
 mod nodes;
 mod options;
 mod record;
+mod reports;
 mod resets;
 mod sequencer;
 mod service;
@@ -36,5 +38,6 @@ pub use error::{Corrupt, SecondLook, StartError, Stopped};
 pub use http::connections::Patience;
 pub use http::tls::TlsFiles;
 pub use options::{Options, WitnessAddress};
+pub use reports::operator::{ReportsError, Told, forget_reports, told_of};
 pub use service::Service;
 pub use shared::Clock;

@@ -28,6 +28,7 @@ use crate::http::connections::{self, Patience};
 use crate::http::tls::{self, Tls};
 use crate::options::{Options, WitnessAddress};
 use crate::record::Record;
+use crate::reports::Reports;
 use crate::sequencer::Sequencer;
 use crate::sequencer::genesis;
 use crate::sequencer::seal::Sealer;
@@ -69,6 +70,7 @@ impl Service {
         let found = open_log(&folder, &store, &public)?;
         let accounts = Accounts::open(&folder)?;
         let blobs = Blobs::open(&folder)?;
+        let reports = Reports::open(&folder)?;
         let (delivery, opened) = Delivery::open(folder.delivery())?;
         let (queue, receiver) = sync_channel(MAX_QUEUED);
         let shared = Arc::new(Shared {
@@ -78,6 +80,7 @@ impl Service {
             accounts,
             delivery,
             blobs,
+            reports,
             origin,
             log_vkey,
             clock: options.clock,
@@ -194,6 +197,7 @@ impl Service {
         }
         // what could not be moved into the file stays in the log beside it, and is read from there
         self.shared.accounts.settle().unwrap_or_default();
+        self.shared.reports.settle().unwrap_or_default();
     }
 }
 

@@ -21,6 +21,7 @@ use crate::error::Stopped;
 use crate::http::rates::Rates;
 use crate::http::refusal::Refusal;
 use crate::record::Record;
+use crate::reports::Reports;
 
 /// Seconds since 1970 UTC.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) accounts: Accounts,
     pub(crate) delivery: Delivery,
     pub(crate) blobs: Blobs,
+    pub(crate) reports: Reports,
     pub(crate) origin: String,
     pub(crate) log_vkey: VerifierKey,
     pub(crate) clock: Clock,

@@ -6,6 +6,7 @@ use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::ResetChoice;
 use client::query::{self, ContactRow, Found, Phase, Unknown, Wanted};
 use client::step::{Arrangement, Command, Input, Joining, Secret};
+use protocol::api::reports::Reason;
 use protocol::people::Decision;
 use serde_json::json;
 use tokio::time::Instant;
@@ -76,18 +77,9 @@ impl Core {
             What::Recover { words } => self.recover(words, reply),
             What::AwaitConfirmation { wait_s } => self.await_confirmation(wait_s, reply),
             What::OpenRequest { device, wait_s } => self.open_request(&device, wait_s, reply),
-            What::Send { to, text, wait_s } => self.say(Command::Send { to, text }, wait_s, reply),
-            What::LeaveChat { chat, wait_s } => self.say(Command::LeaveChat { chat }, wait_s, reply),
-            What::RenameChat { chat, title, wait_s } => self.say(Command::RenameChat { chat, title }, wait_s, reply),
+            What::Report { who, reason, block } => self.report(&who, reason, block, reply),
             What::PictureChat { chat, path, wait_s } => self.picture_chat(chat, path, wait_s, reply),
             What::ChatPicture { chat } => self.chat_picture(&chat, reply),
-            What::SetTimer { chat, seconds, wait_s } => self.say(Command::SetTimer { chat, seconds }, wait_s, reply),
-            What::Reply { message, text, wait_s } => self.say(Command::Reply { message, text }, wait_s, reply),
-            What::Edit { message, text, wait_s } => self.say(Command::Edit { message, text }, wait_s, reply),
-            What::Delete { message, wait_s } => self.say(Command::Delete { message }, wait_s, reply),
-            What::React { message, reaction, remove, wait_s } => {
-                self.say(Command::React { message, reaction, remove }, wait_s, reply)
-            }
             What::SendFile { .. }
             | What::SaveFile { .. }
             | What::KeepFile { .. }
@@ -102,11 +94,14 @@ impl Core {
             What::StartOver | What::NoticesRead { .. } | What::Typing { .. } | What::Notifications { .. } => {
                 self.at_once(what, reply)
             }
-            what => {
-                self.require_confirmed()?;
-                let command = self.command_of(what)?;
-                self.command(command, reply, Goal::Done, Some(Instant::now() + DONE_WITHIN))
-            }
+            what => match said(what) {
+                Ok((command, wait_s)) => self.say(command, wait_s, reply),
+                Err(what) => {
+                    self.require_confirmed()?;
+                    let command = self.command_of(*what)?;
+                    self.command(command, reply, Goal::Done, Some(Instant::now() + DONE_WITHIN))
+                }
+            },
         }
     }
 
@@ -314,6 +309,12 @@ impl Core {
         }
     }
 
+    fn report(&mut self, who: &str, reason: Reason, block: bool, reply: &Reply) -> Result<(), Failure> {
+        self.require_confirmed()?;
+        let command = Command::Report { account: self.person(who)?, reason, block };
+        self.command(command, reply, Goal::Reported, Some(Instant::now() + DONE_WITHIN))
+    }
+
     fn contact_link(&mut self, renew: bool, reply: &Reply) -> Result<(), Failure> {
         self.require_confirmed()?;
         let output = self.step(Input::Command(Command::MakeLink { renew }))?;
@@ -499,4 +500,19 @@ impl Core {
             }
         }
     }
+}
+
+/// What says something, and how long whoever asked waits until the service has it; anything else as it is.
+fn said(what: What) -> Result<(Command, u64), Box<What>> {
+    Ok(match what {
+        What::Send { to, text, wait_s } => (Command::Send { to, text }, wait_s),
+        What::LeaveChat { chat, wait_s } => (Command::LeaveChat { chat }, wait_s),
+        What::RenameChat { chat, title, wait_s } => (Command::RenameChat { chat, title }, wait_s),
+        What::SetTimer { chat, seconds, wait_s } => (Command::SetTimer { chat, seconds }, wait_s),
+        What::Reply { message, text, wait_s } => (Command::Reply { message, text }, wait_s),
+        What::Edit { message, text, wait_s } => (Command::Edit { message, text }, wait_s),
+        What::Delete { message, wait_s } => (Command::Delete { message }, wait_s),
+        What::React { message, reaction, remove, wait_s } => (Command::React { message, reaction, remove }, wait_s),
+        what => return Err(Box::new(what)),
+    })
 }

@@ -10,6 +10,7 @@ use super::core::Open;
 use super::face::Reply;
 use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
+use crate::local::Reported;
 use crate::local::files::Saved;
 use crate::local::rows::{self, Change, LogInEvent, ResetAnnounced, Sent, SignedUp};
 
@@ -42,6 +43,8 @@ pub(crate) enum Goal {
     Seen,
     /// The message of this row is at the service.
     Sent { row: Option<i64> },
+    /// The service has what the operator is told.
+    Reported,
     /// The file of a message is saved.
     Saved(Saved),
     /// Whatever comes, in one conversation or in all. Of one conversation: rows above this one were not shown yet.
@@ -88,6 +91,9 @@ impl Waiting {
             Goal::Done => matches!(event, Event::Done { intent } if Some(*intent) == self.intent).then(|| {
                 self.reply.done(&json!({}));
             }),
+            Goal::Reported => matches!(event, Event::Done { intent } if Some(*intent) == self.intent).then(|| {
+                self.reply.done(&Reported { sent: true });
+            }),
             Goal::Saved(saved) => matches!(event, Event::Done { intent } if Some(*intent) == self.intent).then(|| {
                 self.reply.done(saved);
             }),
@@ -130,6 +136,7 @@ impl Waiting {
         match self.goal {
             Goal::Sent { row } => waits(&self.reply, row, open, offline_since_ms),
             Goal::Seen => self.reply.done(&json!({})),
+            Goal::Reported => self.reply.done(&Reported { sent: false }),
             _ => self.reply.fail(unreachable()),
         }
         Verdict::End
@@ -140,6 +147,7 @@ impl Waiting {
         let waits_still = |code, message| self.reply.fail(Failure::new(Kind::Waiting, code, message));
         match self.goal {
             Goal::Sent { row } => waits(&self.reply, row, open, offline_since_ms),
+            Goal::Reported => self.reply.done(&Reported { sent: false }),
             Goal::LoggedIn { is_pending: true, .. } => {
                 waits_still(
                     "device.pending",
@@ -464,6 +472,17 @@ mod tests {
         let mut stage = Stage::new(Goal::Done);
         assert_eq!(stage.see(&Event::Done { intent: 7 }), Verdict::End);
         assert_eq!(stage.said(), ["done "]);
+    }
+
+    /// PPL-5: it stays, and goes out by itself.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_report_that_nobody_takes_now_is_no_failure() {
+        let mut stage = Stage::new(Goal::Reported);
+        assert_eq!([(); 3].map(|()| stage.lose(true)), [Verdict::Stay, Verdict::Stay, Verdict::End]);
+        assert_eq!(stage.said(), ["done "]);
+        let mut stage = Stage::new(Goal::Reported);
+        assert_eq!(stage.see(&failed(7, "rate.limited")), Verdict::End);
+        assert_eq!(stage.said(), ["rate.limited"]);
     }
 
     #[tokio::test(flavor = "current_thread")]

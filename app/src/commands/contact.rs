@@ -1,6 +1,8 @@
 //! `trefoil contact`: whom one writes with, and how others find oneself.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Subcommand, ValueEnum};
+use protocol::api::reports::Reason;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ use crate::failure::{Failure, Kind};
 use crate::link;
 use crate::local::connection::Agent;
 use crate::local::rows::{self, Conversation, Link, State, Verification};
-use crate::local::{Decided, What};
+use crate::local::{Decided, Reported, What};
 use crate::settings::Settings;
 use crate::words;
 
@@ -50,6 +52,17 @@ pub(crate) enum Verb {
         /// A handle, or the beginning of a conversation's id
         who: String,
     },
+    /// Tell your service's operator of somebody, and block them: who and why, and nothing that was written
+    Report {
+        /// A handle, or the beginning of a conversation's id
+        who: String,
+        /// Why
+        #[arg(long, default_value = "spam", value_parser = a_reason())]
+        reason: Reason,
+        /// Go on hearing of them
+        #[arg(long)]
+        no_block: bool,
+    },
     /// The code that is the same for both of you if you have each other's true account
     Verify {
         /// A handle
@@ -73,6 +86,10 @@ pub(crate) enum Verb {
 pub(crate) enum Answer {
     Yes,
     No,
+}
+
+fn a_reason() -> impl TypedValueParser<Value = Reason> {
+    PossibleValuesParser::new(Reason::ALL.map(Reason::name)).try_map(|text| text.parse::<Reason>())
 }
 
 /// Adds, lists, shows.
@@ -106,6 +123,7 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         Verb::Requests => requests(settings),
         Verb::Accept { who } => decide(who, Decided::Accepted, settings),
         Verb::Block { who } => decide(who, Decided::Blocked, settings),
+        Verb::Report { who, reason, no_block } => report(who, *reason, !no_block, settings),
         Verb::Verify { who, scanned: Some(scanned), .. } => {
             compare(&link::Contact::parse(who)?.handle, scanned, settings)
         }
@@ -142,6 +160,20 @@ fn decide(who: &str, decision: Decided, settings: &Settings) -> Result<(), Failu
         (true, _) => say(json!({ "contact": who, "decision": decision })),
         (false, Decided::Accepted) => say(words::people::accepted(&who)),
         (false, Decided::Blocked) => say(words::people::BLOCKED),
+    }
+    Ok(())
+}
+
+fn report(who: &str, reason: Reason, block: bool, settings: &Settings) -> Result<(), Failure> {
+    let who = handle_or_title(who);
+    let told: Reported = Agent::opened(settings)?.ask(What::Report { who: who.clone(), reason, block })?;
+    if settings.json {
+        say(json!({ "contact": who, "reported": reason, "blocked": block, "sent": told.sent }));
+        return Ok(());
+    }
+    say(words::report::reported(&who, reason, told.sent));
+    if block {
+        say(words::people::BLOCKED);
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ pub(crate) mod permit;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod reports;
 pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod serve;

@@ -20,6 +20,7 @@ pub(crate) mod rows;
 
 use std::os::unix::fs::MetadataExt as _;
 
+use protocol::api::reports::Reason;
 use protocol::bytes::Base64Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -127,6 +128,9 @@ pub(crate) enum What {
     },
     /// Decides about somebody: a handle, or the beginning of the id of a conversation that he has opened.
     Decide { who: String, decision: Decided },
+    /// Tells the service's operator of somebody, named as in [`What::Decide`], and blocks him if wanted; done with
+    /// [`Reported`].
+    Report { who: String, reason: Reason, block: bool },
     /// Done with [`rows::Link`]: the contact link that there is, or a fresh one.
     ContactLink { renew: bool },
     /// No contact link that was handed out is good any more.
@@ -251,6 +255,13 @@ pub(crate) enum Decided {
     Blocked,
 }
 
+/// Somebody was reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reported {
+    /// True if the service has it; else it goes out by itself.
+    pub(crate) sent: bool,
+}
+
 /// What others may be told of their messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -353,6 +364,8 @@ mod tests {
         assert!(reads(&format!(r#"{{"id":1,"do":"reset",{join}}}"#)));
         assert!(reads(&format!(r#"{{"id":1,"do":"reset_with_permit",{join},"permit":"reset-0"}}"#)));
         assert!(!reads(&format!(r#"{{"id":1,"do":"reset_with_permit",{join}}}"#)));
+        assert!(reads(r#"{"id":1,"do":"report","who":"bob","reason":"spam","block":true}"#));
+        assert!(!reads(r#"{"id":1,"do":"report","who":"bob","reason":"he is rude","block":true}"#));
         assert!(reads(r#"{"id":1,"do":"search","text":"tea","with":null,"from":"bob","limit":3}"#));
     }
 

@@ -125,7 +125,7 @@ const PRIVATE: [&str; 27] = [
     "/part/receipts",
     "/events",
 ];
-const CHANGES: [&str; 38] = [
+const CHANGES: [&str; 39] = [
     "/do/send",
     "/do/react",
     "/do/receipts",
@@ -150,6 +150,7 @@ const CHANGES: [&str; 38] = [
     "/do/refuse",
     "/do/remove",
     "/do/decide",
+    "/do/report",
     "/do/add",
     "/do/signup",
     "/do/lock",

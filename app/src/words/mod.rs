@@ -11,6 +11,7 @@ pub(crate) mod notification;
 pub(crate) mod people;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod report;
 pub(crate) mod tui;
 pub(crate) mod web;
 pub(crate) mod web_pages;

@@ -32,7 +32,7 @@ pub(crate) fn request(row: &Conversation) -> String {
     let what = if row.pair { "wants to write to you" } else { "is a conversation somebody put you into" };
     let texts = if row.messages == 1 { "1 message".to_owned() } else { format!("{} messages", row.messages) };
     format!(
-        "{id}  {who} {what} ({texts}{when}): `trefoil read {id}`, then `trefoil contact accept {id}`, or `block`, or leave it \
+        "{id}  {who} {what} ({texts}{when}): `trefoil read {id}`, then `trefoil contact accept {id}`, `block`, `report`, or leave it \
          here; they won't know."
     )
 }

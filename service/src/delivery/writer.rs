@@ -169,6 +169,7 @@ impl Writer {
         self.rows.sweep(&acked, is_due.then_some(now_s))?;
         if is_due {
             self.shared.blobs.sweep(now_s)?;
+            self.shared.reports.sweep(now_s)?;
             self.swept_s = now_s;
         }
         Ok(())

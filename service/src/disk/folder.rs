@@ -7,6 +7,7 @@
 //! DATA/accounts.sqlite password records, permits, tokens
 //! DATA/delivery.sqlite groups, messages and key packages until every device has them
 //! DATA/blobs.sqlite    whose blobs there are and how far each is
+//! DATA/reports.sqlite  who was reported, by whom and why
 //! DATA/blobs/          encrypted files, one a blob, mode 0600
 //! DATA/tree.snapshot   the map after one block, so that a start need not build it from records
 //! DATA/policy          the witness policy (C2SP tlog-policy), for clients
@@ -79,6 +80,11 @@ impl Folder {
     /// The database of blobs.
     pub(crate) fn blobs_database(&self) -> PathBuf {
         self.root.join("blobs.sqlite")
+    }
+
+    /// The database of reports.
+    pub(crate) fn reports(&self) -> PathBuf {
+        self.root.join("reports.sqlite")
     }
 
     /// The folder of blobs.

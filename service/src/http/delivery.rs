@@ -53,7 +53,7 @@ pub(super) async fn caller(shared: &Arc<Shared>, headers: HeaderMap) -> Result<C
 }
 
 /// The device that asks, and then what it asks.
-async fn asked<T: DeserializeOwned>(
+pub(super) async fn asked<T: DeserializeOwned>(
     shared: &Arc<Shared>,
     headers: HeaderMap,
     body: Body,

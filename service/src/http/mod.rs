@@ -11,6 +11,7 @@ mod link;
 mod push;
 pub(crate) mod rates;
 pub(crate) mod refusal;
+mod reports;
 pub(crate) mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -63,6 +64,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .merge(accounts::router())
         .merge(delivery::router())
         .merge(blobs::router())
+        .merge(reports::router())
         .fallback(|| std::future::ready(Refusal::NotFound))
         .method_not_allowed_fallback(|| std::future::ready(Refusal::Method))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BODY))

@@ -2,7 +2,7 @@
 
 use chain::audit::BlockBroken;
 use chain::encoding::DecodeError;
-use protocol::api::{accounts, blobs, delivery};
+use protocol::api::{accounts, blobs, delivery, reports};
 use protocol::members::MembersBroken;
 use protocol::refusal as code;
 use protocol::refusal::{Problem, status_of};
@@ -120,6 +120,9 @@ pub(crate) enum Refusal {
     /// As much as an account may keep.
     #[error("your account has as many files at the service as it may; older ones go by themselves")]
     BlobQuota,
+    /// Somebody reports his own account.
+    #[error("nobody reports himself")]
+    ReportOwn,
     /// The store fails; the service is ending.
     #[error("the store fails")]
     Broken(#[from] Stopped),
@@ -174,6 +177,7 @@ impl Refusal {
             Self::BlobOffset => blobs::BLOB_OFFSET,
             Self::BlobTooLarge => blobs::BLOB_TOO_LARGE,
             Self::BlobQuota => blobs::BLOB_QUOTA,
+            Self::ReportOwn => reports::REPORT_OWN,
             Self::Broken(stopped) => stopped.code(),
         }
     }

@@ -17,6 +17,7 @@ mod looks;
 mod mls;
 mod push;
 mod replay;
+mod reports;
 mod reset_permits;
 mod restarts;
 mod seen;

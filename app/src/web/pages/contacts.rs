@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::frame::{self, Page, confirmed, framed};
-use super::{App, Routes, qr};
+use super::{App, Routes, qr, reporting};
 use crate::commands::contact as command;
 use crate::failure::{Failure, Kind};
 use crate::link;
@@ -187,15 +187,18 @@ fn comparing(row: &Contact, code: &Verification) -> Result<Markup, Failure> {
 fn blocking(row: &Contact) -> Markup {
     let is_blocked = row.decision == Some(Decided::Blocked);
     html! {
-        form.card data-do="/do/block" {
-            p { (if is_blocked { words::IS_BLOCKED } else { words::BLOCK_WHY }) }
-            input type="hidden" name="handle" value=(row.handle);
-            @if is_blocked {
-                button type="submit" name="decision" value="accepted" { (words::UNBLOCK) }
-            } @else {
-                button.danger type="submit" name="decision" value="blocked" { (words::BLOCK) }
+        section.card {
+            form data-do="/do/block" {
+                p { (if is_blocked { words::IS_BLOCKED } else { words::BLOCK_WHY }) }
+                input type="hidden" name="handle" value=(row.handle);
+                @if is_blocked {
+                    button type="submit" name="decision" value="accepted" { (words::UNBLOCK) }
+                } @else {
+                    button.danger type="submit" name="decision" value="blocked" { (words::BLOCK) }
+                }
+                div data-answer role="alert" {}
             }
-            div data-answer role="alert" {}
+            (reporting::reporting(&row.handle, &row.handle, is_blocked))
         }
     }
 }

@@ -23,6 +23,7 @@ mod portraits;
 mod qr;
 mod record;
 mod recovery;
+mod reporting;
 mod requests;
 mod saying;
 mod search;
@@ -63,6 +64,7 @@ pub(super) fn private() -> Routes {
         .merge(new_chat::routes())
         .merge(search::routes())
         .merge(requests::routes())
+        .merge(reporting::routes())
         .merge(popup::routes())
         .merge(devices::routes())
         .merge(contacts::routes())
