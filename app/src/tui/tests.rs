@@ -228,6 +228,8 @@ fn who_types_is_told_of_now_and_then() {
     }
     stage.type_in("s");
     assert_eq!(stage.take_typing(), 1);
+    // the look that the ticks have asked for is answered, so there can be another one
+    stage.tell_rows(Why::Conversations, &[conversation('a', "alice")]);
     assert!(!stage.shown().contains("is typing"));
     stage.take_asked();
     stage.happen(Happening::Changed(json!({ "changed": "typing", "conversation": id('a') })));
