@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "adf6dbddb2710cceac69f258b6d0ca20103b289cc1ed56072436bfce669f649a",
+        sha256: "bc1d9f0cbebc47c22516cf128a8cc17ad6dfefbedef67827ddcf1441e25137f4",
     },
     Asset {
         path: "/assets/icon.svg",

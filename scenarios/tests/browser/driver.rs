@@ -250,7 +250,9 @@ impl Browser {
 
     /// A file that was saved, once all of it is there.
     pub(crate) fn downloaded(&self, name: &str) -> Vec<u8> {
-        eventually(&format!("{name} is saved"), || fs::read(self.downloads.join(name)).ok())
+        // the browser keeps the name with an empty file until what it saves is whole
+        let whole = || fs::read(self.downloads.join(name)).ok().filter(|bytes| !bytes.is_empty());
+        eventually(&format!("{name} is saved"), whole)
     }
 
     /// A picture of the page, for whoever wants to look: into the folder that `TREFOIL_PICTURES` names, if it does.

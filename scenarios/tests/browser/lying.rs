@@ -188,7 +188,7 @@ fn a_contact_that_was_reset_is_asked_about_once() {
     assert_eq!(town.read(fresh, |store| query::status(store, 0)).phase, Phase::Confirmed);
     alice.goes_to("/");
     alice.opens_talk("bob");
-    let said = alice.sees(".talk > .notice", "bob's account was reset at ");
+    let said = alice.sees(".talk .notice", "bob's account was reset at ");
     let what = "it may be a new device after a loss, or someone else, so ask in another way before you share anything private.";
     assert!(said.contains(what), "{said}");
     alice.browser.picture("contact-reset");
@@ -204,9 +204,9 @@ fn a_contact_that_was_reset_is_asked_about_once() {
     alice.sees("form.write [role=alert]", "This waits: decide above whether it goes to the new identity.");
     alice.sees("#messages .own:last-child .state", "waiting");
     // whatever is read, the line stays where it is
-    let shown = "const it = document.querySelector('.talk > .notice').getBoundingClientRect(); \
+    let shown = "const it = document.querySelector('.talk .notice').getBoundingClientRect(); \
                  for (const at of [0, 1e6]) document.querySelector('#scroll').scrollTop = at; \
-                 const now = document.querySelector('.talk > .notice').getBoundingClientRect(); \
+                 const now = document.querySelector('.talk .notice').getBoundingClientRect(); \
                  return now.top === it.top && now.top >= 0 && now.bottom <= innerHeight;";
     assert_eq!(alice.browser.run(shown, json!([])), true);
     alice.goes_to("/to/carol");
