@@ -223,7 +223,6 @@ fn a_report_made_offline_goes_out_later() {
         let events = town.wish(bob, reporting(pest, reason, true));
         assert_eq!((failure(&events), standings(&town, bob)), (None, vec![Standing::Blocked]));
     }
-    town.restart(bob);
     town.settle();
     assert_eq!(told(&town), []);
     town.weather = Weather::AnswersLost;
@@ -231,6 +230,8 @@ fn a_report_made_offline_goes_out_later() {
     town.pass_ms(60_000);
     assert_eq!(told(&town), [(pest, 1, vec![Reason::Spam])]);
     let done = |town: &Town| town.events(bob).iter().filter(|event| matches!(event, Event::Done { .. })).count();
+    // killed before it heard that the service has it
+    town.restart(bob);
     let before = done(&town);
     town.weather = Weather::Fine;
     town.pass_ms(60_000);
