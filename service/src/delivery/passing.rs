@@ -18,17 +18,16 @@ impl Shared {
         }
         let owner = caller.owner();
         self.rates().pass(&caller.device, self.now_s())?;
-        let found = self.delivery.readers.with(|rows| {
-            rows.snapshot(|rows| {
-                match rows.head(&group)?.filter(|_| rows.has_leaf(&group, &owner).unwrap_or_default()) {
-                    Some(head) => Ok::<_, rusqlite::Error>(Some((head.epoch, rows.leaves(&group)?))),
-                    None => Ok(None),
-                }
-            })
-        })?;
-        let Some((now, leaves)) = found else { return Err(Refusal::GroupUnknown) };
-        if now != epoch {
-            return Err(Refusal::StaleEpoch { epoch: now });
+        let found = self
+            .delivery
+            .readers
+            .with(|rows| rows.snapshot(|rows| Ok::<_, rusqlite::Error>((rows.head(&group)?, rows.leaves(&group)?))))?;
+        let (Some(head), leaves) = found else { return Err(Refusal::GroupUnknown) };
+        if !leaves.contains(&owner) {
+            return Err(Refusal::GroupUnknown);
+        }
+        if head.epoch != epoch {
+            return Err(Refusal::StaleEpoch { epoch: head.epoch });
         }
         self.check_sound(&group, epoch)?;
         let others: Vec<_> = leaves.into_iter().filter(|leaf| leaf.account != owner.account).collect();

@@ -42,7 +42,7 @@ fn renewed(service: &Service, who: Member) -> Member {
 }
 
 /// Waits for the thread that deletes.
-fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
     let began = Instant::now();
     while !happened() {
         assert!(began.elapsed().as_secs() < 30, "never happened: {what}");

@@ -10,9 +10,11 @@ use axum::http::Request;
 use chain::id::AccountId;
 use protocol::api::reports::{REPORT_KEPT_S, REPORTS, Reason, Report, Reported};
 use protocol::limits::DAY_S;
+use rusqlite::Connection;
 use service::{ReportsError, Service, Told, forget_reports, told_of};
 
 use crate::accounts::token;
+use crate::blobs::eventually;
 use crate::mls::Member;
 use crate::world::{LOOPBACK, World, answer, ask, block_on};
 
@@ -69,6 +71,11 @@ fn an_account_counts_once_with_its_newest_reason_and_over_a_kill() {
     assert_eq!(counted(&world, &mallory.account), (1, [(Reason::Abuse, 1)].into()));
     world.pass(REPORT_KEPT_S);
     assert!(told(&world).is_empty());
+    let rows = || {
+        let db = Connection::open(world.data.join("reports.sqlite")).unwrap();
+        db.query_row("SELECT COUNT(*) FROM reports", [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    eventually("they are gone from the disk", || rows() == 0);
 }
 
 #[test]
