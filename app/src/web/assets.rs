@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "2601fd1d837c59987379e039d87cb66a288f5b6e816ab344f9bfc5259adb95b9",
+        sha256: "ed75659c7f8f46a41efc045a203fea87eddeabe3536c631d66e162671ff75159",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "adf6dbddb2710cceac69f258b6d0ca20103b289cc1ed56072436bfce669f649a",
+        sha256: "bb3186511cbc2ed7a9ba9f797a7e353403d22a0c4a34458fb0c72410e1ad3ab4",
     },
     Asset {
         path: "/assets/icon.svg",
