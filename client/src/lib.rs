@@ -28,6 +28,7 @@ mod key_packages;
 mod leaving;
 mod log_in;
 mod membership;
+mod mentions;
 mod message;
 mod mls;
 mod naming;

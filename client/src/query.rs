@@ -190,6 +190,21 @@ pub struct MessageRow {
     pub file: Option<FileRow>,
     /// Of an own message: who has it, and who has read it.
     pub receipts: Vec<ReceiptRow>,
+    /// Whom the text mentions, of those who are in the conversation, in the order of the text.
+    pub mentions: Vec<MentionRow>,
+}
+
+/// Somebody whom a text mentions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MentionRow {
+    /// Where in the text it begins, in bytes.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+    /// Who is meant.
+    pub account: AccountId,
+    /// The handle, if it is known here: as he is called now.
+    pub handle: Option<String>,
 }
 
 /// What somebody has said of an own message.
@@ -281,6 +296,8 @@ pub struct ConversationRow {
     pub newest_ms: Option<u64>,
     /// Messages that were not read, on no device.
     pub unread: u64,
+    /// True if one of them mentions this account.
+    pub mentioned: bool,
     /// Whether somebody unknown, or blocked, has opened it (PPL-2).
     pub standing: Standing,
     /// True if this device can write there now.

@@ -140,6 +140,9 @@ impl Turn<'_> {
             }
             if !is_own {
                 self.owe_delivered(group, message, &kept)?;
+                if kept.is_shown {
+                    self.note_mention(group, place, &kept)?;
+                }
             }
             self.apply_effects_of(group, message, None)?;
             if kept.about.is_some() {

@@ -4,7 +4,7 @@ use chain::encoding::Writer;
 use chain::id::{AccountId, Digest};
 use protocol::api::delivery::{GROUPS, MessageSubmission, REMOVED_LEAF, STALE_EPOCH, Submitted};
 use protocol::bytes::Base64Url;
-use protocol::content::{Content, Expiry, MAX_NAME, PICTURE, Part, message_id, pad};
+use protocol::content::{Content, Expiry, MAX_CONTENT, MAX_NAME, PICTURE, Part, message_id, pad};
 use protocol::gossip::Gossip;
 use protocol::id::{GroupId, MessageId};
 use protocol::members::Composition;
@@ -89,7 +89,12 @@ impl Turn<'_> {
         let seconds = conversation.as_ref().and_then(|it| it.timer).map_or(0, |timer| timer.seconds);
         let lasts = seconds > 0 && matches!(part, Part::Text(_) | Part::External(_));
         let expires = lasts.then_some(Expiry { relative: true, seconds });
-        let content = Content { salt: random()?, replaces, in_reply_to, previous, expires, part };
+        let mentions = self.mentions_of(group, &part)?;
+        let mut content = Content { salt: random()?, replaces, in_reply_to, previous, expires, mentions, part };
+        // the longest texts leave no room for anything else
+        if !content.mentions.is_empty() && content.encode().len() > MAX_CONTENT {
+            content.mentions.clear();
+        }
         let about = content.effect().map(|(about, _)| about);
         let is_shown = is_said && about.is_none();
         if is_shown {

@@ -3,7 +3,8 @@
 //! ```text
 //! [ salt: 16 bytes, replaces: id / null, topic: bytes, expires: [relative: bool, seconds: u32] / null,
 //!   in reply to: id / null,
-//!   extensions: { ? -70001: id of this sender's previous message here, ? -70002: preview of a picture, … },
+//!   extensions: { ? -70001: id of this sender's previous message here, ? -70002: preview of a picture,
+//!     ? -70003: whom it mentions, … },
 //!   part: [ disposition, language, 1, content type, content ] ]
 //! ```
 //!
@@ -19,6 +20,7 @@
 
 mod deterministic;
 mod external;
+mod mentions;
 mod preview;
 mod receipts;
 
@@ -36,6 +38,7 @@ use crate::picture;
 use crate::settings::MAX_VALUE;
 
 pub use external::{ANY_TYPE, External, MAX_CONTENT_TYPE, MAX_DESCRIPTION, is_content_type};
+pub use mentions::{MAX_MENTIONS, Mention, mentions_in};
 pub use preview::{MAX_THUMB, Preview};
 pub use receipts::{MAX_RECEIPTS, RECEIPTS, Receipt, decode_receipts, encode_receipts};
 
@@ -60,6 +63,7 @@ const MAX_EXTENSION: usize = 4_095;
 /// Keys of our own extensions; negative ones are for private use.
 const PREVIOUS: i64 = -70_001;
 const PREVIEW: i64 = -70_002;
+const MENTIONS: i64 = -70_003;
 /// The disposition "render".
 const RENDER: u8 = 1;
 /// The disposition "reaction".
@@ -131,6 +135,8 @@ pub struct Content {
     pub previous: Option<MessageId>,
     /// When it is to be gone.
     pub expires: Option<Expiry>,
+    /// Whom its text mentions (MEN-1); nobody in what has none.
+    pub mentions: Vec<Mention>,
     /// What it says.
     pub part: Part,
 }
@@ -221,6 +227,15 @@ impl Part {
         Ok(Self::Picture(bytes))
     }
 
+    /// What people wrote in it, in which others can be mentioned.
+    pub fn said(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::External(file) => &file.description,
+            _ => "",
+        }
+    }
+
     /// A reaction to send.
     ///
     /// # Errors
@@ -306,12 +321,16 @@ impl Content {
             Part::External(file) => file.preview.as_ref(),
             _ => None,
         };
-        e.map(u64::from(self.previous.is_some()).saturating_add(preview.is_some().into()))?;
+        let has = [self.previous.is_some(), preview.is_some(), !self.mentions.is_empty()];
+        e.map(has.into_iter().map(u64::from).sum())?;
         if let Some(previous) = &self.previous {
             e.i64(PREVIOUS)?.bytes(&previous.0)?;
         }
         if let Some(preview) = preview {
             preview.write(e.i64(PREVIEW)?)?;
+        }
+        if !self.mentions.is_empty() {
+            mentions::write(e.i64(MENTIONS)?, &self.mentions)?;
         }
         Ok(())
     }
@@ -333,12 +352,15 @@ impl Content {
         require(d.bytes().map_err(malformed("topic"))?.len() <= MAX_NAME, "topic")?;
         let expires = read_expiry(&mut d)?;
         let in_reply_to = read_id(&mut d, "in reply to")?;
-        let (previous, preview) = read_extensions(&mut d, bytes)?;
+        let Extensions { previous, preview, mut mentions } = read_extensions(&mut d, bytes)?;
         let mut part = read_part(&mut d, bytes)?;
         if let Part::External(file) = &mut part {
             file.preview = preview.filter(|_| file.inline);
         }
-        Ok(Self { salt, replaces, in_reply_to, previous, expires, part })
+        if !mentions::are_of(&mentions, part.said()) {
+            mentions.clear();
+        }
+        Ok(Self { salt, replaces, in_reply_to, previous, expires, mentions, part })
     }
 }
 
@@ -404,11 +426,20 @@ fn read_expiry(d: &mut Decoder<'_>) -> Result<Option<Expiry>, ContentError> {
     Ok(Some(Expiry { relative, seconds: d.u32().map_err(&malformed)? }))
 }
 
-/// Passes over extensions except our own, and over a preview that is none (BLB-10); `all` are the content's bytes.
-fn read_extensions(d: &mut Decoder<'_>, all: &[u8]) -> Result<(Option<MessageId>, Option<Preview>), ContentError> {
+/// What extensions of our own say.
+#[derive(Default)]
+struct Extensions {
+    previous: Option<MessageId>,
+    preview: Option<Preview>,
+    mentions: Vec<Mention>,
+}
+
+/// Passes over extensions except our own, and over a preview (BLB-10) and mentions (MEN-1) that are none; `all` are the
+/// content's bytes.
+fn read_extensions(d: &mut Decoder<'_>, all: &[u8]) -> Result<Extensions, ContentError> {
     const FIELD: &str = "extensions";
     let count = d.map().map_err(malformed(FIELD))?.ok_or(ContentError::Malformed { field: FIELD })?;
-    let (mut previous, mut preview) = (None, None);
+    let mut found = Extensions::default();
     for _ in 0..count {
         let mut key = None;
         if d.datatype().map_err(malformed(FIELD))? == Type::String {
@@ -417,18 +448,21 @@ fn read_extensions(d: &mut Decoder<'_>, all: &[u8]) -> Result<(Option<MessageId>
             key = Some(d.i64().map_err(malformed(FIELD))?);
         }
         if key == Some(PREVIOUS) {
-            previous = Some(chain::id::Digest(fixed(d, "previous message")?));
+            found.previous = Some(chain::id::Digest(fixed(d, "previous message")?));
             continue;
         }
         let start = d.position();
         d.skip().map_err(malformed(FIELD))?;
         let value = all.get(start..d.position()).unwrap_or_default();
-        require(value.len() <= MAX_EXTENSION, FIELD)?;
+        match key {
+            Some(MENTIONS) => found.mentions = mentions::read(value).unwrap_or_default(),
+            _ => require(value.len() <= MAX_EXTENSION, FIELD)?,
+        }
         if key == Some(PREVIEW) {
-            preview = Preview::read(value);
+            found.preview = Preview::read(value);
         }
     }
-    Ok((previous, preview))
+    Ok(found)
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, ContentError> {

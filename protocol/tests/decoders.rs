@@ -11,7 +11,7 @@ use chain::sigchain::entry::SeenCheckpoint;
 use ed25519_dalek::SigningKey;
 use protocol::backup::Part as BackupPart;
 use protocol::confirm::{Code, Offer, Request, Reveal};
-use protocol::content::{self, Content, Part};
+use protocol::content::{self, Content, Mention, Part};
 use protocol::history::{Erased, HistoryMessage, HistoryPart, HistoryRequest, IndexRow, Plain, Wanted};
 use protocol::id::GroupId;
 use protocol::introduction::{Claim, DeviceKind, Introduction};
@@ -68,7 +68,15 @@ fn contents() -> Vec<Vec<u8>> {
     let text = |text: &str, id: Option<u8>| {
         let id = id.map(|byte| Digest([byte; 32]));
         let part = Part::text(text).unwrap();
-        Content { salt: [9; 16], replaces: id, in_reply_to: id, previous: id, expires: None, part }
+        Content {
+            salt: [9; 16],
+            replaces: id,
+            in_reply_to: id,
+            previous: id,
+            expires: None,
+            mentions: Vec::new(),
+            part,
+        }
     };
     // a part of two parts; expiry, topic and two extensions besides
     let parts = [&[0x85, 1, 0x60, 3, 0, 0x82][..], &[0x83, 0, 0x60, 0], &[0x85, 4, 0x60, 1, 0x61, b'a', 0x40]].concat();
@@ -81,11 +89,14 @@ fn contents() -> Vec<Vec<u8>> {
         in_reply_to,
         previous: None,
         expires: None,
+        mentions: Vec::new(),
         part,
     };
     let reaction = about(None, id, Part::reaction("+1").unwrap());
-    let (texts, others) =
-        ([text("hello", None), text(&"x".repeat(300), Some(3))], [reaction, about(id, None, Part::Nothing)]);
+    let mention = Mention { start: 3, end: 7, account: AccountId([4; 32]) };
+    let mentioning = Content { mentions: vec![mention], ..text("hi @bob", None) };
+    let texts = [text("hello", None), text(&"x".repeat(300), Some(3)), mentioning];
+    let others = [reaction, about(id, None, Part::Nothing)];
     texts.iter().chain(&others).map(Content::encode).chain([foreign]).collect()
 }
 

@@ -290,8 +290,16 @@ fn what_is_not_sent_yet_is_written_once_it_is() {
 
 fn text(group: GroupId, from: (AccountId, DeviceId), place: u64, text: &str) -> HistoryMessage {
     let part = ContentPart::text(text).unwrap();
-    let content =
-        Content { salt: [3; 16], replaces: None, in_reply_to: None, previous: None, expires: None, part }.encode();
+    let content = Content {
+        salt: [3; 16],
+        replaces: None,
+        in_reply_to: None,
+        previous: None,
+        expires: None,
+        mentions: Vec::new(),
+        part,
+    }
+    .encode();
     HistoryMessage { group, place, from: from.0, device: from.1, sent_at_ms: 1, content, erased: None }
 }
 

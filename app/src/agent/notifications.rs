@@ -269,6 +269,7 @@ mod tests {
             change: None,
             file: None,
             receipts: Vec::new(),
+            mentions: Vec::new(),
         }
     }
 
@@ -287,6 +288,7 @@ mod tests {
             messages: 1,
             newest_ms: None,
             unread: 1,
+            mentioned: false,
             standing: Standing::Open,
             ready: true,
             left: false,

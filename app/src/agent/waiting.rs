@@ -530,6 +530,7 @@ mod tests {
             change: None,
             file: None,
             receipts: Vec::new(),
+            mentions: Vec::new(),
         };
         let mut above = 0;
         let mut see = |rows: &[(i64, MessageState)]| {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::send::handle_or_title;
-use super::{heard, row_text};
+use super::{heard, is_terminal, row_text};
 use crate::failure::{Failure, Kind};
 use crate::local::What;
 use crate::local::connection::Agent;
@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
         titles.look(&mut agent)?;
     }
     let with = arguments.with.as_deref().map(handle_or_title);
+    let is_bold = is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
     let mut seen = BTreeSet::new();
     let show = |row: Message| {
         seen.insert(row.conversation.clone());
@@ -44,7 +45,8 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
             true => row_text(&row)?,
             false => {
                 let id = if arguments.ids { format!("{:.8}  ", row.message) } else { String::new() };
-                format!("{id}{}", words::message::line(&row, state.account.as_deref(), titles.of(&row.conversation)))
+                let line = words::message::line(&row, state.account.as_deref(), titles.of(&row.conversation));
+                format!("{id}{}", if is_bold { words::message::with_bold_names(&row, &line) } else { line })
             }
         };
         // whoever reads no more ends it

@@ -30,6 +30,9 @@ pub(crate) struct Conversation {
     /// Messages that were not read, on no device.
     #[serde(default)]
     pub(crate) unread: u64,
+    /// True if one of them mentions this account.
+    #[serde(default)]
+    pub(crate) mentioned: bool,
     /// `open`, `request` if somebody unknown has opened it, `blocked` if somebody has who is blocked.
     #[serde(default)]
     pub(crate) standing: String,
@@ -95,6 +98,7 @@ impl From<ConversationRow> for Conversation {
             messages: row.messages,
             newest_at: row.newest_ms.map(rfc3339),
             unread: row.unread,
+            mentioned: row.mentioned,
             muted_until: row
                 .muted_until_ms
                 .map(|until| if until == u64::MAX { ALWAYS.to_owned() } else { rfc3339(until) }),

@@ -1,6 +1,6 @@
 //! What an agent tells of messages: of the objects of [`super::rows`] those that are about what people say.
 
-use client::query::{MessageRow, MessageState, ReactionRow, ReceiptRow};
+use client::query::{MentionRow, MessageRow, MessageState, ReactionRow, ReceiptRow};
 use protocol::content::Receipt;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,26 @@ pub(crate) struct Message {
     /// Of an own message: who has it, and who has read it.
     #[serde(default)]
     pub(crate) receipts: Vec<Receipted>,
+    /// Whom the text mentions, in its order.
+    #[serde(default)]
+    pub(crate) mentions: Vec<Mentioned>,
+}
+
+/// Somebody whom a text mentions: from one byte of it up to another there stands `@` and what he was called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mentioned {
+    pub(crate) account: String,
+    /// What he is called now, if that is known.
+    pub(crate) handle: Option<String>,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Mentioned {
+    /// What stands in the place of it: what he is called now, or else what was written.
+    pub(crate) fn shown(&self, written: &str) -> String {
+        self.handle.as_ref().map_or_else(|| written.to_owned(), |handle| format!("@{handle}"))
+    }
 }
 
 /// What somebody has of an own message: `delivered`, or also `read`.
@@ -86,6 +106,28 @@ impl Message {
     pub(crate) fn leaves(&self) -> bool {
         self.change.as_ref().is_some_and(|change| change.came.is_empty() && change.went == [self.from.clone()])
     }
+
+    /// The text in pieces, some of which mention somebody. Nothing of it is left out.
+    pub(crate) fn pieces(&self) -> Vec<(Option<&Mentioned>, &str)> {
+        let (mut pieces, mut at) = (Vec::new(), 0);
+        for mention in &self.mentions {
+            let before = self.text.get(at..mention.start);
+            let Some((before, said)) = before.zip(self.text.get(mention.start..mention.end)) else { continue };
+            pieces.extend([(None, before), (Some(mention), said)]);
+            at = mention.end;
+        }
+        pieces.push((None, self.text.get(at..).unwrap_or_default()));
+        pieces.retain(|(_, piece)| !piece.is_empty());
+        pieces
+    }
+
+    /// What the text says, with people as they are called now.
+    pub(crate) fn said(&self) -> String {
+        self.pieces()
+            .into_iter()
+            .map(|(who, piece)| who.map_or_else(|| piece.to_owned(), |who| who.shown(piece)))
+            .collect()
+    }
 }
 
 impl From<MessageRow> for Message {
@@ -117,7 +159,14 @@ impl From<MessageRow> for Message {
             file: row.file.map(FileInfo::from),
             change: row.change.map(|change| MemberChange { came: named(change.came), went: named(change.went) }),
             receipts: row.receipts.into_iter().map(Receipted::from).collect(),
+            mentions: row.mentions.into_iter().map(Mentioned::from).collect(),
         }
+    }
+}
+
+impl From<MentionRow> for Mentioned {
+    fn from(row: MentionRow) -> Self {
+        Self { account: row.account.to_string(), handle: row.handle, start: row.start, end: row.end }
     }
 }
 
@@ -200,6 +249,7 @@ impl Message {
             change: None,
             file: None,
             receipts: Vec::new(),
+            mentions: Vec::new(),
         }
     }
 }
@@ -207,6 +257,29 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// MEN-3: people are shown as they are called now, and whatever a list of mentions says, the whole text is there.
+    #[test]
+    fn a_text_with_mentions_is_whole_whatever_they_say() {
+        let mention = |start, end, handle: Option<&str>| Mentioned {
+            account: "a".into(),
+            handle: handle.map(str::to_owned),
+            start,
+            end,
+        };
+        let mut row = Message::sample("hi @bob and @carl");
+        row.mentions = vec![mention(3, 7, Some("robert")), mention(12, 17, None)];
+        assert_eq!(row.said(), "hi @robert and @carl");
+        for mentions in [
+            vec![mention(12, 17, None), mention(3, 7, None)],
+            vec![mention(0, 400, Some("x"))],
+            vec![mention(7, 3, Some("x"))],
+            vec![mention(usize::MAX, usize::MAX, Some("x"))],
+        ] {
+            row.mentions = mentions;
+            assert_eq!(row.pieces().iter().map(|(_, piece)| *piece).collect::<String>(), row.text);
+        }
+    }
 
     #[test]
     fn nobody_is_called_by_zeros() {

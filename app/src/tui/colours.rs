@@ -31,6 +31,11 @@ impl Colours {
         self.of(if is_own { Color::Green } else { Color::Cyan }).add_modifier(Modifier::BOLD)
     }
 
+    /// The name of somebody who is mentioned.
+    pub(super) fn mention(self) -> Style {
+        self.of(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
     /// What is marked; fainter where the keys go elsewhere.
     pub(super) fn marked(self, has_keys: bool) -> Style {
         Style::new().add_modifier(if has_keys { Modifier::REVERSED } else { Modifier::UNDERLINED })

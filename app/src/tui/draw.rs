@@ -13,7 +13,7 @@ use super::layout::Parts;
 use super::state::{Page, Pane, Purpose, State};
 use super::talk::{Kind, Talk, TalkLine};
 use super::{layout, sheet, text};
-use crate::local::rows::{Conversation, REQUEST};
+use crate::local::rows::{Conversation, Message, REQUEST};
 use crate::words;
 
 /// Less than this shows nothing that could be used.
@@ -152,17 +152,26 @@ fn talk_line<'l>(state: &State, talk: &Talk, line: &'l TalkLine, colours: Colour
     };
     let mut shown = match line.kind {
         Kind::Day | Kind::Aside | Kind::Event => Line::styled(line.text.as_str(), colours.aside()),
-        Kind::Text => Line::styled(line.text.as_str(), style),
+        Kind::Text => Line::from(with_names(row, &line.text, style, colours)),
         Kind::Head(length) => {
             let end = line.text.char_indices().nth(length).map_or(line.text.len(), |(at, _)| at);
             let (head, rest) = line.text.split_at_checked(end).unwrap_or((&line.text, ""));
-            Line::from(vec![Span::styled(head, colours.writer(is_own)), Span::styled(rest, style)])
+            let mut spans = vec![Span::styled(head, colours.writer(is_own))];
+            spans.extend(with_names(row, rest, style, colours));
+            Line::from(spans)
         }
     };
     if is_marked && line.kind != Kind::Day {
         shown = shown.patch_style(colours.marked(state.focus == Pane::Messages));
     }
     shown
+}
+
+/// Those whom a message mentions stand out.
+fn with_names<'l>(row: Option<&Message>, line: &'l str, style: Style, colours: Colours) -> Vec<Span<'l>> {
+    let pieces = row.map_or_else(|| vec![(false, line)], |row| words::message::with_names(row, line));
+    let styled = |(is_name, piece)| Span::styled(piece, if is_name { style.patch(colours.mention()) } else { style });
+    pieces.into_iter().map(styled).collect()
 }
 
 fn draw_writing(state: &State, is_more_below: bool, colours: Colours, frame: &mut Frame<'_>, parts: &Parts) {

@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "2601fd1d837c59987379e039d87cb66a288f5b6e816ab344f9bfc5259adb95b9",
+        sha256: "ed75659c7f8f46a41efc045a203fea87eddeabe3536c631d66e162671ff75159",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "bc1d9f0cbebc47c22516cf128a8cc17ad6dfefbedef67827ddcf1441e25137f4",
+        sha256: "a01e16c569845101e94c37b629a89dee75ad00eabca73a19e015956320136233",
     },
     Asset {
         path: "/assets/icon.svg",

@@ -96,7 +96,7 @@ const FOR_EVERYBODY: [&str; 16] = [
     "/recovery",
 ];
 /// What is answered with one only.
-const PRIVATE: [&str; 27] = [
+const PRIVATE: [&str; 28] = [
     "/file/00ff",
     "/page/record",
     "/page/record/bob",
@@ -119,6 +119,7 @@ const PRIVATE: [&str; 27] = [
     "/part/messages/00ff",
     "/part/members/00ff",
     "/part/reset/00ff",
+    "/part/names/00ff",
     "/part/keeping/00ff",
     "/part/picture/00ff",
     "/portrait/00ff/00ff",

@@ -69,12 +69,36 @@ pub(crate) fn body(row: &Message, from: &str) -> String {
         _ if row.pictured == Some(false) => "(removed the picture of this)".to_owned(),
         _ if row.deleted => "(taken back)".to_owned(),
         _ if row.timer_s.is_some() => format!("({})", timer(row.timer_s.unwrap_or_default())),
-        _ => match (&row.file, tame::display(&row.text)) {
+        _ => match (&row.file, tame::display(&row.said())) {
             (None, text) => text,
             (Some(file), text) if text.is_empty() => super::file::of_message(file, &row.message),
             (Some(file), text) => format!("{text}\n{}", super::file::of_message(file, &row.message)),
         },
     }
+}
+
+/// A line of a message in pieces, some of which are names of those whom it mentions.
+pub(crate) fn with_names<'l>(row: &Message, line: &'l str) -> Vec<(bool, &'l str)> {
+    let names = row.pieces().into_iter().filter_map(|(who, piece)| Some(tame::display(&who?.shown(piece))));
+    let names: Vec<String> = names.collect();
+    let (mut pieces, mut rest) = (Vec::new(), line);
+    let next = |text: &str| names.iter().filter_map(|name| Some((text.find(name.as_str())?, name.len()))).min();
+    while let Some((at, length)) = next(rest) {
+        let Some((before, behind)) = rest.split_at_checked(at) else { break };
+        let Some((name, behind)) = behind.split_at_checked(length) else { break };
+        pieces.extend([(false, before), (true, name)]);
+        rest = behind;
+    }
+    pieces.push((false, rest));
+    pieces.retain(|(_, piece)| !piece.is_empty());
+    pieces
+}
+
+/// A line of a message on a terminal, where names of those whom it mentions stand out.
+pub(crate) fn with_bold_names(row: &Message, line: &str) -> String {
+    let bold =
+        |(is_name, piece): (bool, &str)| if is_name { format!("\u{1b}[1m{piece}\u{1b}[0m") } else { piece.to_owned() };
+    with_names(row, line).into_iter().map(bold).collect()
 }
 
 /// What became of it.
@@ -229,7 +253,8 @@ pub(crate) fn conversation(row: &Conversation) -> String {
         (row.draft.is_some(), "begun"),
     ];
     let marks: String = marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| format!(", {mark}")).collect();
-    let unread = if row.unread > 0 { format!(", {} unread", row.unread) } else { String::new() };
+    let at = if row.mentioned { ", you are mentioned" } else { "" };
+    let unread = if row.unread > 0 { format!(", {} unread{at}", row.unread) } else { String::new() };
     let title = if row.own { NOTES.to_owned() } else { one_line(&row.title) };
     let messages = if row.messages == 1 { "1 message".to_owned() } else { format!("{} messages", row.messages) };
     let devices = if row.devices == 1 { "1 device".to_owned() } else { format!("{} devices", row.devices) };

@@ -128,9 +128,10 @@ pub(crate) fn title(row: &Conversation) -> String {
     if row.own { super::message::NOTES.to_owned() } else { one_line(&row.title) }
 }
 
-/// Signs before a conversation in the list: pinned, silent, from somebody who is not known.
+/// Signs before a conversation in the list: somebody waits there for this account, pinned, silent, from somebody who is not known.
 pub(crate) fn marks(row: &Conversation, is_muted: bool) -> String {
-    let marks = [(row.pinned, "^"), (is_muted, "~"), (row.standing == crate::local::rows::REQUEST, "?")];
+    let marks =
+        [(row.mentioned, "@"), (row.pinned, "^"), (is_muted, "~"), (row.standing == crate::local::rows::REQUEST, "?")];
     let marks: String = marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| *mark).collect();
     if marks.is_empty() { "  ".to_owned() } else { format!("{marks} ") }
 }

@@ -39,6 +39,10 @@ pub(crate) const TOO_LARGE: &str = "A file has up to 2 GiB.";
 pub(crate) const NEW: &str = "New conversation";
 pub(crate) const PINNED: &str = "pinned";
 pub(crate) const SILENT: &str = "silent";
+/// Somebody waits there for whoever looks.
+pub(crate) const MENTIONED: &str = "you are mentioned";
+/// Whom one can mention.
+pub(crate) const PEOPLE_HERE: &str = "People in this conversation";
 
 /// A new conversation.
 pub(crate) const NEW_WHY: &str = "For several people. To write to one alone, choose them under People.";

@@ -147,6 +147,7 @@ impl Bare {
             in_reply_to: None,
             previous: None,
             expires: None,
+            mentions: Vec::new(),
             part: Part::text(TEXT).unwrap(),
         };
         let content = pad(&content.encode()).unwrap();

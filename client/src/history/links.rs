@@ -150,7 +150,9 @@ mod tests {
     /// A text of a writer at a place, after another one; its id.
     fn text(store: &Store<'_>, place: u64, writer: u8, text: &str, previous: Option<MessageId>) -> MessageId {
         let (salt, part) = ([2; 16], Part::Text(text.to_owned()));
-        let bytes = Content { salt, replaces: None, in_reply_to: None, previous, expires: None, part }.encode();
+        let bytes =
+            Content { salt, replaces: None, in_reply_to: None, previous, expires: None, mentions: Vec::new(), part }
+                .encode();
         let from = leaf(writer);
         let id = message_id(&GROUP, &from.account, &from.device, &bytes);
         let kept = Kept::received(&from, &bytes, text.to_owned(), 0);
@@ -202,6 +204,7 @@ mod tests {
                     in_reply_to: None,
                     previous: None,
                     expires: None,
+                    mentions: Vec::new(),
                     part: Part::Text("said".to_owned()),
                 };
                 let really = message_id(&GROUP, &leaf(1).account, &leaf(1).device, &really.encode());

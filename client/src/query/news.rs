@@ -14,7 +14,7 @@ use crate::message::Stored;
 use crate::mls::Loaded;
 use crate::reading::read_up_to;
 use crate::store::Store;
-use crate::{conversation, own, people, settings};
+use crate::{conversation, mentions, own, people, settings};
 
 /// What a person is told of one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,9 @@ pub struct News {
     pub messages: Vec<MessageRow>,
 }
 
-/// Of these rows of a conversation those that a person is told of. None in a conversation that makes no sound: a request, one of
-/// people who are blocked, one that is muted, that was left, or that was put away and not looked at since.
+/// Of these rows of a conversation those that a person is told of. None in a request, a conversation of
+/// people who are blocked, or one that was left; in one that is muted, or that was put away and not looked at since, only those that
+/// mention the own account.
 ///
 /// # Errors
 /// [`Error`].
@@ -48,15 +49,18 @@ pub(crate) fn news_of(
     let (Some(account), Some(found)) = (own.account(), conversation::found(store, group)?) else { return Ok(None) };
     let conversation = conversation_row(store, loaded, own.device().as_ref(), &found)?;
     let read = read_up_to(store, group)?;
-    let is_muted = conversation.muted_until_ms.is_some_and(|until_ms| until_ms > now_ms);
-    if conversation.standing != Standing::Open || conversation.left || is_muted || is_put_away(store, group, read)? {
+    if conversation.standing != Standing::Open || conversation.left {
         return Ok(None);
     }
+    let is_muted = conversation.muted_until_ms.is_some_and(|until_ms| until_ms > now_ms);
+    let is_silent = is_muted || is_put_away(store, group, read)?;
     let mut messages = Vec::new();
     for row in rows {
         let Some(stored) = store.message(*row)? else { continue };
         let is_wanted = is_news(&stored, read) && stored.kept.from != account;
-        if is_wanted && people::decision(store, &stored.kept.from)? != Some(Decision::Blocked) {
+        // MEN-4: whoever is mentioned is wanted there all the same
+        let is_heard = !is_silent || mentions::is_mentioned(store, &stored, &account)?;
+        if is_wanted && is_heard && people::decision(store, &stored.kept.from)? != Some(Decision::Blocked) {
             messages.push(stored);
         }
     }

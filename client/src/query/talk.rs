@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chain::handle::Handle;
 use chain::id::{AccountId, Digest};
 use chain::sigchain::body::Confirmer;
-use protocol::content::{Content, Part, Receipt};
+use protocol::content::{Content, Mention, Part, Receipt};
 use protocol::id::{GroupId, MessageId};
 use protocol::people::Standing;
 use protocol::settings::is_self_group_id;
 
 use super::{
-    AnsweredRow, ChangeRow, ContactRow, ConversationRow, FileRow, MessageRow, MessageState, ReactionRow, ReceiptRow,
+    AnsweredRow, ChangeRow, ContactRow, ConversationRow, FileRow, MentionRow, MessageRow, MessageState, ReactionRow,
+    ReceiptRow,
 };
 use crate::arranging;
 use crate::contacts::{self, CONTACT, Contact};
@@ -21,6 +22,7 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::files::file_of;
 use crate::leaving;
+use crate::mentions;
 use crate::message::{MemberChange, Stored};
 use crate::mls::{Loaded, Mls};
 use crate::own;
@@ -75,6 +77,7 @@ pub(crate) fn rows_of(store: &Store<'_>, messages: Vec<Stored>) -> Result<Vec<Me
 struct Names {
     handles: BTreeMap<AccountId, Option<String>>,
     own: Option<(Option<AccountId>, Receipts)>,
+    members: BTreeMap<GroupId, BTreeSet<AccountId>>,
 }
 
 impl Names {
@@ -85,6 +88,22 @@ impl Names {
         }
         let account = own::stored(store)?.and_then(|own| own.account());
         Ok(*self.own.insert((account, receipts::wanted(store)?)))
+    }
+
+    /// Who is in a conversation; nobody in one that this device is not in.
+    fn members(&mut self, store: &Store<'_>, group: &GroupId) -> Result<&BTreeSet<AccountId>, Error> {
+        Ok(match self.members.entry(*group) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => {
+                let device = own::stored(store)?.and_then(|own| own.device());
+                place.insert(match device {
+                    Some(device) if Mls::reading(*store, &device).has(group)? => {
+                        Mls::reading(*store, &device).composition_to_show(group, None)?.accounts().into_iter().collect()
+                    }
+                    _ => BTreeSet::new(),
+                })
+            }
+        })
     }
 
     fn of(&mut self, store: &Store<'_>, account: &AccountId) -> Result<Option<String>, Error> {
@@ -258,6 +277,7 @@ fn handle_of(store: &Store<'_>, account: &AccountId) -> Result<Option<String>, E
 
 fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<MessageRow, Error> {
     let (state, receipts) = reached(store, names, &stored)?;
+    let mentions = mentioned(store, names, &stored)?;
     let kept = stored.kept;
     let content = Content::decode(&kept.content).ok();
     let file = content.as_ref().and_then(|content| match &content.part {
@@ -318,7 +338,19 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         change,
         file: file.as_deref().map(FileRow::of),
         receipts,
+        mentions,
     })
+}
+
+/// MEN-3: whom a message mentions, of those who are in the conversation.
+fn mentioned(store: &Store<'_>, names: &mut Names, stored: &Stored) -> Result<Vec<MentionRow>, Error> {
+    let mut rows = Vec::new();
+    for Mention { start, end, account } in mentions::mentions(store, stored)? {
+        if names.members(store, &stored.group)?.contains(&account) {
+            rows.push(MentionRow { start, end, account, handle: names.of(store, &account)? });
+        }
+    }
+    Ok(rows)
 }
 
 /// How far an own message has come, and what each has said of it.
@@ -391,6 +423,7 @@ pub(super) fn conversation_row(
     let title = conversation.title.clone().unwrap_or_else(|| names.collect::<Vec<_>>().join(", "));
     let newest = store.newest_messages(Some(&[group]), 1)?;
     let arranged = arranging::arranged(store, &group)?;
+    let read = read_up_to(store, &group)?;
     let left = leaving::is_left(store, conversation)?;
     Ok(ConversationRow {
         group,
@@ -404,7 +437,8 @@ pub(super) fn conversation_row(
         devices: now.as_ref().map_or(0, |now| now.leaves.len()),
         messages: store.count_messages(&group)?,
         newest_ms: newest.first().map(|newest| newest.kept.sent_at_ms),
-        unread: store.count_messages_above(&group, read_up_to(store, &group)?)?,
+        unread: store.count_messages_above(&group, read)?,
+        mentioned: mentions::is_waited_for(store, &group, read)?,
         standing: people::standing(store, conversation)?,
         ready: conversation.stage == Stage::Active && !left,
         left,

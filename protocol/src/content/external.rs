@@ -145,6 +145,7 @@ mod tests {
             in_reply_to: None,
             previous: Some(Digest([2; 32])),
             expires: None,
+            mentions: Vec::new(),
             part,
         }
     }

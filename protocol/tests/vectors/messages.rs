@@ -2,7 +2,7 @@
 
 use chain::id::{AccountId, DeviceId, Digest};
 use protocol::blob::BlobKey;
-use protocol::content::{Content, ContentError, External, PICTURE, Part, Preview, message_id, pad, unpad};
+use protocol::content::{Content, ContentError, External, Mention, PICTURE, Part, Preview, message_id, pad, unpad};
 use protocol::effect::Effect;
 use protocol::id::{BlobId, GroupId};
 use zeroize::Zeroizing;
@@ -14,7 +14,15 @@ const RULE: &str = "§18";
 
 fn content(text: &str) -> Content {
     let part = Part::text(text).unwrap();
-    Content { salt: [0x5a; 16], replaces: None, in_reply_to: None, previous: None, expires: None, part }
+    Content {
+        salt: [0x5a; 16],
+        replaces: None,
+        in_reply_to: None,
+        previous: None,
+        expires: None,
+        mentions: Vec::new(),
+        part,
+    }
 }
 
 /// A content with this salt length, extensions and part, and everything else absent.
@@ -33,7 +41,9 @@ fn good() -> Vec<Case> {
         let fields = Fields::default().with("group", group).with("account", account).with("device", device);
         let fields = fields.with("content", bytes).with("message-id", id.0);
         let fields = fields.with("padded", pad(bytes).unwrap());
-        let fields = match Content::decode(bytes).unwrap().effect() {
+        let read = Content::decode(bytes).unwrap();
+        let fields = read.mentions.iter().fold(fields, with_mention);
+        let fields = match read.effect() {
             Some((about, effect)) => fields.with("about", about.0).with("effect", name_of(effect)),
             None => fields,
         };
@@ -51,7 +61,21 @@ fn good() -> Vec<Case> {
     let edit = Content { replaces: id(3), previous: id(2), ..content("Yes.") };
     let about = |replaces, in_reply_to, part| Content { replaces, in_reply_to, part, ..content("") }.encode();
     let reaction = Part::reaction("👍").unwrap();
+    let mention = |start, end, account| Mention { start, end, account: AccountId([account; 32]) };
+    let mentioning = |mentions| Content { mentions, previous: id(2), ..content("é @bob and @alice") }.encode();
     vec![
+        case(
+            "mentions",
+            "a text that mentions two people",
+            &mentioning(vec![mention(3, 7, 4), mention(12, 18, 5)]),
+            Some("é @bob and @alice"),
+        ),
+        case(
+            "mentions-outside",
+            "one of two mentions ends behind the text: it mentions nobody, and is a text all the same",
+            &mentioning(vec![mention(3, 7, 4), mention(12, 19, 5)]),
+            Some("é @bob and @alice"),
+        ),
         case("reaction", "what somebody thinks of a message", &about(None, id(1), reaction.clone()), None),
         case("reaction-to-nothing", "a reaction that names no message", &about(None, None, reaction), None),
         case("take-back", "a message is taken back", &about(id(1), None, Part::Nothing), None),
@@ -153,6 +177,11 @@ fn preview_of(content: &Content) -> Option<[Vec<u8>; 3]> {
     Some([number(preview.width()), number(preview.height()), preview.thumb().to_vec()])
 }
 
+fn with_mention(fields: Fields, mention: &Mention) -> Fields {
+    let range = [mention.start, mention.end].map(|at| u8::try_from(at).unwrap());
+    fields.with("range", range).with("mentioned", mention.account.0)
+}
+
 fn name_of(effect: Effect<'_>) -> &'static [u8] {
     match effect {
         Effect::Edit(_) => b"edit",
@@ -182,6 +211,10 @@ fn judge(fields: &Fields) -> Verdict {
     let (group, account) = (GroupId(fields.array("group")), AccountId(fields.array("account")));
     let id = message_id(&group, &account, &DeviceId(fields.array("device")), bytes);
     assert_eq!(id.0, fields.array("message-id"));
+    let ranges: Vec<_> =
+        content.mentions.iter().map(|it| [it.start, it.end].map(|at| u8::try_from(at).unwrap())).collect();
+    assert!(fields.all("range").eq(ranges.iter().map(|range| &range[..])));
+    assert!(fields.all("mentioned").eq(content.mentions.iter().map(|it| &it.account.0[..])));
     let effect = content.effect();
     assert_eq!(effect.map(|(about, _)| about.0.to_vec()).as_deref(), fields.find("about"));
     assert_eq!(effect.map(|(_, effect)| name_of(effect)), fields.find("effect"));
@@ -200,5 +233,5 @@ fn judge(fields: &Fields) -> Verdict {
 #[test]
 fn contents() {
     let cases: Vec<_> = good().into_iter().chain(bad()).collect();
-    assert_eq!(check("content", &cases, judge), 26);
+    assert_eq!(check("content", &cases, judge), 28);
 }

@@ -216,3 +216,33 @@ fn what_the_desktop_shows_is_chosen_on_the_page() {
     assert_eq!(alice.device.says(&["device", "notifications"])[0]["notifications"], "text");
     alice.was_left_in_peace();
 }
+
+/// MEN-2 to MEN-4: the names of those who are there are offered behind an `@`, to the keyboard as well; whoever is mentioned sees
+/// it before he has looked, and a mention leads to the person.
+#[test]
+fn people_are_mentioned_by_the_names_that_are_offered() {
+    let Some(driver) = Driver::start() else { return };
+    let world = World::new();
+    let (_service, alice, bob) = two(&driver, &world);
+    alice.device.says(&["chat", "new", "Garden", "bob"]);
+    bob.device.says(&["chat", "mute", "Garden"]);
+    alice.opens_talk("Garden");
+    alice.writes("Message to Garden", "tea, @");
+    alice.sees("#names [aria-selected=true]", "bob");
+    alice.browser.picture("names");
+    alice.writes("Message to Garden", "tea, @b\u{e007}\u{e003}? @nobody\u{e007}");
+    alice.sees("#messages .own", "tea, @bob? @nobody");
+    assert_eq!(alice.texts("#messages .own .mention"), ["@bob"]);
+    bob.sees("#side .count.at", "@");
+    bob.browser.picture("mentioned");
+    bob.opens_talk("Garden");
+    bob.sees("#messages .theirs mark.mention", "@bob");
+    bob.browser.picture("mention");
+    bob.goes_to("/");
+    bob.sees_no("#side .count.at", "@");
+    alice.presses_on("#messages .own a.mention");
+    alice.sees("main h1", "bob");
+    for person in [&alice, &bob] {
+        person.was_left_in_peace();
+    }
+}

@@ -225,6 +225,7 @@
       shown.set(element, html);
       if ("merge" in element.dataset) merge(element, piece(html));
       else swap(element, piece(html));
+      if (element.id === "names" && !element.hidden) offerNames(document.activeElement);
     }
     settle();
   }
@@ -709,6 +710,73 @@
     app.querySelector("textarea[data-enter]")?.focus();
   }
 
+  // ---- names, behind an @ ----
+
+  // The name that is begun where one writes.
+  function begunName(field) {
+    if (field.selectionStart !== field.selectionEnd) return null;
+    const before = field.value.slice(0, field.selectionStart);
+    return /(?:^|[^\p{L}\p{N}_@])@([\p{L}\p{N}._-]*)$/u.exec(before)?.[1].toLowerCase() ?? null;
+  }
+
+  function offerNames(field) {
+    const list = document.getElementById("names");
+    if (!list) return;
+    const begun = begunName(field);
+    for (const item of list.children) item.hidden = begun === null || !item.dataset.name.toLowerCase().startsWith(begun);
+    markName(field, list, offered(list)[0]);
+  }
+
+  function offered(list) {
+    return [...list.children].filter((item) => !item.hidden);
+  }
+
+  function markName(field, list, marked) {
+    list.hidden = !marked;
+    for (const item of list.children) item.setAttribute("aria-selected", item === marked);
+    if (marked) field.setAttribute("aria-activedescendant", marked.id);
+    else field.removeAttribute("aria-activedescendant");
+    marked?.scrollIntoView({ block: "nearest" });
+  }
+
+  function takeName(field, list, item) {
+    const begun = begunName(field) ?? "";
+    field.setRangeText(item.dataset.name + " ", field.selectionStart - begun.length, field.selectionStart, "end");
+    markName(field, list, null);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  // True for a key that was about the names.
+  function chooseName(field, key) {
+    const list = document.getElementById("names");
+    if (!list || list.hidden) return false;
+    const all = offered(list);
+    const at = all.findIndex((item) => item.getAttribute("aria-selected") === "true");
+    if (key === "ArrowDown" || key === "ArrowUp") {
+      markName(field, list, all[(at + (key === "ArrowDown" ? 1 : all.length - 1)) % all.length]);
+    } else if (key === "Enter" || key === "Tab") {
+      takeName(field, list, all[Math.max(at, 0)]);
+    } else if (key === "Escape") {
+      markName(field, list, null);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  // A click on a name takes the cursor from nowhere.
+  document.addEventListener("mousedown", (event) => {
+    const item = event.target.closest("#names > li");
+    if (!item) return;
+    event.preventDefault();
+    takeName(item.closest("form").elements.text, item.parentElement, item);
+  });
+
+  document.addEventListener("focusout", (event) => {
+    const list = document.getElementById("names");
+    if (list && event.target.matches("textarea[data-enter]")) markName(event.target, list, null);
+  });
+
   document.addEventListener("submit", (event) => {
     event.preventDefault();
     submit(event.target, event.submitter);
@@ -757,6 +825,7 @@
   document.addEventListener("input", (event) => {
     if (!event.target.matches("textarea[data-enter]")) return;
     grow(event.target);
+    offerNames(event.target);
     clearTimeout(telling);
     telling = setTimeout(() => tellDraft(event.target.form), 2000);
     tellTyping(event.target.form);
@@ -775,7 +844,10 @@
   document.addEventListener("keydown", (event) => {
     const target = event.target;
     const isTyping = target.matches("input, textarea");
-    if (target.matches("textarea[data-enter]") && event.key === "Enter" && !event.isComposing) {
+    const isPlain = !event.isComposing && !event.altKey && !event.shiftKey && !event.ctrlKey && !event.metaKey;
+    if (target.matches("textarea[data-enter]") && isPlain && chooseName(target, event.key)) {
+      event.preventDefault();
+    } else if (target.matches("textarea[data-enter]") && event.key === "Enter" && !event.isComposing) {
       if (event.altKey) {
         event.preventDefault();
         target.setRangeText("\n", target.selectionStart, target.selectionEnd, "end");

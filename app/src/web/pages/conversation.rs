@@ -118,7 +118,7 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
                     data-on={ "messages:" (id) " conversations contacts" } { (messages) }
             }
             @if row.left { p.notice { (web_talk::NOT_IN_IT) } } @else if row.standing == REQUEST { (requests::decision(row, &name)) } @else {
-                (saying::write(id, &contact.map_or_else(|| format!("in:{id}"), |it| kept(&it.handle)), &name, Some(row.draft.as_deref().unwrap_or_default())))
+                (saying::write(id, &contact.map_or_else(|| format!("in:{id}"), |it| kept(&it.handle)), &name, Some((row, own))))
             }
             (saying::menu())
             (pictures::large())

@@ -166,7 +166,9 @@ fn entry(row: &Conversation, at: &str, today: &str) -> Markup {
                 span.name { bdi { (name) } (marks(row)) }
                 @if let Some(newest) = &row.newest_at { time.when datetime=(newest) { (words::shortly(newest, today)) } }
                 span.about { (words::about_listed(row)) }
-                @if shown_unread {
+                @if shown_unread && row.mentioned {
+                    span.count.at title=(web_talk::MENTIONED) { "@" span.hidden { (web_talk::MENTIONED) ", " (row.unread) " " (words::UNREAD) } }
+                } @else if shown_unread {
                     span.count.quiet[web_talk::is_silent(row)] { (row.unread) span.hidden { " " (words::UNREAD) } }
                 }
             }

@@ -3,8 +3,7 @@
 use client::query::MessageState;
 use maud::{Markup, html};
 
-use super::text::text;
-use super::{files, icons, pictures, saying};
+use super::{files, icons, pictures, saying, text};
 use crate::local::rows::{Answered, Message, Reaction, State as Own};
 use crate::words::web as words;
 use crate::words::{message, one_line, web_talk};
@@ -93,7 +92,7 @@ fn said(row: &Message, seen: Seen<'_>) -> Markup {
             p.text.unreadable { (web_talk::TAKEN_BACK) }
         } @else {
             @if let Some(file) = &row.file { (files::card(row, file, seen)) }
-            @if row.file.is_none() || !row.text.is_empty() { p.text dir="auto" { (text(&row.text)) } }
+            @if row.file.is_none() || !row.text.is_empty() { p.text dir="auto" { (text::said(row, seen.own.account.as_deref())) } }
         }
     }
 }

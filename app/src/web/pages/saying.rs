@@ -1,21 +1,22 @@
 //! What one does with a message: write one, answer, change or take back one's own, and react.
 
-use axum::extract::State;
-use axum::routing::post;
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
 use client::query::MessageState;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{App, Routes, icons};
+use super::frame::{self, confirmed};
+use super::{App, Routes, conversation, icons};
 use crate::commands::send;
 use crate::failure::{Failure, Kind};
 use crate::local::What;
-use crate::local::rows::Sent;
+use crate::local::rows::{Conversation, Sent, State as Own};
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::web::server::Shared;
 use crate::words::web as words;
-use crate::words::{message, web_talk};
+use crate::words::{message, one_line, web_talk};
 
 /// How long to wait for the service before the page is told that the message waits.
 pub(super) const SENT_WITHIN_S: u64 = 10;
@@ -24,6 +25,7 @@ const REACTIONS: [&str; 6] = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 
 pub(super) fn routes() -> Routes {
     Routes::new()
+        .route("/part/names/{conversation}", get(part_names))
         .route("/do/send", post(send))
         .route("/do/react", post(react))
         .route("/do/take-back", post(take_back))
@@ -31,8 +33,9 @@ pub(super) fn routes() -> Routes {
 }
 
 /// The field for a text. What it answers or changes stands above it; what is not sent yet is kept under a name of its own on this
-/// page, and `begun` stands in it, for a conversation that there is.
-pub(super) fn write(to: &str, keep: &str, name: &str, begun: Option<&str>) -> Markup {
+/// page; in a conversation that there is stands what was begun to be written, and people in it are offered behind an `@`.
+pub(super) fn write(to: &str, keep: &str, name: &str, there: Option<(&Conversation, &Own)>) -> Markup {
+    let begun = there.map(|(row, _)| row.draft.as_deref().unwrap_or_default());
     html! {
         form.write data-do="/do/send" data-keep=(keep) data-draft=[begun.map(|_| to)] {
             input type="hidden" name="to" value=(to);
@@ -45,7 +48,12 @@ pub(super) fn write(to: &str, keep: &str, name: &str, begun: Option<&str>) -> Ma
                 }
                 button.quiet type="button" data-cancel aria-label=(web_talk::CANCEL) title=(web_talk::CANCEL) { (icons::drawn(icons::CLOSE)) }
             }
+            @if let Some((row, own)) = there {
+                ul.names id="names" role="listbox" aria-label=(web_talk::PEOPLE_HERE) hidden
+                    data-from={ "/part/names/" (row.conversation) } data-on="conversations contacts" { (names(row, own)) }
+            }
             textarea name="text" rows="1" required data-enter dir="auto" placeholder=(words::WRITE)
+                aria-autocomplete=[there.map(|_| "list")] aria-controls=[there.map(|_| "names")]
                 aria-label=(words::write_to(name)) title=(words::WRITE_HOW) autofocus { (begun.unwrap_or_default()) }
             label.tool title=(web_talk::SEND_FILE) {
                 span.hidden { (web_talk::SEND_FILE) } (icons::drawn(icons::CLIP))
@@ -55,6 +63,21 @@ pub(super) fn write(to: &str, keep: &str, name: &str, begun: Option<&str>) -> Ma
             div data-answer role="alert" {}
         }
     }
+}
+
+/// Whom one can mention.
+fn names(row: &Conversation, own: &Own) -> Markup {
+    let others = row.members.iter().filter(|it| own.account.as_deref() != Some(&it.account));
+    html! {
+        @for handle in others.filter_map(|it| it.handle.as_deref()) {
+            li id={ "n-" (handle) } role="option" aria-selected="false" data-name=(handle) { (frame::avatar(handle)) bdi { (one_line(handle)) } }
+        }
+    }
+}
+
+async fn part_names(State(shared): App, Path(id): Path<String>) -> Answer {
+    let own = confirmed(&shared).await?;
+    Ok(names(&conversation::found(&shared, &id).await?, &own).into())
 }
 
 /// The one menu of the page; the script says for which message it opens.

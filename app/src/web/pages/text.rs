@@ -4,6 +4,9 @@
 use maud::{Markup, html};
 use protocol::tame;
 
+use crate::local::rows::{Mentioned, Message};
+use crate::words::one_line;
+
 /// A text, with its lines and its links.
 pub(super) fn text(text: &str) -> Markup {
     let shown = tame::display(text);
@@ -12,6 +15,28 @@ pub(super) fn text(text: &str) -> Markup {
             @if is_link {
                 a href=(piece) target="_blank" rel="noreferrer noopener" { (piece) }
             } @else { (piece) }
+        }
+    }
+}
+
+/// What a message says: whom it mentions is called as he is called now, and leads to what is known of him.
+pub(super) fn said(row: &Message, own: Option<&str>) -> Markup {
+    html! {
+        @for (who, piece) in row.pieces() {
+            @match who {
+                None => (text(piece)),
+                Some(who) if own == Some(who.account.as_str()) => mark.mention { (tame::display(&who.shown(piece))) },
+                Some(who) => (mention(who, piece)),
+            }
+        }
+    }
+}
+
+fn mention(who: &Mentioned, written: &str) -> Markup {
+    html! {
+        @match &who.handle {
+            Some(handle) => a.mention href={ "/contacts/" (handle) } { "@" (one_line(handle)) },
+            None => span.mention { (tame::display(written)) },
         }
     }
 }
@@ -57,6 +82,26 @@ mod tests {
             "see (<a href=\"https://a.example/x?y=1&amp;z=2\" target=\"_blank\" rel=\"noreferrer noopener\">\
              https://a.example/x?y=1&amp;z=2</a>), or javascript:alert(1)\nhttp://"
         );
+    }
+
+    /// MEN-3: a mention leads to the person, and is text all the same.
+    #[test]
+    fn whoever_is_mentioned_is_marked_and_nothing_of_it_is_markup() {
+        let mut row = Message::sample("<b>@bob</b>, @me: https://a.example/@bob");
+        let mention = |account: &str, handle: &str, start, end| Mentioned {
+            account: account.into(),
+            handle: Some(handle.into()),
+            start,
+            end,
+        };
+        row.mentions = vec![mention("b", "robert", 3, 7), mention("own", "me", 13, 16)];
+        assert_eq!(
+            said(&row, Some("own")).into_string(),
+            "&lt;b&gt;<a class=\"mention\" href=\"/contacts/robert\">@robert</a>&lt;/b&gt;, <mark class=\"mention\">@me</mark>: \
+             <a href=\"https://a.example/@bob\" target=\"_blank\" rel=\"noreferrer noopener\">https://a.example/@bob</a>"
+        );
+        row.mentions = vec![mention("b", "<img src=x>\"", 3, 7)];
+        assert!(!said(&row, None).into_string().contains("<img"));
     }
 
     /// W10: whatever stands in a text, all of it is shown and none of it is markup.
