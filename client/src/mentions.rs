@@ -16,8 +16,10 @@ use crate::store::Store;
 use crate::turn::Turn;
 use crate::{own, reading};
 
-/// Position of the newest message that mentions the own account, by group.
+/// Positions of the newest messages that mention the own account and were not read, ascending, by group.
 const MENTIONED: &str = "mentioned";
+/// So many of them are kept: more tell nothing new, unless all of these are taken back.
+const MOST_KEPT: usize = 256;
 
 /// Whom a message mentions as it says now, also if it was changed: whether they are members is not looked at.
 pub(crate) fn mentions(store: &Store<'_>, stored: &Stored) -> Result<Vec<Mention>, Error> {
@@ -45,14 +47,14 @@ pub(crate) fn is_mentioned(store: &Store<'_>, stored: &Stored, account: &Account
 
 /// MEN-4: true if somebody mentions the own account in what nobody of it has read.
 pub(crate) fn is_waited_for(store: &Store<'_>, group: &GroupId, read: u64) -> Result<bool, Error> {
-    let place: u64 = store.get(MENTIONED, &group.0)?.unwrap_or_default();
-    let Some(own) = own::stored(store)?.and_then(|own| own.account()).filter(|_| place > read) else {
-        return Ok(false);
-    };
-    // it may have been taken back, changed, or be gone
-    for stored in store.messages_at(group, place)? {
-        if stored.kept.is_shown && stored.kept.about.is_none() && is_mentioned(store, &stored, &own)? {
-            return Ok(true);
+    let places: Vec<u64> = store.get(MENTIONED, &group.0)?.unwrap_or_default();
+    let Some(own) = own::stored(store)?.and_then(|own| own.account()) else { return Ok(false) };
+    for place in places.into_iter().rev().take_while(|place| *place > read) {
+        // it may have been taken back, changed, or be gone
+        for stored in store.messages_at(group, place)? {
+            if stored.kept.is_shown && stored.kept.about.is_none() && is_mentioned(store, &stored, &own)? {
+                return Ok(true);
+            }
         }
     }
     Ok(false)
@@ -83,10 +85,16 @@ impl Turn<'_> {
     pub(crate) fn note_mention(&self, group: &GroupId, place: u64, kept: &Kept) -> Result<(), Error> {
         let Some(own) = self.own()?.and_then(|own| own.account()) else { return Ok(()) };
         let mentions = Content::decode(&kept.content).map(|content| content.mentions).unwrap_or_default();
-        let newest: u64 = self.store.get(MENTIONED, &group.0)?.unwrap_or_default();
-        if place > newest.max(reading::read_up_to(&self.store, group)?) && mentions.iter().any(|it| it.account == own) {
-            self.store.put(MENTIONED, &group.0, &place)?;
+        let read = reading::read_up_to(&self.store, group)?;
+        if place <= read || !mentions.iter().any(|it| it.account == own) {
+            return Ok(());
         }
-        Ok(())
+        let mut places: Vec<u64> = self.store.get(MENTIONED, &group.0)?.unwrap_or_default();
+        places.retain(|it| *it > read && *it != place);
+        // one that comes late may stand further up
+        let at = places.partition_point(|it| *it < place);
+        places.insert(at, place);
+        let too_many = places.len().saturating_sub(MOST_KEPT);
+        self.store.put(MENTIONED, &group.0, &places.split_off(too_many))
     }
 }

@@ -49,6 +49,13 @@ fn read(town: &mut Town, who: Who) {
     town.wish(who, Command::MarkRead { with: "Three".to_owned() });
 }
 
+/// Somebody else than Alice, who has called the conversation so, says something there.
+fn says(town: &mut Town, who: Who, text: &str) {
+    let chat = town.read(who, query::conversations).into_iter().find(|row| row.title == "Three").unwrap();
+    town.send(who, &chat.group.to_string(), text);
+    assert!(town.texts(who, Some("Three")).contains(&text.to_owned()));
+}
+
 /// Alice, Bob and Carol in one conversation; Dave is not in it.
 fn three() -> (Town, [Who; 3]) {
     let mut town = Town::new();
@@ -102,13 +109,33 @@ fn nobody_is_mentioned_by_whom_he_has_blocked() {
     let (mut town, [alice, bob, carol]) = three();
     let blocked = account(&town, carol);
     town.wish(bob, Command::Decide { account: blocked, decision: Decision::Blocked });
-    town.send(carol, "Three", "@bob @bob @bob");
+    says(&mut town, carol, "@bob @bob @bob");
     assert!(told(&town, bob).is_empty() && !is_waited_for(&town, bob, "Three"));
     town.send(alice, "Three", "@bob, sorry");
     assert!(is_waited_for(&town, bob, "Three"));
     let message = town.messages(alice).into_iter().find(|row| row.text == "@bob, sorry").unwrap().message.to_string();
     town.wish(alice, Command::Delete { message });
     assert!(told(&town, bob).is_empty() && !is_waited_for(&town, bob, "Three"));
+}
+
+/// MEN-4: whoever is mentioned more than once is waited for until none of it is left, and until he has read as far.
+#[test]
+fn a_mention_is_waited_for_though_a_newer_one_was_taken_back() {
+    let (mut town, [alice, bob, carol]) = three();
+    let take_back = |town: &mut Town, who: Who, text: &str| {
+        let message = town.messages(who).into_iter().find(|row| row.text == text).unwrap().message.to_string();
+        town.wish(who, Command::Delete { message });
+    };
+    town.send(alice, "Three", "@bob, first");
+    says(&mut town, carol, "@bob, second");
+    take_back(&mut town, carol, "@bob, second");
+    assert!(is_waited_for(&town, bob, "Three"));
+    take_back(&mut town, alice, "@bob, first");
+    assert!(!is_waited_for(&town, bob, "Three"));
+    says(&mut town, carol, "@bob, third");
+    assert!(is_waited_for(&town, bob, "Three"));
+    read(&mut town, bob);
+    assert!(!is_waited_for(&town, bob, "Three"));
 }
 
 /// MEN-3, MEN-4: a changed message mentions whom its newest version does, and calls nobody.
