@@ -11,6 +11,7 @@ mod keeping;
 mod link;
 mod lives_with;
 mod local;
+mod outbox;
 mod picture;
 mod places;
 mod portrait;

@@ -20,11 +20,11 @@ use crate::intent::{Intent, Want};
 use crate::own::random;
 use crate::step::{Event, Failure, IntentId};
 use crate::store::Store;
-use crate::transfer::{Blob, Download, Job, LocalFile, Target, Transfer, Upload};
+use crate::transfer::{Blob, Download, Forgotten, Job, LocalFile, Target, Transfer, Upload};
 use crate::turn::{Purpose, Turn};
 
 /// Files that are to be sent; by intent.
-pub(crate) const OUTGOING: &str = "outgoing file";
+const OUTGOING: &str = "outgoing file";
 
 /// A file that is to be sent, with what seals it.
 #[derive(Serialize, Deserialize)]
@@ -103,15 +103,10 @@ fn key_of(intent: IntentId) -> [u8; 8] {
     intent.to_be_bytes()
 }
 
-/// The path and name of each file that is to be sent, by intent.
-pub(crate) fn outgoing(store: &Store<'_>) -> Result<Vec<(IntentId, String, u64)>, Error> {
-    let mut found = Vec::new();
-    for key in store.keys(OUTGOING)? {
-        let intent = <[u8; 8]>::try_from(key.as_slice()).map(i64::from_be_bytes).map_err(|_| Error::Damaged)?;
-        let file: Option<Outgoing> = store.get(OUTGOING, &key)?;
-        found.extend(file.map(|file| (intent, file.name, file.length)));
-    }
-    Ok(found)
+/// Path, name and length of the file that an intent is to send.
+pub(crate) fn outgoing(store: &Store<'_>, intent: IntentId) -> Result<Option<(String, String, u64)>, Error> {
+    let file: Option<Outgoing> = store.get(OUTGOING, &key_of(intent))?;
+    Ok(file.map(|file| (file.path, file.name, file.length)))
 }
 
 impl Turn<'_> {
@@ -172,8 +167,17 @@ impl Turn<'_> {
         let (row, message) = self.write(&group, file.part(text), Some(intent.id))?;
         intent.want = Want::Sending;
         self.update_intent(&intent)?;
-        self.store.remove(OUTGOING, &key_of(intent.id))?;
+        self.forget_outgoing(intent.id)?;
         self.event(Event::Written { intent: intent.id, row, message, group });
+        Ok(())
+    }
+
+    /// What an intent was to send is sent, or not to be any more.
+    pub(crate) fn forget_outgoing(&mut self, intent: IntentId) -> Result<(), Error> {
+        if let Some((path, ..)) = outgoing(&self.store, intent)? {
+            self.out.forgotten.push(Forgotten::Source(path));
+            self.store.remove(OUTGOING, &key_of(intent))?;
+        }
         Ok(())
     }
 

@@ -10,7 +10,6 @@ use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::files::OUTGOING;
 use crate::step::{Event, Failure, IntentId};
 use crate::store::Store;
 use crate::turn::Turn;
@@ -106,7 +105,7 @@ pub(crate) fn waiting_to_be_sent(store: &Store<'_>) -> Result<u64, Error> {
 }
 
 /// All intents, oldest first.
-fn stored(store: &Store<'_>) -> Result<Vec<Intent>, Error> {
+pub(crate) fn stored(store: &Store<'_>) -> Result<Vec<Intent>, Error> {
     let mut select = store.db().prepare_cached("SELECT id, value FROM intents ORDER BY id")?;
     let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
     let mut intents = Vec::new();
@@ -167,6 +166,6 @@ impl Turn<'_> {
 
     fn drop_intent(&mut self, intent: IntentId) -> Result<(), Error> {
         self.store.db().prepare_cached("DELETE FROM intents WHERE id = ?1")?.execute([intent])?;
-        self.store.remove(OUTGOING, &intent.to_be_bytes())
+        self.forget_outgoing(intent)
     }
 }

@@ -29,7 +29,9 @@ pub use crate::history::{HistoryRow, handed, history};
 pub use crate::receipts::Receipts;
 pub use crate::search::{Found, Unknown, Wanted, search};
 pub use crate::seen::LastSeen;
-pub use files::{FileRow, OutgoingRow, file_download, files_called, outgoing_files, with_files};
+pub use files::{
+    FileRow, IncomingRow, OutgoingRow, file_download, files_called, incoming_files, outgoing_files, with_files,
+};
 pub(crate) use news::news_of;
 pub use news::{News, news};
 pub use proven::{AccountRecord, SealedEntry, account_record};

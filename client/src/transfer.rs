@@ -57,10 +57,12 @@ pub struct Target {
 pub const KEPT_UNASKED: u64 = 10_000_000;
 
 /// For what nothing may be kept any more (BLB-8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Forgotten {
     /// A message that was taken back or is gone.
     Message(MessageId),
+    /// A file at this path, that was to be sent: it is, or nobody wants it to be any more.
+    Source(String),
     /// All that this device had.
     Everything,
 }

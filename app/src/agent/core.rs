@@ -29,6 +29,7 @@ use crate::failure::{Failure, Kind};
 use crate::keeping::keep_evidence;
 use crate::local::What;
 use crate::local::rows::{self, KeyState};
+use crate::outbox::Outbox;
 
 /// A wake-up is at least this far off, so that no mistake makes the loop spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
@@ -46,6 +47,7 @@ const GIVE_UP_AFTER: u32 = 2;
 pub(crate) struct Outside {
     pub(crate) net: Net,
     pub(crate) porter: Porter,
+    pub(crate) outbox: Outbox,
     pub(crate) push: watch::Sender<Option<Target>>,
     pub(crate) desktop: watch::Sender<Shown>,
     pub(crate) log: Log,
@@ -152,6 +154,7 @@ impl Core {
         self.wake = Some(Instant::now());
         // whatever was to go and did not before the last end
         self.tidy_shelf(&self.outside.porter.shelf().tidy());
+        self.tidy_outbox();
         Ok(())
     }
 
@@ -225,6 +228,7 @@ impl Core {
                 if generation == self.generation {
                     self.note_transfer(&end);
                     self.step_and_carry_out(Input::Transferred { id, end });
+                    self.files_changed();
                 }
                 // it may have been taken back while it came
                 message.into_iter().for_each(|message| self.tidy_shelf(&BTreeSet::from([message])));

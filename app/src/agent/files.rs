@@ -1,6 +1,7 @@
 //! Files that faces send, fetch, list and stop.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::query::{self, MessageRow};
@@ -17,7 +18,7 @@ use super::face::Reply;
 use super::waiting::{Goal, Waiting, unreachable};
 use crate::failure::{Failure, Kind};
 use crate::local::What;
-use crate::local::files::{EXPIRED, KEPT, Moving, Outgoing, Saved};
+use crate::local::files::{Coming, EXPIRED, KEPT, Listed, Moving, Outgoing, Saved};
 use crate::local::rows::Message;
 use crate::picture::MOST_SHOWN;
 use crate::words;
@@ -66,6 +67,7 @@ impl Core {
                 self.opened()?;
                 let output = self.step(Input::Command(Command::CancelFile { intent: transfer }))?;
                 self.carry_out(output);
+                self.files_changed();
                 reply.done(&json!({}));
                 Ok(())
             }
@@ -133,11 +135,23 @@ impl Core {
         messages.difference(&named).for_each(|message| self.outside.porter.shelf().forget(message));
     }
 
+    /// Of what pages have handed over stays what is still to be sent.
+    pub(super) fn tidy_outbox(&self) {
+        let Some(open) = &self.open else { return };
+        if let Ok(rows) = query::outgoing_files(&open.store()) {
+            self.outside.outbox.keep_only(&rows.into_iter().map(|row| PathBuf::from(row.path)).collect());
+        }
+    }
+
     /// BLB-8: what was kept goes with its message.
     pub(super) fn forget_kept(&self, forgotten: Forgotten) {
         match forgotten {
             Forgotten::Message(message) => self.outside.porter.shelf().forget(&message),
-            Forgotten::Everything => self.outside.porter.shelf().clear(),
+            Forgotten::Source(path) => self.outside.outbox.forget(Path::new(&path)),
+            Forgotten::Everything => {
+                self.outside.porter.shelf().clear();
+                self.outside.outbox.keep_only(&BTreeSet::new());
+            }
         }
     }
 
@@ -185,13 +199,20 @@ impl Core {
         }
         self.waiting.push(Waiting { reply: reply.clone(), goal, intent, until, lost: 0 });
         self.carry_out(output);
+        self.files_changed();
         Ok(())
+    }
+
+    /// Whoever shows how far files are looks again.
+    pub(super) fn files_changed(&self) {
+        self.waiting.iter().for_each(Waiting::note_files);
     }
 
     /// A file has moved: whoever waits for it is told.
     pub(super) fn moved(&mut self, transfer: i64, done: u64, total: u64) {
         let waiting = self.waiting.iter().filter(|it| it.intent == Some(transfer));
         waiting.for_each(|it| it.reply.event(&Moving { transfer, done, total }));
+        self.files_changed();
     }
 
     /// A transfer has ended: that says whether the service is there.
@@ -219,17 +240,25 @@ impl Core {
 
     fn files(&self, with: Option<&str>, limit: u32, reply: &Reply) -> Result<(), Failure> {
         let store = self.opened()?.store();
-        let rows = query::messages(&store, with, LOOKED_AT).map_err(|error| Failure::from_store(&error))?;
+        let looked_at = if limit == 0 { 0 } else { LOOKED_AT };
+        let rows = query::messages(&store, with, looked_at).map_err(|error| Failure::from_store(&error))?;
         let mut rows: Vec<_> = rows.into_iter().filter(|row| row.file.is_some()).collect();
         let too_many = rows.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
         rows.drain(..too_many).for_each(drop);
         rows.into_iter().for_each(|row| reply.event(&self.told(row)));
-        let waiting = query::outgoing_files(&store).map_err(|error| Failure::from_store(&error))?;
-        let row = |row: query::OutgoingRow| {
-            let (done, total) = self.outside.porter.progress(row.intent).unwrap_or_default();
-            Outgoing { transfer: row.intent, name: row.name, size: row.length, done, total }
-        };
-        reply.done(&json!({ "outgoing": waiting.into_iter().map(row).collect::<Vec<_>>() }));
+        let of_store = |error: client::Error| Failure::from_store(&error);
+        let progress = |intent| self.outside.porter.progress(intent).unwrap_or_default();
+        let outgoing = query::outgoing_files(&store).map_err(of_store)?.into_iter().map(|row| {
+            let (done, total) = progress(row.intent);
+            Outgoing { transfer: row.intent, to: row.to, name: row.name, size: row.length, done, total }
+        });
+        let incoming = query::incoming_files(&store).map_err(of_store)?.into_iter().map(|row| {
+            let (done, total) = progress(row.intent);
+            let (message, conversation) = (row.message.to_string(), row.group.to_string());
+            let (transfer, name, size) = (row.intent, row.file.name, row.file.length);
+            Coming { transfer, message, conversation, name, size, done, total }
+        });
+        reply.done(&Listed { outgoing: outgoing.collect(), incoming: incoming.collect() });
         Ok(())
     }
 }

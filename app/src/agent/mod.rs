@@ -56,6 +56,7 @@ use crate::commands::{asked_to_end, runtime};
 use crate::failure::{Failure, Kind};
 use crate::local::What;
 use crate::local::rows::KeyState;
+use crate::outbox::Outbox;
 use crate::places::{Profile, make_private};
 use crate::tls::Trusted;
 
@@ -128,7 +129,8 @@ pub(crate) fn run(options: Options, ready: impl FnOnce()) -> Result<(), Failure>
         let (to_desktop, wanted) = watch::channel(Shown::new());
         let desktop = tokio::spawn(desktop::run(wanted));
         let state = profile.state.clone();
-        let outside = core::Outside { net, porter, push: to_push, desktop: to_desktop, log, state };
+        let outbox = Outbox::of(&profile.folder);
+        let outside = core::Outside { net, porter, outbox, push: to_push, desktop: to_desktop, log, state };
         let mut core = core::Core::new(database, Arc::clone(&keeper), outside);
         if let Some(key) = first_key(&keeper, options.passphrase).await? {
             core.open(key)?;
@@ -203,7 +205,8 @@ pub(crate) async fn face_for_test(folder: &std::path::Path) -> Face {
     let log = Log::open(&folder.join("log")).unwrap();
     let (net, porter) =
         (net::Net::new(None, to_core.clone()), porter::Porter::new(None, Shelf::of(folder), to_core.clone()));
-    let outside = core::Outside { net, porter, push, desktop, log, state: folder.to_owned() };
+    let outside =
+        core::Outside { net, porter, outbox: Outbox::of(folder), push, desktop, log, state: folder.to_owned() };
     let mut core = core::Core::new(database, Arc::clone(&keeper), outside);
     core.open(keeper.create(None).await.unwrap()).unwrap();
     tokio::spawn(core.run(inbox, std::future::pending()));

@@ -178,6 +178,13 @@ impl Waiting {
         }
     }
 
+    /// Files are further, or no longer on their way.
+    pub(crate) fn note_files(&self) {
+        if matches!(self.goal, Goal::Changes) {
+            self.reply.event(&Change::of("files"));
+        }
+    }
+
     fn is_about(&self, intent: IntentId) -> bool {
         self.intent == Some(intent)
     }

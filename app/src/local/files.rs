@@ -71,6 +71,23 @@ pub(crate) struct Moving {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outgoing {
     pub(crate) transfer: i64,
+    /// For whom it is, as `send_file` said it.
+    #[serde(default)]
+    pub(crate) to: String,
+    pub(crate) name: String,
+    /// In bytes.
+    pub(crate) size: u64,
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+}
+
+/// A file that is being saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Coming {
+    pub(crate) transfer: i64,
+    /// The message that it came with, and where that stands.
+    pub(crate) message: String,
+    pub(crate) conversation: String,
     pub(crate) name: String,
     /// In bytes.
     pub(crate) size: u64,
@@ -82,6 +99,8 @@ pub(crate) struct Outgoing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Listed {
     pub(crate) outgoing: Vec<Outgoing>,
+    #[serde(default)]
+    pub(crate) incoming: Vec<Coming>,
 }
 
 /// The picture of a conversation.

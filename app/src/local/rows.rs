@@ -432,7 +432,7 @@ impl From<NoticeRow> for Notice {
 /// Something is not as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Change {
-    /// `account`, `connection`, `contacts`, `conversations`, `devices`, `history`, `messages`, `notices` or `typing`.
+    /// `account`, `connection`, `contacts`, `conversations`, `devices`, `files`, `history`, `messages`, `notices` or `typing`.
     pub(crate) changed: String,
     /// Which conversation, if it is about messages, or about who types.
     pub(crate) conversation: Option<String>,

@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "ed75659c7f8f46a41efc045a203fea87eddeabe3536c631d66e162671ff75159",
+        sha256: "f3a51c13a2599819b8bac0f77f785b1e334e1cd9092a58e9e33c0e78b7a325f4",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "a01e16c569845101e94c37b629a89dee75ad00eabca73a19e015956320136233",
+        sha256: "9713262670305a079d76913eda95493644f83855b17d174995612b95d7be57d4",
     },
     Asset {
         path: "/assets/icon.svg",

@@ -9,8 +9,9 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 use tokio::time::{Instant, Interval, interval_at};
 
 use super::server::Shared;
@@ -23,6 +24,7 @@ struct Stream {
     shared: Arc<Shared>,
     headers: HeaderMap,
     changes: UnboundedReceiver<Line>,
+    unsent: watch::Receiver<u64>,
     pulse: Interval,
 }
 
@@ -32,9 +34,10 @@ pub(super) async fn stream(State(shared): State<Arc<Shared>>, mut headers: Heade
     headers.insert(super::server::BY, axum::http::HeaderValue::from_static("page"));
     let changes = shared.face.ask(What::Changes).await;
     let pulse = interval_at(Instant::now() + PULSE, PULSE);
-    let first = Stream { shared, headers, changes, pulse };
+    let unsent = shared.unsent.news();
+    let first = Stream { shared, headers, changes, unsent, pulse };
     // what happened while nobody listened is looked at once
-    let begin = json!({ "changed": "all" }).to_string() + "\n";
+    let begin = line(&json!({ "changed": "all" }));
     let lines = unfold((first, Some(begin)), |(mut stream, begin)| async move {
         let line = match begin {
             Some(line) => line,
@@ -45,13 +48,19 @@ pub(super) async fn stream(State(shared): State<Arc<Shared>>, mut headers: Heade
     ([("content-type", "application/x-ndjson")], Body::from_stream(lines)).into_response()
 }
 
+fn line(change: &Value) -> String {
+    format!("{change}\n")
+}
+
 impl Stream {
     async fn next(&mut self) -> Option<String> {
         tokio::select! {
-            line = self.changes.recv() => match line?.says {
-                Says::Event(row) => Some(row.to_string() + "\n"),
+            change = self.changes.recv() => match change?.says {
+                Says::Event(row) => Some(line(&row)),
                 Says::Done(_) | Says::Error(_) => None,
             },
+            // the pages outlive their streams, so this ends with them
+            Ok(()) = self.unsent.changed() => Some(line(&json!({ "changed": "files" }))),
             _ = self.pulse.tick() => self.shared.good_token(&self.headers).map(|_| "\n".to_owned()),
         }
     }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::answer::Wanted;
 use super::assets::{self, ASSETS};
-use super::pages::Making;
+use super::pages::{Making, Unsent};
 use super::sessions::{By, Sessions};
 use super::{Prefilled, events, guard, pages};
 use crate::agent::Face;
@@ -38,13 +38,14 @@ pub(super) struct Shared {
     pub(super) addresses: Vec<SocketAddr>,
     sessions: Mutex<Sessions>,
     making: Mutex<Option<Making>>,
+    pub(super) unsent: Unsent,
     pub(super) face: Face,
     pub(super) prefilled: Prefilled,
 }
 
 impl Shared {
     pub(super) fn new(addresses: Vec<SocketAddr>, face: Face, prefilled: Prefilled) -> Self {
-        Self { addresses, sessions: Mutex::default(), making: Mutex::default(), face, prefilled }
+        Self { addresses, sessions: Mutex::default(), making: Mutex::default(), unsent: Unsent::default(), face, prefilled }
     }
 
     /// Links and tokens. Whoever panicked in between left them whole: each call changes them at one place.

@@ -96,7 +96,7 @@ const FOR_EVERYBODY: [&str; 16] = [
     "/recovery",
 ];
 /// What is answered with one only.
-const PRIVATE: [&str; 28] = [
+const PRIVATE: [&str; 29] = [
     "/file/00ff",
     "/page/record",
     "/page/record/bob",
@@ -120,13 +120,14 @@ const PRIVATE: [&str; 28] = [
     "/part/members/00ff",
     "/part/reset/00ff",
     "/part/names/00ff",
+    "/part/moving/00ff",
     "/part/keeping/00ff",
     "/part/picture/00ff",
     "/portrait/00ff/00ff",
     "/part/receipts",
     "/events",
 ];
-const CHANGES: [&str; 39] = [
+const CHANGES: [&str; 41] = [
     "/do/send",
     "/do/react",
     "/do/receipts",
@@ -142,6 +143,8 @@ const CHANGES: [&str; 39] = [
     "/do/pin",
     "/do/draft",
     "/do/typing",
+    "/do/stop-file",
+    "/do/unsent-seen",
     "/do/admin",
     "/do/leave",
     "/do/put-away",

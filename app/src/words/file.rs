@@ -42,6 +42,30 @@ pub(crate) fn of_message(file: &FileInfo, message: &str) -> String {
     format!("[{name}, {}, {kind}{points}; {how}]", size(file.size))
 }
 
+/// How far a file of so many bytes is that is being sent or saved: `done` of `total` encrypted ones.
+pub(crate) fn on_its_way(name: &str, done: u64, total: u64, length: u64, offline: bool) -> String {
+    let part = u128::from(done.min(total)) * u128::from(length) / u128::from(total.max(1));
+    let there = size(u64::try_from(part).unwrap_or(length));
+    let all = size(length);
+    // the unit stands once, if it is the same
+    let there = match (there.split_once(' '), all.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => number.to_owned(),
+        _ => there,
+    };
+    let name = one_line(name);
+    match (offline, part) {
+        (true, 0) => format!("{name}, {all}: when the connection is back"),
+        (true, _) => format!("{name}: {there} of {all}; it goes on when the connection is back"),
+        (false, 0) => format!("{name}, {all}: about to begin"),
+        (false, _) => format!("{name}: {there} of {all}"),
+    }
+}
+
+/// A file that could not be sent.
+pub(crate) fn not_sent(name: &str) -> String {
+    format!("{name} was not sent:")
+}
+
 /// A file that waits to be sent.
 pub(crate) fn outgoing(row: &Outgoing) -> String {
     let percent = row.done.saturating_mul(100).checked_div(row.total).unwrap_or_default();
@@ -91,6 +115,19 @@ mod tests {
     fn no_name_moves_the_cursor() {
         let line = of_message(&file("a\u{1b}[2J\nb", "available"), "0123456789abcdef");
         assert!(!line.contains(['\u{1b}', '\n']), "{line:?}");
+    }
+
+    /// Story 18.
+    #[test]
+    fn how_far_a_file_is_is_said_in_one_unit() {
+        let said = |done, total, length, offline| on_its_way("a.mp4", done, total, length, offline);
+        assert_eq!(said(0, 0, 200_000_000, false), "a.mp4, 200 MB: about to begin");
+        assert_eq!(said(120, 200, 200_000_000, false), "a.mp4: 120 of 200 MB");
+        assert_eq!(said(1, 200_000, 200_000_000, false), "a.mp4: 1 KB of 200 MB");
+        assert_eq!(said(9, 4, 200_000_000, false), "a.mp4: 200 of 200 MB");
+        assert_eq!(said(1, 2, 200_000_000, true), "a.mp4: 100 of 200 MB; it goes on when the connection is back");
+        assert_eq!(said(u64::MAX, u64::MAX, u64::MAX, true).matches("MB").count(), 1);
+        assert!(!on_its_way("a\u{1b}[2J\nb", 1, 2, 3, false).contains(['\u{1b}', '\n']));
     }
 
     #[test]

@@ -26,6 +26,15 @@ pub(crate) const TOO_OLD: &str = "That message stands further above; scroll up, 
 pub(crate) const YOU_ANSWER: &str = "You answer";
 pub(crate) const YOU_EDIT: &str = "You change what you wrote";
 pub(crate) const CANCEL: &str = "Cancel";
+
+/// Files on their way.
+pub(crate) const FILES_MOVE: &str = "Files on their way";
+pub(crate) const SENDING: &str = "Sending";
+pub(crate) const FETCHING: &str = "Fetching";
+pub(crate) const STOP: &str = "Stop";
+/// Those that were chosen and not sent yet; of pictures, dropped in or pasted.
+pub(crate) const CHOSEN: &str = "Goes with the message";
+pub(crate) const LEAVE_OUT: &str = "Leave out";
 pub(crate) const SAVE: &str = "Save";
 pub(crate) const SHOW: &str = "Show";
 pub(crate) const PICTURE: &str = "Picture";

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use chain::id::Digest;
 use protocol::content::{External, Preview};
-use protocol::id::MessageId;
+use protocol::id::{GroupId, MessageId};
 
 use super::MessageRow;
 use super::talk::rows_of;
 use crate::conversation;
 use crate::error::Error;
 use crate::files::{download, file_of, outgoing};
+use crate::intent::{Intent, Want, stored};
 use crate::step::IntentId;
 use crate::store::Store;
 use crate::transfer::{Download, Target};
@@ -49,10 +51,27 @@ impl FileRow {
 pub struct OutgoingRow {
     /// The intent.
     pub intent: IntentId,
+    /// For whom it is, as somebody said it: a handle, or a conversation's id or name.
+    pub to: String,
+    /// Where it is on this machine.
+    pub path: String,
     /// Its name.
     pub name: String,
     /// Its length in bytes.
     pub length: u64,
+}
+
+/// A file that is on its way here, to be saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncomingRow {
+    /// The intent.
+    pub intent: IntentId,
+    /// The message that it came with.
+    pub message: MessageId,
+    /// Where that stands.
+    pub group: GroupId,
+    /// What it is.
+    pub file: FileRow,
 }
 
 /// The messages with a file whose id begins so (hexadecimal).
@@ -93,6 +112,29 @@ pub fn with_files(store: &Store<'_>, messages: &BTreeSet<MessageId>) -> Result<B
 /// # Errors
 /// [`Error`].
 pub fn outgoing_files(store: &Store<'_>) -> Result<Vec<OutgoingRow>, Error> {
-    let rows = outgoing(store)?.into_iter().map(|(intent, name, length)| OutgoingRow { intent, name, length });
-    Ok(rows.collect())
+    let mut rows = Vec::new();
+    for Intent { id: intent, want } in stored(store)? {
+        if let Want::SendFile { to, .. } = want
+            && let Some((path, name, length)) = outgoing(store, intent)?
+        {
+            rows.push(OutgoingRow { intent, to, path, name, length });
+        }
+    }
+    Ok(rows)
+}
+
+/// The files that somebody wants to save and that are not here yet, oldest wish first.
+///
+/// # Errors
+/// [`Error`].
+pub fn incoming_files(store: &Store<'_>) -> Result<Vec<IncomingRow>, Error> {
+    let mut rows = Vec::new();
+    for Intent { id: intent, want } in stored(store)? {
+        let Want::SaveFile { message, .. } = want else { continue };
+        for row in files_called(store, &Digest(message).to_string())? {
+            let MessageRow { message, group, file, .. } = row;
+            rows.extend(file.map(|file| IncomingRow { intent, message, group, file }));
+        }
+    }
+    Ok(rows)
 }

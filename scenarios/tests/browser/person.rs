@@ -171,10 +171,11 @@ impl Person {
         self.sees("#messages .own .text", text.lines().next().unwrap());
     }
 
-    /// Chooses a file in the conversation that is open.
+    /// Chooses a file in the conversation that is open; it goes with the next message.
     pub(crate) fn chooses_file(&self, path: &Path) {
-        let input = self.browser.element("return document.querySelector('input[type=file]')", json!([])).unwrap();
+        let input = self.browser.element("return document.querySelector('[data-choose]')", json!([])).unwrap();
         self.browser.type_into(&input, &path.display().to_string()).unwrap();
+        self.sees(".chosen", path.file_name().unwrap().to_str().unwrap());
     }
 
     /// Goes to a page by its address in the script's own way.

@@ -165,6 +165,7 @@ fn they_exchange_a_file(world: &World, alice: &Person, bob: &Person) {
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 241) as u8).collect();
     let path = file(world, "plan & <b>map.bin", &bytes);
     alice.chooses_file(&path);
+    alice.presses_in("form.write", "Send");
     alice.sees("#messages .own .file", "plan & _b_map.bin");
     bob.presses_on("a.back");
     let shown = bob.sees("#messages .theirs .file", "plan");

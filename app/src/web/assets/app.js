@@ -45,6 +45,7 @@
     stream?.abort();
     visits += 1;
     drafts.clear();
+    chosen.clear();
     told.clear();
     clearTimeout(telling);
     again.clear();
@@ -151,6 +152,7 @@
       seen.set(conversation, text.defaultValue);
       if (isNews) told.set(conversation, text.defaultValue);
       else text.value = begun ?? text.defaultValue;
+      showChosen(form);
     }
   }
 
@@ -224,6 +226,7 @@
       if (!response.ok || shown.get(element) === html) continue;
       shown.set(element, html);
       if ("merge" in element.dataset) merge(element, piece(html));
+      else if ("rows" in element.dataset) update(element, piece(html));
       else swap(element, piece(html));
       if (element.id === "names" && !element.hidden) offerNames(document.activeElement);
     }
@@ -297,6 +300,21 @@
     if (isAtEnd) scroll.scrollTop = scroll.scrollHeight;
   }
 
+  // Rows that are gone go, new ones come. Of one that stays only what lives changes, so that whoever presses its button hits it.
+  function update(list, fresh) {
+    const rows = [...fresh.children];
+    const keep = new Set(rows.map((row) => row.id));
+    const scroll = document.getElementById("scroll");
+    const isAtEnd = scroll && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+    for (const row of [...list.children]) if (!keep.has(row.id)) row.remove();
+    for (const row of rows) {
+      const live = document.getElementById(row.id)?.querySelector("[data-live]");
+      if (live) live.replaceWith(row.querySelector("[data-live]"));
+      else list.append(row);
+    }
+    if (isAtEnd) scroll.scrollTop = scroll.scrollHeight;
+  }
+
   function buttonsOf(item) {
     return [...item.querySelectorAll("button")];
   }
@@ -349,6 +367,9 @@
     menu.querySelectorAll("[name=message]").forEach((field) => (field.value = button.dataset.menu));
     menu.querySelectorAll("[data-own]").forEach((it) => (it.hidden = !("text" in button.dataset)));
     menu.dataset.about = button.dataset.menu;
+    const reached = menu.querySelector("[data-reached]");
+    reached.textContent = document.getElementById("m-" + button.dataset.menu)?.querySelector(".state")?.title ?? "";
+    reached.hidden = !reached.textContent;
     menu.showPopover();
     // beside the button, and on the page; a narrow page has it at its lower edge
     const at = button.getBoundingClientRect();
@@ -411,6 +432,7 @@
     const body = {};
     for (const [name, value] of new FormData(form, submitter)) body[name] = name in body ? body[name] + "\n" + value : value;
     const text = form.matches("[data-keep]") ? form.elements.text : null;
+    if (text && chosen.has(form.dataset.keep)) return sendChosen(form, body);
     const buttons = [...form.querySelectorAll("button")];
     const focused = document.activeElement;
     answer?.replaceChildren();
@@ -459,6 +481,122 @@
 
   // ---- files ----
 
+  // What was chosen, dropped or pasted goes with the next message; by where it is to go.
+  const chosen = new Map();
+  function choose(form, files) {
+    const all = [...(chosen.get(form.dataset.keep) ?? []), ...files];
+    if (all.length > 0) chosen.set(form.dataset.keep, all);
+    showChosen(form);
+    form.elements.text.focus();
+  }
+
+  function showChosen(form) {
+    const list = form.querySelector("[data-chosen]");
+    const one = form.querySelector("template[data-one]");
+    const files = chosen.get(form.dataset.keep) ?? [];
+    list.querySelectorAll("img").forEach((image) => URL.revokeObjectURL(image.src));
+    list.replaceChildren(...files.map((file, number) => {
+      const item = one.content.cloneNode(true).firstElementChild;
+      item.querySelectorAll("[data-name]").forEach((it) => (it.textContent = file.name));
+      item.querySelector("[data-size]").textContent = sized(file.size);
+      item.querySelector("[data-too-large]").hidden = file.size <= Number(list.dataset.most);
+      item.querySelector("[data-leave-out]").dataset.leaveOut = number;
+      if (file.type.startsWith("image/")) {
+        const image = new Image();
+        image.alt = "";
+        image.onload = () => item.querySelector("[data-thumb]").replaceChildren(image);
+        image.src = URL.createObjectURL(file);
+      }
+      return item;
+    }));
+    list.hidden = files.length === 0;
+    form.elements.text.required = files.length === 0;
+  }
+
+  function sized(bytes) {
+    const [number, unit] = bytes < 1e3 ? [bytes, "B"] : bytes < 1e6 ? [bytes / 1e3, "KB"] : [bytes / 1e6, "MB"];
+    return `${number < 10 && bytes >= 1e3 ? number.toFixed(1) : Math.round(number)} ${unit}`;
+  }
+
+  function leaveOut(form, number) {
+    const rest = chosen.get(form.dataset.keep).filter((_, at) => at !== number);
+    if (rest.length > 0) chosen.set(form.dataset.keep, rest);
+    else chosen.delete(form.dataset.keep);
+    showChosen(form);
+    form.elements.text.focus();
+  }
+
+  // The text goes with the first, or is the answer that it was begun as. What was not taken stays chosen.
+  async function sendChosen(form, body) {
+    const keep = form.dataset.keep;
+    const files = chosen.get(keep);
+    const answer = form.querySelector("[data-answer]");
+    if (files.some((file) => file.size > Number(form.querySelector("[data-chosen]").dataset.most))) return;
+    let caption = body.text.trim();
+    if (body.answers || body.edits) {
+      chosen.delete(keep);
+      if (caption) await submit(form);
+      chosen.set(keep, files);
+      caption = "";
+    }
+    const controls = [...form.elements];
+    answer?.replaceChildren();
+    form.setAttribute("aria-busy", "true");
+    controls.forEach((it) => (it.disabled = true));
+    try {
+      while (files.length > 0) {
+        const query = new URLSearchParams({ to: body.to, name: files[0].name, text: caption });
+        const response = await ask(`/do/file?${query}`, files[0]);
+        const fresh = piece(await response.text());
+        if (!response.ok) {
+          answer?.isConnected ? answer.replaceChildren(fresh) : tell(fresh);
+          break;
+        }
+        files.shift();
+        if (caption) form.elements.text.value = caption = "";
+      }
+    } finally {
+      if (files.length === 0) chosen.delete(keep);
+      controls.forEach((it) => (it.disabled = false));
+      form.removeAttribute("aria-busy");
+      if (form.isConnected) {
+        showChosen(form);
+        grow(form.elements.text);
+        form.elements.text.focus();
+        tellDraft(form);
+      } else if (files.length === 0) {
+        drafts.delete(keep);
+      }
+      changed({ changed: "all" });
+    }
+  }
+
+  // A file that is let go over a conversation is meant for it; elsewhere it is not opened in the page's place.
+  document.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    const form = app.querySelector("form.write");
+    event.dataTransfer.dropEffect = form ? "copy" : "none";
+    form?.classList.add("over");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) app.querySelector("form.write")?.classList.remove("over");
+  });
+  document.addEventListener("drop", (event) => {
+    const form = app.querySelector("form.write");
+    form?.classList.remove("over");
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    if (form) choose(form, event.dataTransfer.files);
+  });
+  document.addEventListener("paste", (event) => {
+    const form = event.target.closest?.("form.write");
+    const files = event.clipboardData?.files;
+    if (!form || !files?.length) return;
+    event.preventDefault();
+    choose(form, files);
+  });
+
   async function upload(input) {
     const form = input.closest("form");
     const answer = form.querySelector("[data-answer]");
@@ -469,7 +607,7 @@
     input.disabled = true;
     try {
       const query = new URLSearchParams({ to: input.dataset.upload, name: file.name });
-      const response = await ask(`${input.dataset.place ?? "/do/file"}?${query}`, file);
+      const response = await ask(`${input.dataset.place}?${query}`, file);
       const fresh = piece(await response.text());
       if (!response.ok) answer?.replaceChildren(fresh);
       else if (fresh.children.length > 0) tell(fresh);
@@ -672,6 +810,10 @@
 
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-upload]")) upload(event.target);
+    if (event.target.matches("[data-choose]")) {
+      choose(event.target.form, event.target.files);
+      event.target.value = "";
+    }
   });
 
   let toast = 0;
@@ -800,6 +942,8 @@
     } else if ("cancel" in target.dataset) {
       endAbout(target.form);
       target.form.elements.text.focus();
+    } else if ("leaveOut" in target.dataset) {
+      leaveOut(target.form, Number(target.dataset.leaveOut));
     } else if ("file" in target.dataset) {
       save(target);
     } else if ("show" in target.dataset) {

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::frame::{self, Page, confirmed, framed};
 use super::message::Seen;
-use super::{App, Routes, message, pictures, requests, saying};
+use super::moving::With;
+use super::{App, Routes, message, moving, pictures, requests, saying};
 use crate::failure::{Failure, Kind};
 use crate::local::What;
 use crate::local::rows::{Contact, Conversation, Message, OPEN, REQUEST, State as Own};
@@ -66,6 +67,7 @@ async fn page_to(State(shared): App, Path(handle): Path<String>) -> Answer {
             }
             // nothing, until there is something to see
             div.scroll id="begins" data-from={ "/part/to/" (handle) } data-on="conversations" {}
+            (moving::place(&shared, &own, With::Handle(&handle)).await?)
             (saying::write(&handle, &kept(&handle), &name, None))
         }
     };
@@ -101,6 +103,7 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
     let name = words::title(row);
     let id = &row.conversation;
     let (messages, has_older) = messages(shared, own, row).await?;
+    let moving = moving::place(shared, own, With::Conversation(row)).await?;
     let main = html! {
         section.talk {
             header.head {
@@ -117,6 +120,7 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
                 ol.messages id="messages" data-merge data-read=(id) data-from={ "/part/messages/" (id) }
                     data-on={ "messages:" (id) " conversations contacts" } { (messages) }
             }
+            (moving)
             @if row.left { p.notice { (web_talk::NOT_IN_IT) } } @else if row.standing == REQUEST { (requests::decision(row, &name)) } @else {
                 (saying::write(id, &contact.map_or_else(|| format!("in:{id}"), |it| kept(&it.handle)), &name, Some((row, own))))
             }

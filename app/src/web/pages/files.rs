@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
@@ -13,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use client::query::MessageState;
 use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
 use maud::{Markup, html};
@@ -20,14 +22,17 @@ use protocol::blob::MAX_FILE;
 use protocol::tame;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::message::Seen;
 use super::{App, Routes, pictures};
 use crate::failure::{Failure, Kind};
-use crate::local::What;
+use crate::local::{Says, What};
 use crate::local::files::{EXPIRED, FileInfo, Saved};
 use crate::local::rows::{Message, Sent};
+use crate::outbox::Outbox;
 use crate::web::answer::{Answer, Fragment, Instead};
+use crate::web::server::Shared;
 use crate::words::{file as words, one_line, web_talk};
 
 /// Bytes that are read of a file at once: so few that the thread of the pages, which does it itself, is not held up.
@@ -153,13 +158,49 @@ async fn save(State(shared): App, Path(message): Path<String>) -> Result<Respons
 pub(super) struct Chosen {
     pub(super) to: String,
     pub(super) name: String,
+    /// What goes with it.
+    #[serde(default)]
+    pub(super) text: String,
 }
 
-/// A file that was chosen: kept until the service has all of it, and told then.
-async fn send(State(shared): App, Query(Chosen { to, name }): Query<Chosen>, body: Body) -> Answer {
+/// A file that was chosen. As soon as it is on its way nobody has to wait for it, and the page can be closed.
+async fn send(State(shared): App, Query(Chosen { to, name, text }): Query<Chosen>, body: Body) -> Answer {
     let place = Place::new(shared.face.folder())?;
-    let path = place.receive(&name, body, MAX_FILE).await?;
-    let what = What::SendFile { to, path, text: String::new() };
-    shared.face.told::<Value, Sent>(what).await.1?;
+    let received = place.receive(&name, body, MAX_FILE).await?;
+    let path = Outbox::of(shared.face.folder()).take_in(FilePath::new(&received)).map_err(cannot)?;
+    let (begun, is_begun) = oneshot::channel();
+    tokio::spawn(bring(Arc::clone(&shared), path, Chosen { to, name, text }, begun));
+    is_begun.await.map_err(Failure::broken)??;
     Ok(Fragment::default())
+}
+
+/// Waits for a file that is sent. What fails before it is on its way is told the one who waits for that, if he still does.
+async fn bring(shared: Arc<Shared>, path: PathBuf, chosen: Chosen, begun: oneshot::Sender<Result<(), Failure>>) {
+    let Chosen { to, name, text } = chosen;
+    let what = What::SendFile { to: to.clone(), path: path.display().to_string(), text };
+    let (mut lines, mut begun) = (shared.face.ask(what).await, Some(begun));
+    while let Some(line) = lines.recv().await {
+        let failure = match line.says {
+            Says::Event(_) => {
+                // who does not wait any more need not know
+                begun.take().map(|it| it.send(Ok(())));
+                continue;
+            }
+            Says::Done(row) => serde_json::from_value::<Sent>(row)
+                .is_ok_and(|sent| sent.state == MessageState::Failed)
+                .then(|| Failure::new(Kind::Refused, "message.failed", crate::words::web::NOT_SENT)),
+            Says::Error(error) => Some(Failure::from(error)),
+        };
+        let is_begun = begun.is_none();
+        let Some(failure) = failure else { return };
+        if !is_begun {
+            // the agent knows nothing of it
+            Outbox::of(shared.face.folder()).forget(&path);
+        }
+        let told = begun.take().map(|it| it.send(Err(failure.clone())));
+        if failure.code != "file.cancelled" && !matches!(told, Some(Ok(()))) {
+            shared.unsent.note(to, name, failure);
+        }
+        return;
+    }
 }

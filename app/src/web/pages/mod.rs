@@ -16,6 +16,7 @@ mod icons;
 mod joining;
 mod lanes;
 mod message;
+mod moving;
 mod new_chat;
 mod pictures;
 mod popup;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 
+pub(super) use self::moving::Unsent;
 pub(super) use self::recovery::Making;
 pub(super) use self::text::with_commands;
 use super::server::Shared;
@@ -57,6 +59,7 @@ pub(super) fn private() -> Routes {
     frame::routes()
         .merge(conversation::routes())
         .merge(files::routes())
+        .merge(moving::routes())
         .merge(pictures::routes())
         .merge(portraits::routes())
         .merge(saying::routes())

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use client::query::MessageState;
 use maud::{Markup, html};
+use protocol::blob::MAX_FILE;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -52,15 +53,32 @@ pub(super) fn write(to: &str, keep: &str, name: &str, there: Option<(&Conversati
                 ul.names id="names" role="listbox" aria-label=(web_talk::PEOPLE_HERE) hidden
                     data-from={ "/part/names/" (row.conversation) } data-on="conversations contacts" { (names(row, own)) }
             }
+            (chosen())
             textarea name="text" rows="1" required data-enter dir="auto" placeholder=(words::WRITE)
                 aria-autocomplete=[there.map(|_| "list")] aria-controls=[there.map(|_| "names")]
                 aria-label=(words::write_to(name)) title=(words::WRITE_HOW) autofocus { (begun.unwrap_or_default()) }
             label.tool title=(web_talk::SEND_FILE) {
                 span.hidden { (web_talk::SEND_FILE) } (icons::drawn(icons::CLIP))
-                input.hidden type="file" data-upload=(to);
+                input.hidden type="file" multiple data-choose;
             }
             button.main type="submit" { (words::SEND) }
             div data-answer role="alert" {}
+        }
+    }
+}
+
+/// Files that go with what is written; each can be left out before that.
+fn chosen() -> Markup {
+    html! {
+        ul.chosen data-chosen data-most=(MAX_FILE) aria-label=(web_talk::CHOSEN) hidden {}
+        template data-one {
+            li {
+                span.thumb data-thumb { (icons::drawn(icons::CLIP)) }
+                span.what { strong dir="auto" data-name {} span.about data-size {} span.failed data-too-large hidden { (web_talk::TOO_LARGE) } }
+                button.quiet type="button" data-leave-out title=(web_talk::LEAVE_OUT) {
+                    span.hidden { (web_talk::LEAVE_OUT) " " span data-name {} } (icons::drawn(icons::CLOSE))
+                }
+            }
         }
     }
 }
@@ -100,6 +118,7 @@ pub(super) fn menu() -> Markup {
                 button type="submit" { (web_talk::REACT) }
                 div data-answer role="alert" {}
             }
+            p.small.reached data-reached dir="auto" hidden {}
             button.item type="button" data-answer-to { (web_talk::ANSWER) }
             button.item type="button" data-edit data-own { (web_talk::EDIT) }
             details data-own {
