@@ -290,6 +290,7 @@ impl Turn<'_> {
         self.memory.recovery = None;
         self.change_is_done(&Subject::Device(device))?;
         self.forget_offers()?;
+        self.forget_who_is_here()?;
         self.begin_watching(place.entries)?;
         self.begin_history(place.entry)?;
         let by_device = match by {

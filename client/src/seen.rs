@@ -87,6 +87,11 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// What a waiting device was told was rough: it asks anew once it is confirmed.
+    pub(crate) fn forget_who_is_here(&self) -> Result<(), Error> {
+        self.store.clear(SPACE)
+    }
+
     /// It does not say.
     pub(crate) fn devices_seen_refused(&mut self) {
         self.event(Event::Seen { is_news: false });

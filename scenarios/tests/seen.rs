@@ -1,6 +1,6 @@
 //! When the devices of an account were last at the service, as they are told. Rule SEE-1; lesson 19, story 3.
 
-use client::query::{self, LastSeen};
+use client::query::{self, LastSeen, Phase};
 use client::step::{Answer, Command, Event};
 use protocol::api::accounts::{DEVICES_SEEN, DevicesSeen};
 use scenarios::town::{Town, Who};
@@ -57,6 +57,18 @@ fn a_waiting_device_is_told_the_hour_and_no_names() {
         assert_eq!(row.name.is_some(), row.this, "{row:?}");
         assert_eq!(row.kind.is_some(), row.this, "{row:?}");
     }
+    // let in, it does not take the hour for a minute
+    let device = town.id(phone);
+    let shown = town.events(phone).iter().rev().find_map(|event| match event {
+        Event::Code { code, .. } => Some(code.clone()),
+        _ => None,
+    });
+    let code = shown.unwrap();
+    town.wish(laptop, Command::Confirm { device, code, history: false });
+    assert_eq!(town.read(phone, |store| query::status(store, 0)).phase, Phase::Confirmed);
+    assert_eq!(seen(&town, phone, desktop), None);
+    assert!(is_told(&town.wish(phone, Command::LookWhoIsHere)));
+    assert_ne!(seen(&town, phone, desktop).unwrap().at_s, Some(at_s));
 }
 
 /// SEE-1: it is the service's word: it may say anything, and nothing comes of it but what is shown, never a time to come and never

@@ -2,6 +2,7 @@
 //! what nobody can make it do. Without Chromium and its driver these tests say so and pass.
 
 mod driver;
+mod equals;
 mod files;
 mod hostile;
 mod joining;

@@ -60,7 +60,7 @@ async fn content(shared: &Shared) -> Result<Markup, Failure> {
             @if let Some(here) = &here {
                 (bar(&row))
                 p dir="auto" { (here) }
-                @if row.state != "complete" {
+                @if row.state == "running" {
                     form data-do="/do/fetch-history" {
                         button type="submit" { (words::FETCH_AGAIN) }
                         div data-answer role="alert" {}
