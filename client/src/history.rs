@@ -7,6 +7,7 @@
 //! passed over for another device.
 
 mod links;
+mod partial;
 mod serve;
 
 pub(crate) use self::links::fits_history;
@@ -65,6 +66,15 @@ struct Fetch {
     /// Only what this device has missed while it was off.
     #[serde(default)]
     gap: Option<Gap>,
+    /// Who told what there is.
+    #[serde(default)]
+    listed_by: Option<[u8; 16]>,
+    /// That one has not all that others may have (HIS-6).
+    #[serde(default)]
+    partial: bool,
+    /// The devices that have given all they have, and have not all.
+    #[serde(default)]
+    exhausted: Vec<[u8; 16]>,
 }
 
 /// What a device that was off has missed.
@@ -101,6 +111,8 @@ struct Asked {
     older: bool,
     lowest: u64,
     rows: Vec<Row>,
+    #[serde(default)]
+    partial: bool,
 }
 
 /// How far the transfer has come, for showing.
@@ -191,8 +203,21 @@ impl Fetch {
     /// All is here; every step reads what is left.
     fn end(&mut self) {
         self.complete = true;
-        (self.rows, self.current) = (None, 0);
+        self.exhausted.clear();
+        self.list_anew();
+    }
+
+    /// As if nobody had told what there is.
+    fn list_anew(&mut self) {
+        (self.rows, self.current, self.listed_by, self.partial) = (None, 0, None, false);
         self.asked.clear();
+    }
+
+    /// Once more from the beginning: what is here already is passed over.
+    fn begin_again(&mut self) {
+        (self.messages, self.complete) = (0, false);
+        self.exhausted.clear();
+        self.list_anew();
     }
 
     /// Where the conversation goes on after a page; nothing if all of it is here then.
@@ -230,6 +255,9 @@ impl Turn<'_> {
         if self.fetch()?.is_some_and(|fetch| fetch.granted && !fetch.complete) {
             return Ok(());
         }
+        if self.has_all(self.fetch()?.as_ref())? {
+            self.store.put(HISTORY, b"all", &true)?;
+        }
         let device = self.device()?;
         let Some(known) = self.known(&device.account)? else { return Ok(()) };
         let confirmed = known.confirmed_by_entry(&device.id());
@@ -255,6 +283,9 @@ impl Turn<'_> {
             from: None,
             complete: false,
             gap,
+            listed_by: None,
+            partial: false,
+            exhausted: Vec::new(),
         })
     }
 
@@ -279,8 +310,7 @@ impl Turn<'_> {
         (fetch.unanswered, fetch.next_ms) = (0, 0);
         fetch.ask_again();
         if fetch.complete {
-            // once more from the beginning: what is here already is passed over
-            (fetch.rows, fetch.current, fetch.messages, fetch.complete) = (None, 0, 0, false);
+            fetch.begin_again();
         }
         self.keep_fetch(&fetch)
     }
@@ -292,8 +322,7 @@ impl Turn<'_> {
             (fetch.granted, fetch.unanswered, fetch.next_ms) = (true, 0, 0);
             if fetch.gap.take().is_some() {
                 // all of it, in the place of what was missed
-                (fetch.rows, fetch.current, fetch.messages, fetch.complete) = (None, 0, 0, false);
-                fetch.asked.clear();
+                fetch.begin_again();
             }
             // whoever was asked before that did not answer, and does now
             fetch.ask_again();
@@ -305,7 +334,19 @@ impl Turn<'_> {
     /// HIS-2: asks for the next page, of the next device if the last one did not answer.
     pub(crate) fn go_on_with_history(&mut self) -> Result<(), Error> {
         let Some(mut fetch) = self.fetch()?.filter(|fetch| !fetch.complete) else { return Ok(()) };
-        let others = self.older_devices(fetch.from.map(DeviceId))?;
+        let mut others = self.older_devices(fetch.from.map(DeviceId))?;
+        others.retain(|device| !fetch.exhausted.contains(&device.0));
+        if fetch.listed_by.is_some_and(|by| !others.contains(&DeviceId(by))) {
+            // whoever said what there is counts no longer
+            fetch.list_anew();
+            self.keep_fetch(&fetch)?;
+        }
+        if others.is_empty() && !fetch.exhausted.is_empty() {
+            // whoever else might have had more is of the account no longer
+            fetch.end();
+            self.tell_history(&fetch);
+            return self.keep_fetch(&fetch);
+        }
         if let Some(asked) = fetch.asked.first().filter(|asked| asked.device.is_some()) {
             let until_ms = asked.since_ms.saturating_add(ANSWER_MS);
             // a clock that was put back ends the waiting
@@ -395,6 +436,7 @@ impl Turn<'_> {
         let (parts, rows) = (BTreeSet::new(), Vec::new());
         let (device, answers) = (None, None);
         Ok(Some(Asked {
+            partial: false,
             request,
             since_ms: 0,
             device,
@@ -426,6 +468,10 @@ impl Turn<'_> {
         let device = self.device()?;
         let Some(plain) = self.mls(&device).open_with(&fetch.private, &info, sealed) else { return Ok(()) };
         let Ok(plain) = Plain::decode(&plain) else { return Ok(()) };
+        if !fetch.may_give(&signer, &plain) {
+            return Ok(());
+        }
+        asked.partial |= plain.is_partial();
         if !self.take_part(&mut fetch, &mut asked, plain)? {
             return Ok(());
         }
@@ -449,14 +495,14 @@ impl Turn<'_> {
     /// Takes in what was in a part; false if it is nothing that was asked for.
     fn take_part(&mut self, fetch: &mut Fetch, asked: &mut Asked, plain: Plain) -> Result<bool, Error> {
         match (asked.wanted(), plain) {
-            (Some(Wanted::Index | Wanted::Gap), Plain::Index(rows)) => {
+            (Some(Wanted::Index | Wanted::Gap), Plain::Index { rows, .. }) => {
                 let since_ms = fetch.gap.map_or(0, |gap| gap.since_ms);
                 asked.rows.extend(rows.iter().filter(|row| row.newest_ms >= since_ms).map(Row::new));
                 Ok(true)
             }
             (
                 Some(Wanted::Page { group, before } | Wanted::GapPage { group, before }),
-                Plain::Messages { older, messages },
+                Plain::Messages { older, messages, .. },
             ) => {
                 // whoever answers knows of nothing later than his answer
                 let before = before.min(self.reached()?);
@@ -499,6 +545,7 @@ impl Turn<'_> {
             // of what there is most is here already
             fetch.total = if fetch.gap.is_none() { total } else { 0 };
             fetch.rows = Some(asked.rows.clone());
+            (fetch.listed_by, fetch.partial) = (asked.answers, asked.partial);
         } else if let Some(row) = fetch.rows.as_ref().and_then(|rows| rows.get(fetch.current)).cloned() {
             let next = fetch.next_in(&row, asked.lowest, asked.older);
             match (next, fetch.rows.as_mut().and_then(|rows| rows.get_mut(fetch.current))) {
@@ -511,7 +558,7 @@ impl Turn<'_> {
             }
         }
         match fetch.wanted() {
-            None => fetch.end(),
+            None => self.device_gave_all(fetch)?,
             // what was asked for ahead was a guess
             wanted => fetch.asked.retain(|ahead| ahead.wanted() == wanted),
         }

@@ -297,9 +297,16 @@ pub struct IndexRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plain {
     /// 1: conversations, the one with the newest message first.
-    Index(Vec<IndexRow>),
+    Index {
+        /// True if whoever answers has not all that others of the account may have (HIS-6).
+        partial: bool,
+        /// The conversations.
+        rows: Vec<IndexRow>,
+    },
     /// 2: messages of one conversation, newest first.
     Messages {
+        /// As above.
+        partial: bool,
         /// True if there are older ones than those of this page.
         older: bool,
         /// The messages.
@@ -308,7 +315,8 @@ pub enum Plain {
 }
 
 impl Plain {
-    /// The bytes of a part before it is sealed: what it is u8, whether there are older ones u8, number u32, and of each
+    /// The bytes of a part before it is sealed: what it is u8, whether there are older ones (1) and others may have more (2)
+    /// u8, number u32, and of each
     /// conversation group 32, messages u64, time u64; of each message group 32, position u64, account 32, device 16,
     /// time u64, content behind its length (4 bytes); of one that was
     /// taken back no content, its id 32, the one before it and the one that it had an effect on (u8 each, and
@@ -316,18 +324,26 @@ impl Plain {
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::new();
         match self {
-            Self::Index(rows) => {
-                w.u8(1).u8(0).count32(rows.len());
+            Self::Index { partial, rows } => {
+                w.u8(1).u8(u8::from(*partial) << 1).count32(rows.len());
                 for row in rows {
                     w.raw(&row.group.0).u64(row.messages).u64(row.newest_ms);
                 }
             }
-            Self::Messages { older, messages } => {
-                w.u8(2).u8((*older).into()).count32(messages.len());
+            Self::Messages { partial, older, messages } => {
+                w.u8(2).u8(u8::from(*older) | u8::from(*partial) << 1).count32(messages.len());
                 messages.iter().for_each(|message| message.encode(&mut w));
             }
         }
         w.finish()
+    }
+
+    /// HIS-6: true if whoever answers has not all that others may have.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        match self {
+            Self::Index { partial, .. } | Self::Messages { partial, .. } => *partial,
+        }
     }
 
     /// Reads an opened part.
@@ -339,22 +355,23 @@ impl Plain {
             return Err(DecodeError::Length { field: "part", length: bytes.len(), min: PART_HEAD, max: MAX_PLAIN });
         }
         let mut r = Reader::new(bytes);
-        let (kind, older) = (r.u8("kind of part")?, r.u8("older")?);
-        let plain = match (kind, older) {
-            (1, 0) => {
+        let (kind, more) = (r.u8("kind of part")?, r.u8("more")?);
+        let (older, partial) = (more & 1 != 0, more & 2 != 0);
+        let plain = match (kind, more) {
+            (1, 0 | 2) => {
                 let count = r.count32(MAX_PLAIN / ROW, ROW, "conversations")?;
                 let mut row = || -> Result<IndexRow, DecodeError> {
                     let group = GroupId(r.array("group")?);
                     Ok(IndexRow { group, messages: r.u64("messages")?, newest_ms: r.u64("time")? })
                 };
-                Self::Index((0..count).map(|_| row()).collect::<Result<_, _>>()?)
+                Self::Index { partial, rows: (0..count).map(|_| row()).collect::<Result<_, _>>()? }
             }
-            (2, 0 | 1) => {
+            (2, 0..=3) => {
                 let count = r.count32(MAX_PLAIN / MESSAGE_HEAD, MESSAGE_HEAD, "messages")?;
                 let messages = (0..count).map(|_| HistoryMessage::decode(&mut r)).collect::<Result<_, _>>()?;
-                Self::Messages { older: older == 1, messages }
+                Self::Messages { partial, older, messages }
             }
-            (1 | 2, value) => return Err(DecodeError::Unknown { field: "older", value: value.into() }),
+            (1 | 2, value) => return Err(DecodeError::Unknown { field: "more", value: value.into() }),
             (value, _) => return Err(DecodeError::Unknown { field: "kind of part", value: value.into() }),
         };
         r.finish()?;
@@ -363,16 +380,17 @@ impl Plain {
 }
 
 /// Cuts an index into parts; no conversations are one empty part. What is more than [`MAX_CONVERSATIONS`] is left out.
-pub fn split_index(rows: &[IndexRow]) -> Vec<Plain> {
+pub fn split_index(rows: &[IndexRow], partial: bool) -> Vec<Plain> {
     let rows = rows.get(..MAX_CONVERSATIONS).unwrap_or(rows);
-    let parts: Vec<_> = rows.chunks((PART_FILL - PART_HEAD) / ROW).map(|rows| Plain::Index(rows.to_vec())).collect();
-    if parts.is_empty() { vec![Plain::Index(Vec::new())] } else { parts }
+    let part = |rows: &[IndexRow]| Plain::Index { partial, rows: rows.to_vec() };
+    let parts: Vec<_> = rows.chunks((PART_FILL - PART_HEAD) / ROW).map(part).collect();
+    if parts.is_empty() { vec![part(&[])] } else { parts }
 }
 
 /// Cuts messages, in their order, into as many parts as one answer has: each of at most [`PART_FILL`] encoded bytes, or one
 /// message that is longer by itself. Those that find no room are left to the next page. No messages are one empty part,
-/// so that every request has an answer. `older`: there are more before the last of them.
-pub fn split(messages: &[HistoryMessage], older: bool) -> Vec<Plain> {
+/// so that every request has an answer. `older`: there are more before the last of them; `partial`: HIS-6.
+pub fn split(messages: &[HistoryMessage], older: bool, partial: bool) -> Vec<Plain> {
     let mut parts: Vec<Vec<HistoryMessage>> = vec![Vec::new()];
     let (mut filled, mut all) = (PART_HEAD, true);
     for message in messages {
@@ -389,7 +407,7 @@ pub fn split(messages: &[HistoryMessage], older: bool) -> Vec<Plain> {
         parts.last_mut().into_iter().for_each(|part| part.push(message.clone()));
     }
     let older = older || !all;
-    parts.into_iter().map(|messages| Plain::Messages { older, messages }).collect()
+    parts.into_iter().map(|messages| Plain::Messages { partial, older, messages }).collect()
 }
 
 #[cfg(test)]
@@ -504,7 +522,7 @@ mod tests {
         let read = parts.iter().map(|part| Plain::decode(&part.encode()).unwrap());
         let of = |part| match part {
             Plain::Messages { messages, .. } => messages,
-            Plain::Index(_) => panic!("an index"),
+            Plain::Index { .. } => panic!("an index"),
         };
         read.flat_map(of).collect()
     }
@@ -513,9 +531,9 @@ mod tests {
     fn split_and_read_again_they_are_the_same_messages_in_the_same_order() {
         let lengths = [100, 32_000, 600, 40_000, 1, MAX_CONTENT, 16_000, 16_000, 600, 100];
         let messages: Vec<_> = (0..).zip(lengths).map(|(place, length)| message(place, length)).collect();
-        let parts = split(&messages, false);
+        let parts = split(&messages, false, false);
         for part in &parts {
-            let Plain::Messages { older: false, messages } = part else { panic!("{part:?}") };
+            let Plain::Messages { older: false, messages, .. } = part else { panic!("{part:?}") };
             assert!(part.encode().len() <= PART_FILL || messages.len() == 1);
             assert!(!messages.is_empty());
         }
@@ -525,17 +543,21 @@ mod tests {
 
     #[test]
     fn no_messages_are_one_part() {
-        for older in [false, true] {
-            assert_eq!(split(&[], older), [Plain::Messages { older, messages: Vec::new() }]);
+        for (older, partial) in [(false, false), (true, false), (false, true), (true, true)] {
+            let part = Plain::Messages { partial, older, messages: Vec::new() };
+            assert_eq!(split(&[], older, partial), [part.clone()]);
+            assert_eq!(Plain::decode(&part.encode()), Ok(part));
+            let part = Plain::Index { partial, rows: Vec::new() };
+            assert_eq!(split_index(&[], partial), [part.clone()]);
+            assert_eq!(Plain::decode(&part.encode()), Ok(part));
         }
-        assert_eq!(split_index(&[]), [Plain::Index(Vec::new())]);
     }
 
     /// What an answer has no room for is left to the next page, and said to be there.
     #[test]
     fn a_page_ends_where_an_answer_is_full() {
         let messages: Vec<_> = (0..10_000).map(|place| message(place, 180)).collect();
-        let parts = split(&messages, false);
+        let parts = split(&messages, false, false);
         assert_eq!(parts.len(), MAX_PARTS as usize);
         assert!(parts.iter().all(|part| part.encode().len() > PART_FILL - 280 && part.encode().len() <= PART_FILL));
         assert!(parts.iter().all(|part| matches!(part, Plain::Messages { older: true, .. })));
@@ -547,10 +569,10 @@ mod tests {
     fn an_index_has_its_conversations_in_order() {
         let row = |number: usize| IndexRow { group: GroupId([1; 32]), messages: number as u64, newest_ms: 7 };
         let rows: Vec<_> = (0..MAX_CONVERSATIONS + 5).map(row).collect();
-        let parts = split_index(&rows);
+        let parts = split_index(&rows, false);
         assert_eq!(parts.len(), MAX_PARTS as usize);
         let read = parts.iter().flat_map(|part| match Plain::decode(&part.encode()).unwrap() {
-            Plain::Index(rows) => rows,
+            Plain::Index { rows, .. } => rows,
             Plain::Messages { .. } => panic!("messages"),
         });
         assert!(read.eq(rows[..MAX_CONVERSATIONS].iter().copied()));
@@ -559,11 +581,13 @@ mod tests {
     /// Attack 27.
     #[test]
     fn a_number_of_messages_that_is_not_true_reserves_nothing() {
-        let part = |length| Plain::Messages { older: false, messages: vec![message(1, length)] }.encode();
+        let part = |length| Plain::Messages { partial: false, older: false, messages: vec![message(1, length)] }.encode();
         assert!(Plain::decode(&[2, 0, 0xff, 0xff, 0xff, 0xff]).is_err());
         assert!(Plain::decode(&[2, 0, 0, 0, 2, 0]).is_err());
         assert!(Plain::decode(&[1, 0, 0xff, 0xff, 0xff, 0xff]).is_err());
         assert!(Plain::decode(&[1, 1, 0, 0, 0, 0]).is_err());
+        assert!(Plain::decode(&[1, 3, 0, 0, 0, 0]).is_err());
+        assert!(Plain::decode(&[2, 4, 0, 0, 0, 0]).is_err());
         assert!(Plain::decode(&[3, 0, 0, 0, 0, 0]).is_err());
         assert!(Plain::decode(&part(0)).is_err());
         assert!(Plain::decode(&[part(1), vec![0]].concat()).is_err());
@@ -577,7 +601,7 @@ mod tests {
         let part = HistoryPart { kem_output, ciphertext: vec![1; MAX_SEALED], ..part() };
         let body = crate::relay::RelayBody::HistoryPart(part.sign(&key(1).0)).encode();
         assert!(body.len() <= MAX_RELAY, "{}", body.len());
-        let longest = Plain::Messages { older: true, messages: vec![message(1, MAX_CONTENT)] };
+        let longest = Plain::Messages { partial: true, older: true, messages: vec![message(1, MAX_CONTENT)] };
         assert_eq!(longest.encode().len(), MAX_PLAIN);
     }
 }

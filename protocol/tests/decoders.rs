@@ -115,10 +115,11 @@ fn message_formats() -> Vec<Format> {
             about: None,
         }),
     });
-    let page = Plain::Messages { older: true, messages: messages.to_vec() };
+    let page = Plain::Messages { partial: false, older: true, messages: messages.to_vec() };
     let old = BackupPart::Messages(messages.to_vec());
     let end = BackupPart::End { at_ms: 1, messages: 2 };
-    let index = Plain::Index(vec![IndexRow { group: GroupId([3; 32]), messages: 4, newest_ms: 5 }; 2]);
+    let rows = vec![IndexRow { group: GroupId([3; 32]), messages: 4, newest_ms: 5 }; 2];
+    let index = Plain::Index { partial: true, rows };
     let key = SettingKey::DeviceName(DeviceId([1; 16])).encode();
     let settings = [0, 7].map(|stamp| Setting { key: key.clone(), stamp, device: DeviceId([2; 16]), value: vec![3] });
     let shared = BackupPart::Settings(settings.to_vec());

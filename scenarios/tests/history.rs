@@ -247,3 +247,86 @@ fn what_nobody_could_take_holds_up_no_old_messages() {
     assert!(history(&town, desktop).complete, "{:?}", history(&town, desktop));
     assert_eq!(town.texts(desktop, None), ["one", "two"]);
 }
+
+/// Bob's laptop with all of it, and a tablet that was let in without.
+fn with_a_tablet(count: usize) -> (Town, Who, Who, Who) {
+    let (mut town, alice, laptop) = with_much(count);
+    let tablet = town.add_device("bob", laptop, false);
+    settle_for(&mut town, 60_000);
+    town.send(alice, "bob", "to both");
+    (town, alice, laptop, tablet)
+}
+
+/// HIS-6: one that was let in without old messages gives what it has, and is taken for nobody who has all.
+#[test]
+fn a_device_without_old_messages_does_not_stand_for_one_that_has_them() {
+    let (mut town, _, laptop, tablet) = with_a_tablet(4);
+    town.set_online(laptop, false);
+    let desktop = town.add_device("bob", tablet, true);
+    for _ in 0..3 {
+        settle_for(&mut town, 60_000);
+    }
+    let row = history(&town, desktop);
+    assert!(row.granted && !row.complete && row.messages == 1 && row.from.is_none(), "{row:?}");
+    assert_eq!(town.texts(desktop, None), ["to both"]);
+    town.set_online(laptop, true);
+    for _ in 0..3 {
+        settle_for(&mut town, 60_000);
+    }
+    let row = history(&town, desktop);
+    assert!(row.complete && row.messages == 6 && row.from == Some(town.id(laptop)), "{row:?}");
+    assert_eq!(town.texts(desktop, None).len(), 6);
+    // this one has all now, and another gets it from it alone
+    town.set_online(laptop, false);
+    let phone = town.add_device("bob", desktop, true);
+    for _ in 0..3 {
+        settle_for(&mut town, 60_000);
+    }
+    assert!(history(&town, phone).complete, "{:?}", history(&town, phone));
+    assert_eq!(town.texts(phone, None).len(), 6);
+}
+
+/// HIS-6: whoever has all is lost for good: what the others have is all there is, once he is removed.
+#[test]
+fn what_a_lost_device_had_is_waited_for_until_it_is_removed() {
+    let (mut town, _, laptop, tablet) = with_a_tablet(4);
+    town.set_online(laptop, false);
+    town.pass_ms(73 * 3_600_000);
+    let desktop = town.add_device("bob", tablet, true);
+    for _ in 0..30 {
+        settle_for(&mut town, 600_000);
+    }
+    assert!(!history(&town, desktop).complete);
+    let device = town.id(laptop);
+    town.wish(tablet, Command::Remove { device });
+    for _ in 0..3 {
+        settle_for(&mut town, 600_000);
+    }
+    let row = history(&town, desktop);
+    assert!(row.complete && row.messages == 1, "{row:?}");
+}
+
+/// HIS-6: the one that has all goes off in the middle; what comes of one that has not ends no conversation.
+#[test]
+fn what_one_lists_that_has_all_is_not_completed_by_one_that_has_not() {
+    let (mut town, _, laptop, tablet) = with_a_tablet(60);
+    town.set_online(tablet, false);
+    let desktop = let_in(&mut town, laptop);
+    let first_page = |town: &Town| town.read(desktop, query::history).is_some_and(|row| row.messages > 0);
+    while !first_page(&town) {
+        assert!(town.exchange());
+    }
+    town.set_online(laptop, false);
+    town.set_online(tablet, true);
+    for _ in 0..4 {
+        settle_for(&mut town, 60_000);
+    }
+    let row = history(&town, desktop);
+    assert!(!row.complete && row.messages < 60, "{row:?}");
+    town.set_online(laptop, true);
+    for _ in 0..4 {
+        settle_for(&mut town, 600_000);
+    }
+    assert!(history(&town, desktop).complete, "{:?}", history(&town, desktop));
+    assert_eq!(town.texts(desktop, Some("alice")).len(), 61);
+}

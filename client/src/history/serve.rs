@@ -5,7 +5,7 @@
 
 use chain::id::DeviceId;
 use protocol::history::{
-    HistoryPart, HistoryRequest, IndexRow, MAX_PARTS, PART_FILL, Plain, Wanted, split, split_index,
+    HistoryMessage, HistoryPart, HistoryRequest, IndexRow, MAX_PARTS, PART_FILL, Plain, Wanted, split, split_index,
 };
 use protocol::id::GroupId;
 use protocol::relay::RelayBody;
@@ -64,10 +64,12 @@ impl Turn<'_> {
             return Ok(());
         }
         self.store.put(ANSWERED, &hash.0, &self.now_ms)?;
+        let partial = self.may_lack_some(request.wanted, confirmed_s)?;
         let parts = match request.wanted {
-            Wanted::Index | Wanted::Gap => split_index(&self.index(since_ms)?),
+            Wanted::Index | Wanted::Gap => split_index(&self.index(since_ms)?, partial),
             Wanted::Page { group, before } | Wanted::GapPage { group, before } => {
-                self.page(&group, before, since_ms)?
+                let (messages, older) = self.page(&group, before, since_ms)?;
+                split(&messages, older, partial)
             }
         };
         let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
@@ -89,7 +91,7 @@ impl Turn<'_> {
     fn count_handed(&mut self, device: &DeviceId, parts: &[Plain]) -> Result<(), Error> {
         let of = |part: &Plain| match part {
             Plain::Messages { messages, .. } => messages.len(),
-            Plain::Index(_) => 0,
+            Plain::Index { .. } => 0,
         };
         let handed: u64 = self.store.get(HANDED, &device.0)?.unwrap_or_default();
         let more = u64::try_from(parts.iter().map(of).sum::<usize>()).unwrap_or(u64::MAX);
@@ -115,7 +117,13 @@ impl Turn<'_> {
     }
 
     /// The newest messages of a conversation before a position and since a time, as many as an answer has room for.
-    fn page(&self, group: &GroupId, before: u64, since_ms: u64) -> Result<Vec<Plain>, Error> {
+    /// True if there are older ones than those.
+    fn page(
+        &self,
+        group: &GroupId,
+        before: u64,
+        since_ms: u64,
+    ) -> Result<(Vec<HistoryMessage>, bool), Error> {
         let room = PART_FILL.saturating_mul(usize::try_from(MAX_PARTS).unwrap_or(usize::MAX));
         let (mut messages, mut filled, mut skipped, mut older) = (Vec::new(), 0_usize, 0_u32, true);
         while filled < room && older {
@@ -130,6 +138,6 @@ impl Turn<'_> {
                 messages.push(message);
             }
         }
-        Ok(split(&messages, older))
+        Ok((messages, older))
     }
 }

@@ -172,13 +172,13 @@ fn history_parts() {
 }
 
 fn fields_of(plain: &Plain) -> Fields {
-    let fields = Fields::default().with("plain", plain.encode());
+    let fields = Fields::default().with("plain", plain.encode()).with("partial", [u8::from(plain.is_partial())]);
     match plain {
-        Plain::Index(rows) => rows.iter().fold(fields, |fields, row| {
+        Plain::Index { rows, .. } => rows.iter().fold(fields, |fields, row| {
             let fields = fields.with("group", row.group.0).with_number("messages", row.messages);
             fields.with_number("newest-ms", row.newest_ms)
         }),
-        Plain::Messages { older, messages } => {
+        Plain::Messages { older, messages, .. } => {
             let fields = fields.with("older", [u8::from(*older)]);
             messages.iter().fold(fields, |fields, it| {
                 let fields = fields.with("group", it.group.0).with_number("position", it.place);
@@ -210,18 +210,22 @@ fn history_plains() {
         }),
     };
     let bad = |name, what, bytes: Vec<u8>| malformed(name, RULE, what, Fields::default().with("plain", bytes));
-    let index = Plain::Index(vec![row(4, 12), row(5, 1)]);
-    let page = Plain::Messages { older: true, messages: vec![message(9, b"newer"), message(8, b"older")] };
+    let list = |partial, rows| Plain::Index { partial, rows };
+    let index = list(false, vec![row(4, 12), row(5, 1)]);
+    let page = Plain::Messages { partial: false, older: true, messages: vec![message(9, b"newer"), message(8, b"older")] };
     let (index_bytes, page_bytes) = (index.encode(), page.encode());
-    let erased = Plain::Messages { older: false, messages: vec![message(9, b"")] };
+    let erased = Plain::Messages { partial: false, older: false, messages: vec![message(9, b"")] };
+    let last = |partial| Plain::Messages { partial, older: false, messages: Vec::new() };
     let cut = erased.encode()[..erased.encode().len() - 32].to_vec();
     let cases = [
         ok("index", "two conversations", fields_of(&index)),
-        ok("nothing", "no conversation", fields_of(&Plain::Index(Vec::new()))),
+        ok("nothing", "no conversation", fields_of(&list(false, Vec::new()))),
+        ok("partial-index", "what a device lists that has not all", fields_of(&list(true, vec![row(4, 12)]))),
         ok("page", "two messages, and there are older ones", fields_of(&page)),
-        ok("last-page", "nothing is left", fields_of(&Plain::Messages { older: false, messages: Vec::new() })),
+        ok("last-page", "nothing is left", fields_of(&last(false))),
+        ok("partial-page", "nothing is left, and others may have more", fields_of(&last(true))),
         bad("kind", "neither an index nor a page", bent(&page_bytes, 0, &[3])),
-        bad("older", "an option that is neither 0 nor 1", bent(&page_bytes, 1, &[2])),
+        bad("older", "more than two bits", bent(&page_bytes, 1, &[4])),
         bad("older-index", "an index with older ones", bent(&index_bytes, 1, &[1])),
         bad("count", "more messages are named than are there", bent(&page_bytes, 2, &3_u32.to_be_bytes())),
         bad("great-count", "as many as a number can say", bent(&index_bytes, 2, &u32::MAX.to_be_bytes())),
@@ -231,13 +235,15 @@ fn history_plains() {
     ];
     let judge = |fields: &Fields| -> Verdict {
         let numbers = |name| fields.all(name).map(|it| u64::from_be_bytes(it.try_into().unwrap()));
-        match read(Plain::decode(fields.get("plain")), RULE)? {
-            Plain::Index(rows) => {
+        let plain = read(Plain::decode(fields.get("plain")), RULE)?;
+        assert_eq!(fields.get("partial"), [u8::from(plain.is_partial())]);
+        match plain {
+            Plain::Index { rows, .. } => {
                 assert!(rows.iter().map(|row| &row.group.0[..]).eq(fields.all("group")));
                 assert!(rows.iter().map(|row| row.messages).eq(numbers("messages")));
                 assert!(rows.iter().map(|row| row.newest_ms).eq(numbers("newest-ms")));
             }
-            Plain::Messages { older, messages } => {
+            Plain::Messages { older, messages, .. } => {
                 assert_eq!(fields.get("older"), [u8::from(older)]);
                 assert!(messages.iter().map(|it| it.place).eq(numbers("position")));
                 assert!(messages.iter().map(|it| it.sent_at_ms).eq(numbers("time-ms")));
@@ -255,5 +261,5 @@ fn history_plains() {
         }
         Ok(())
     };
-    assert_eq!(check("history-plain", &cases, judge), 12);
+    assert_eq!(check("history-plain", &cases, judge), 14);
 }

@@ -268,7 +268,8 @@ fn answer(town: &mut Town, liar: &Impostor, mut say: impl FnMut(Wanted) -> Vec<P
 }
 
 fn index(group: GroupId, messages: u64) -> Vec<Plain> {
-    vec![Plain::Index(vec![IndexRow { group, messages, newest_ms: 1_795_000_000_000 }])]
+    let rows = vec![IndexRow { group, messages, newest_ms: 1_795_000_000_000 }];
+    vec![Plain::Index { partial: false, rows }]
 }
 
 /// HIS-4, attack 46: an older device changes one past message before it hands it on. Whichever that is, the conversation is
@@ -286,7 +287,7 @@ fn a_past_message_that_an_older_device_forges_makes_its_conversation_unverified(
         messages.reverse();
         answer(&mut town, &liar, |wanted| match wanted {
             Wanted::Index | Wanted::Gap => index(group, count),
-            Wanted::Page { .. } | Wanted::GapPage { .. } => split(&messages, false),
+            Wanted::Page { .. } | Wanted::GapPage { .. } => split(&messages, false, false),
         });
         let row = history(&town, desktop);
         assert_eq!((row.complete, row.messages), (true, 3), "{forged:?}");
@@ -345,7 +346,7 @@ fn pages_without_end_come_to_an_end() {
         Wanted::Index | Wanted::Gap => index(group, 5),
         Wanted::Page { before, .. } | Wanted::GapPage { before, .. } => {
             let place = before.min(messages[0].place) - 1;
-            split(&(0..4_000).map(|_| made_up(place)).collect::<Vec<_>>(), true)
+            split(&(0..4_000).map(|_| made_up(place)).collect::<Vec<_>>(), true, false)
         }
     });
     let row = history(&town, desktop);
@@ -362,7 +363,7 @@ fn an_old_message_that_stands_after_what_has_come_is_not_taken() {
     let ahead: Vec<_> = messages.iter().rev().map(|it| HistoryMessage { place: 1 << 40, ..it.clone() }).collect();
     answer(&mut town, &liar, |wanted| match wanted {
         Wanted::Index | Wanted::Gap => index(group, 2),
-        Wanted::Page { .. } | Wanted::GapPage { .. } => split(&ahead, false),
+        Wanted::Page { .. } | Wanted::GapPage { .. } => split(&ahead, false, false),
     });
     assert_eq!((history(&town, desktop).messages, history(&town, desktop).complete), (0, false));
     assert!(is_done(&town.send(alice, "bob", "after")));
