@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chain::id::{AccountId, DeviceId, Digest};
 use chain::sigchain::body::{Body, Confirmer};
 use chain::sigchain::entry::Entry;
+use chain::sigchain::rules::YOUNG_FOR_S;
 use chain::stamped::StampedEntry;
 use chain::view::Freshness;
 use protocol::content::Receipt;
@@ -115,6 +116,9 @@ pub struct DeviceRow {
     pub confirmed_by: Option<DeviceId>,
     /// True if the recovery key confirmed it.
     pub recovered: bool,
+    /// Of a confirmed one: until when it is too young for some things, seconds since 1970 (DEV-8, DEV-9); in the past, if it is not any
+    /// more.
+    pub young_until_s: Option<u64>,
     /// True for this device.
     pub this: bool,
     /// When the service has seen it last, if that was asked.
@@ -455,6 +459,7 @@ pub fn devices(store: &Store<'_>) -> Result<Vec<DeviceRow>, Error> {
             added_s: listed.at_s,
             confirmed_by: listed.confirmed_by,
             recovered: listed.recovered,
+            young_until_s: set.confirmed().get(&device).map(|it| it.at_s.saturating_add(YOUNG_FOR_S)),
             this: device == own.id(),
             seen: seen::last_seen(store, &device)?,
             code_shown: state == "pending" && requests::shows_code(store, &device)?,

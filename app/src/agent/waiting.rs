@@ -13,6 +13,7 @@ use crate::failure::{Failure, Kind};
 use crate::local::Reported;
 use crate::local::files::Saved;
 use crate::local::rows::{self, Change, LogInEvent, ResetAnnounced, Sent, SignedUp};
+use crate::words;
 
 /// Requests in a row without an answer after which a face is told that nobody answers.
 const LOST_IN_A_ROW: u32 = 3;
@@ -82,7 +83,7 @@ impl Waiting {
             // in the record it waits whatever comes; before, whoever asked should know what it waits for
             Event::Held { .. } if matches!(self.goal, Goal::LoggedIn { is_pending: true, .. }) => (),
             Event::Failed { intent, failure } | Event::Held { intent, failure } if self.is_about(*intent) => {
-                self.reply.fail(Failure::from_client(failure.clone()));
+                self.reply.fail(failed(failure, open));
                 return Verdict::End;
             }
             _ => (),
@@ -187,6 +188,22 @@ impl Waiting {
 
     fn is_about(&self, intent: IntentId) -> bool {
         self.intent == Some(intent)
+    }
+}
+
+/// A failure as it is told here, where it is known since when this device is of the account.
+fn failed(failure: &client::step::Failure, open: &Open) -> Failure {
+    let told = Failure::from_client(failure.clone());
+    let until_s = || {
+        let rows = query::devices(&open.store()).unwrap_or_default();
+        rows.into_iter().find(|row| row.this).and_then(|row| row.young_until_s)
+    };
+    match told.code.as_str() {
+        "device.too_new" => match until_s() {
+            Some(until_s) => Failure { message: words::device::too_new(until_s), ..told },
+            None => told,
+        },
+        _ => told,
     }
 }
 

@@ -3,7 +3,7 @@
 use protocol::introduction::DeviceKind;
 
 use super::{ago, claimed, one_line, time};
-use crate::clock::{ms_of, now_ms};
+use crate::clock::{ms_of, now_ms, rfc3339};
 use crate::local::Telling;
 use crate::local::rows::{Device, LogInEvent, Notice, Notifying, fingerprint};
 
@@ -76,6 +76,15 @@ pub(crate) fn line(row: &Device, all: &[Device]) -> String {
     let system = system(row).map(|system| format!("  {system}")).unwrap_or_default();
     let seen = seen(row, now_ms()).map(|seen| format!("; {seen}")).unwrap_or_default();
     format!("{}  {name}{system}  {state}{this}; added {added}, block {}{seen}", row.device, row.added_block)
+}
+
+/// Story 9: it is too young for what somebody wants, until then (seconds since 1970).
+pub(crate) fn too_new(until_s: u64) -> String {
+    let until = time(&rfc3339(until_s.saturating_mul(1_000)));
+    format!(
+        "this device joined less than 3 days ago, so it can't remove older ones, nor change how the account is got back, before {until}; an \
+         older one can do it now"
+    )
 }
 
 /// When the service has seen it last; nothing of the one that shows this.
