@@ -131,7 +131,7 @@ pub(crate) fn history(row: &History, devices: &[Device]) -> Option<String> {
         ("running", Some(from)) => {
             format!("Fetching your messages from {from}: {} of {}.", counted(row.messages), counted(row.total))
         }
-        ("running", None) => "They arrive when one of your other devices is next on.".to_owned(),
+        ("running", None) => "Your older messages arrive when one of your other devices is next on.".to_owned(),
         ("waiting", _) => "None yet. On another of your devices, under Devices, send them to this one.".to_owned(),
         _ => return None,
     })

@@ -73,7 +73,7 @@ fn no_device_is_the_boss_and_old_messages_come_when_they_can() {
     bob.device.kill_everything();
     tower.opens();
     tower.goes("Devices");
-    tower.sees("#history", "They arrive when one of your other devices is next on.");
+    tower.sees("#history", "Your older messages arrive when one of your other devices is next on.");
     tower.browser.picture("history-waits");
 
     let shell = Person::new(&driver, &world, "shell", &url);
