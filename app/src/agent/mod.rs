@@ -50,12 +50,13 @@ pub(crate) use self::face::{Face, Reply};
 use self::files::Saving;
 use self::keeper::Keeper;
 use self::log::Log;
-use self::notifications::Shown;
+use self::notifications::{About, Shown};
 use self::shelf::Shelf;
+use crate::browser;
 use crate::commands::{asked_to_end, runtime};
 use crate::failure::{Failure, Kind};
 use crate::local::What;
-use crate::local::rows::KeyState;
+use crate::local::rows::{KeyState, Web};
 use crate::outbox::Outbox;
 use crate::places::{Profile, make_private};
 use crate::tls::Trusted;
@@ -127,7 +128,10 @@ pub(crate) fn run(options: Options, ready: impl FnOnce()) -> Result<(), Failure>
         let net = net::Net::new(trusted.as_ref(), to_core.clone());
         let porter = porter::Porter::new(trusted.as_ref(), Shelf::of(&profile.folder), to_core.clone());
         let (to_desktop, wanted) = watch::channel(Shown::new());
-        let desktop = tokio::spawn(desktop::run(wanted));
+        let (to_open, chosen) = mpsc::channel(1);
+        let desktop = tokio::spawn(desktop::run(wanted, to_open));
+        let face = Face::new(Arc::clone(&keeper), to_core.clone());
+        tokio::spawn(open_what_is_chosen(chosen, face.clone()));
         let state = profile.state.clone();
         let outbox = Outbox::of(&profile.folder);
         let outside = core::Outside { net, porter, outbox, push: to_push, desktop: to_desktop, log, state };
@@ -137,7 +141,7 @@ pub(crate) fn run(options: Options, ready: impl FnOnce()) -> Result<(), Failure>
         }
         let listener = listen(profile)?;
         tokio::spawn(push::run(targets, trusted, to_core.clone()));
-        tokio::spawn(face::run(listener, Face::new(keeper, to_core)));
+        tokio::spawn(face::run(listener, face));
         ready();
         let ended = core.run(inbox, end).await;
         // nobody takes away later what the desktop shows
@@ -192,6 +196,24 @@ fn listen(profile: &Profile) -> Result<UnixListener, Failure> {
     let listener = UnixListener::bind(path).map_err(wrong)?;
     std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(wrong)?;
     Ok(listener)
+}
+
+/// Whoever presses a notification gets the page of what it is about.
+async fn open_what_is_chosen(mut chosen: mpsc::Receiver<About>, face: Face) {
+    while let Some(about) = chosen.recv().await {
+        let place = match about {
+            About::Conversation(group) => format!("/c/{group}"),
+            About::Device(_) => "/devices".to_owned(),
+            About::Reset => "/".to_owned(),
+        };
+        let pages = face.done::<Web>(What::OpenWeb { service: None, policy: None }).await;
+        let folder = face.folder().to_owned();
+        // without pages, or without a browser, there is nobody to say so to
+        let Ok(Web { link, .. }) = pages else { continue };
+        let link = link.replacen("/#", &format!("{place}#"), 1);
+        let opened = tokio::task::spawn_blocking(move || browser::open(&link, &folder)).await;
+        drop(opened);
+    }
 }
 
 /// An agent over a new profile in a folder, without a socket: what asks it here asks the real one.

@@ -1,23 +1,15 @@
 //! `trefoil web`: asks the agent for pages, and says with which link a browser opens them. The link is printed and opens
 //! nothing by itself: where a terminal is, there need not be a browser.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use super::{say, say_row};
-use crate::failure::{Failure, Kind};
+use crate::browser;
+use crate::failure::Failure;
 use crate::local::What;
 use crate::local::connection::Agent;
 use crate::local::rows::{Web, WebEnded};
 use crate::remote::read_policy;
 use crate::settings::Settings;
 use crate::words;
-
-/// What opens a file, by the kind of system.
-const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -47,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
         say(&row.link);
         say(words::web::LINK);
     }
-    if arguments.open { open(&row.link, settings) } else { Ok(()) }
+    if arguments.open { browser::open(&row.link, &settings.profile.folder) } else { Ok(()) }
 }
 
 fn stop(settings: &Settings) -> Result<(), Failure> {
@@ -61,25 +53,4 @@ fn stop(settings: &Settings) -> Result<(), Failure> {
     }
     say(if ended.ended { words::web::ENDED } else { words::web::NONE_TO_END });
     Ok(())
-}
-
-/// Through a file that only this user can read: the arguments of a program are seen by everybody on the machine (attack 60).
-fn open(link: &str, settings: &Settings) -> Result<(), Failure> {
-    let path = settings.profile.folder.join("open.html");
-    write_anew(&path, &words::web::opening(link))
-        .map_err(|error| Failure::new(Kind::Broken, "store.io", format_args!("{}: {error}", path.display())))?;
-    let mut command = Command::new(OPENER);
-    command.arg(&path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        _ => Err(Failure::new(Kind::Broken, "web.open", words::web::CANNOT_OPEN)),
-    }
-}
-
-fn write_anew(path: &Path, text: &str) -> std::io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => (),
-    }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
 }

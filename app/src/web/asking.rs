@@ -12,7 +12,7 @@ impl Face {
     ///
     /// # Errors
     /// What the agent says.
-    pub(super) async fn done<Done: DeserializeOwned>(&self, what: What) -> Result<Done, Failure> {
+    pub(crate) async fn done<Done: DeserializeOwned>(&self, what: What) -> Result<Done, Failure> {
         self.told::<Value, Done>(what).await.1
     }
 
@@ -20,13 +20,13 @@ impl Face {
     ///
     /// # Errors
     /// What the agent says.
-    pub(super) async fn list<Row: DeserializeOwned>(&self, what: What) -> Result<Vec<Row>, Failure> {
+    pub(crate) async fn list<Row: DeserializeOwned>(&self, what: What) -> Result<Vec<Row>, Failure> {
         let (rows, ended) = self.told::<Row, Value>(what).await;
         ended.map(|_| rows)
     }
 
     /// Asks, and keeps what was told until the last line, however that is.
-    pub(super) async fn told<Row: DeserializeOwned, Done: DeserializeOwned>(
+    pub(crate) async fn told<Row: DeserializeOwned, Done: DeserializeOwned>(
         &self,
         what: What,
     ) -> (Vec<Row>, Result<Done, Failure>) {

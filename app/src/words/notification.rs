@@ -5,6 +5,8 @@ use protocol::tame;
 
 /// Longest text of a message that is shown, in letters.
 const MAX_TEXT: usize = 240;
+/// What a press on a notification does.
+pub(crate) const OPEN: &str = "Open";
 /// Who speaks where it is nobody's message.
 pub(crate) const TREFOIL: &str = "Trefoil";
 

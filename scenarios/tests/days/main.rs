@@ -7,6 +7,7 @@ mod disk_full;
 mod files;
 mod hostile;
 mod lost_answers;
+mod notified;
 mod permits;
 mod pictures;
 mod secrets;
