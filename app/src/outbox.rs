@@ -87,7 +87,9 @@ mod tests {
         fs::write(&own, "all there is").unwrap();
         let outbox = Outbox::of(profile.path());
         let ours = with_one(profile.path(), "1");
-        for path in ["outbox/../store.sqlite", "outbox/1/../../store.sqlite", "outbox/store.sqlite", "outbox/..", "outbox", "."] {
+        for path in
+            ["outbox/../store.sqlite", "outbox/1/../../store.sqlite", "outbox/store.sqlite", "outbox/..", "outbox", "."]
+        {
             outbox.forget(&profile.path().join(path));
             assert!(own.exists() && ours.exists(), "{path}");
         }

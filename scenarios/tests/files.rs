@@ -241,7 +241,11 @@ fn what_is_kept_goes_with_its_message() {
     town.wish(alice, Command::Delete { message: first.to_string() });
     town.pass_ms(1_000);
     let sources = ["/a", "/b"].map(|path| Forgotten::Source(path.to_owned()));
-    assert_eq!(town.forgotten(alice), [&sources[..], &[Forgotten::Message(first)]].concat(), "what is sent is not needed");
+    assert_eq!(
+        town.forgotten(alice),
+        [&sources[..], &[Forgotten::Message(first)]].concat(),
+        "what is sent is not needed"
+    );
     for who in [bob, desktop] {
         assert_eq!(town.forgotten(who), [Forgotten::Message(first)]);
     }

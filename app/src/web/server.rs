@@ -45,7 +45,14 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(addresses: Vec<SocketAddr>, face: Face, prefilled: Prefilled) -> Self {
-        Self { addresses, sessions: Mutex::default(), making: Mutex::default(), unsent: Unsent::default(), face, prefilled }
+        Self {
+            addresses,
+            sessions: Mutex::default(),
+            making: Mutex::default(),
+            unsent: Unsent::default(),
+            face,
+            prefilled,
+        }
     }
 
     /// Links and tokens. Whoever panicked in between left them whole: each call changes them at one place.

@@ -118,12 +118,7 @@ impl Turn<'_> {
 
     /// The newest messages of a conversation before a position and since a time, as many as an answer has room for.
     /// True if there are older ones than those.
-    fn page(
-        &self,
-        group: &GroupId,
-        before: u64,
-        since_ms: u64,
-    ) -> Result<(Vec<HistoryMessage>, bool), Error> {
+    fn page(&self, group: &GroupId, before: u64, since_ms: u64) -> Result<(Vec<HistoryMessage>, bool), Error> {
         let room = PART_FILL.saturating_mul(usize::try_from(MAX_PARTS).unwrap_or(usize::MAX));
         let (mut messages, mut filled, mut skipped, mut older) = (Vec::new(), 0_usize, 0_u32, true);
         while filled < room && older {

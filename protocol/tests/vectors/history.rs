@@ -212,7 +212,8 @@ fn history_plains() {
     let bad = |name, what, bytes: Vec<u8>| malformed(name, RULE, what, Fields::default().with("plain", bytes));
     let list = |partial, rows| Plain::Index { partial, rows };
     let index = list(false, vec![row(4, 12), row(5, 1)]);
-    let page = Plain::Messages { partial: false, older: true, messages: vec![message(9, b"newer"), message(8, b"older")] };
+    let page =
+        Plain::Messages { partial: false, older: true, messages: vec![message(9, b"newer"), message(8, b"older")] };
     let (index_bytes, page_bytes) = (index.encode(), page.encode());
     let erased = Plain::Messages { partial: false, older: false, messages: vec![message(9, b"")] };
     let last = |partial| Plain::Messages { partial, older: false, messages: Vec::new() };

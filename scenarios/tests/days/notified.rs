@@ -115,7 +115,8 @@ fn a_press_on_a_notification_opens_what_it_is_about() {
     let Some(bus) = Bus::start() else { return eprintln!("skipped: there is no dbus-daemon here") };
     let world = World::new();
     let service = world.service("service");
-    let [alice, carol, bob] = ["alice", "carol", "bob"].map(|handle| Device::signed_up(&world, handle, &service.api.url));
+    let [alice, carol, bob] =
+        ["alice", "carol", "bob"].map(|handle| Device::signed_up(&world, handle, &service.api.url));
     for (device, other) in [(&alice, &bob), (&bob, &alice), (&carol, &bob), (&bob, &carol)] {
         let link = other.says(&["contact", "link"])[0]["link"].as_str().unwrap().to_owned();
         device.says(&["contact", "add", &link]);
