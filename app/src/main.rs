@@ -3,6 +3,7 @@
 mod agent;
 mod backup_file;
 mod bot;
+mod cleaned;
 mod clock;
 mod commands;
 mod failure;

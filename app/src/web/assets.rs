@@ -24,7 +24,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "ed75659c7f8f46a41efc045a203fea87eddeabe3536c631d66e162671ff75159",
+        sha256: "ea672db880ac30bb710cadae0adf1f3b76a2e45e1edcd40c0f7e42c529d41d48",
     },
     Asset {
         path: "/assets/app.css",

@@ -459,16 +459,20 @@
 
   // ---- files ----
 
-  async function upload(input) {
+  // What was chosen last, by its field.
+  const chosen = new WeakMap();
+
+  async function upload(input, file, asIs) {
     const form = input.closest("form");
     const answer = form.querySelector("[data-answer]");
-    const [file] = input.files;
     if (!file) return;
+    chosen.set(input, file);
     answer?.replaceChildren();
     form.setAttribute("aria-busy", "true");
     input.disabled = true;
     try {
       const query = new URLSearchParams({ to: input.dataset.upload, name: file.name });
+      if (asIs) query.set("as_is", "true");
       const response = await ask(`${input.dataset.place ?? "/do/file"}?${query}`, file);
       const fresh = piece(await response.text());
       if (!response.ok) answer?.replaceChildren(fresh);
@@ -671,7 +675,7 @@
   }
 
   document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-upload]")) upload(event.target);
+    if (event.target.matches("[data-upload]")) upload(event.target, event.target.files[0]);
   });
 
   let toast = 0;
@@ -802,6 +806,9 @@
       target.form.elements.text.focus();
     } else if ("file" in target.dataset) {
       save(target);
+    } else if ("asIs" in target.dataset) {
+      const input = target.closest("form").querySelector("[data-upload]");
+      upload(input, chosen.get(input), true);
     } else if ("show" in target.dataset) {
       showPicture(target.closest("[data-picture]"));
     } else if ("enlarge" in target.dataset) {

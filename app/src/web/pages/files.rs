@@ -153,13 +153,16 @@ async fn save(State(shared): App, Path(message): Path<String>) -> Result<Respons
 pub(super) struct Chosen {
     pub(super) to: String,
     pub(super) name: String,
+    /// True if a picture goes with all that it tells, which is offered where it cannot be cleaned.
+    #[serde(default)]
+    pub(super) as_is: bool,
 }
 
 /// A file that was chosen: kept until the service has all of it, and told then.
-async fn send(State(shared): App, Query(Chosen { to, name }): Query<Chosen>, body: Body) -> Answer {
+async fn send(State(shared): App, Query(Chosen { to, name, as_is }): Query<Chosen>, body: Body) -> Answer {
     let place = Place::new(shared.face.folder())?;
     let path = place.receive(&name, body, MAX_FILE).await?;
-    let what = What::SendFile { to, path, text: String::new() };
-    shared.face.told::<Value, Sent>(what).await.1?;
-    Ok(Fragment::default())
+    let what = What::SendFile { to, path, text: String::new(), as_is };
+    let sent = shared.face.told::<Value, Sent>(what).await.1?;
+    Ok(if sent.tells_place { Fragment::said(words::TELLS_PLACE) } else { Fragment::default() })
 }

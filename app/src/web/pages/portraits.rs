@@ -65,7 +65,7 @@ async fn show(State(shared): App, Path((chat, _)): Path<(String, String)>) -> Re
     }
 }
 
-async fn choose(State(shared): App, Query(Chosen { to: chat, name }): Query<Chosen>, body: Body) -> Answer {
+async fn choose(State(shared): App, Query(Chosen { to: chat, name, .. }): Query<Chosen>, body: Body) -> Answer {
     let place = Place::new(shared.face.folder())?;
     let path = Some(place.receive(&name, body, MOST_SHOWN).await?);
     said(&shared, What::PictureChat { chat, path, wait_s: SENT_WITHIN_S }).await?;
