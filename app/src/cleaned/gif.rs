@@ -14,8 +14,8 @@ pub(super) fn cleaned(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut has_points = false;
     loop {
         let block = rest.0;
-        match rest.byte()? {
-            b',' => {
+        match rest.byte() {
+            Some(b',') => {
                 has_points = true;
                 let [.., packed] = rest.array::<9>()?;
                 palette(&mut rest, packed)?;
@@ -23,7 +23,7 @@ pub(super) fn cleaned(bytes: &[u8]) -> Option<Vec<u8>> {
                 pieces(&mut rest)?;
                 kept.extend(rest.since(block));
             }
-            b'!' => {
+            Some(b'!') => {
                 let label = rest.byte()?;
                 let content = rest.0;
                 pieces(&mut rest)?;
@@ -32,11 +32,12 @@ pub(super) fn cleaned(bytes: &[u8]) -> Option<Vec<u8>> {
                     kept.extend(rest.since(block));
                 }
             }
-            b';' => {
+            // some programs leave the end out, and then nothing stands behind it
+            Some(b';') | None => {
                 kept.push(b';');
                 return has_points.then_some(kept);
             }
-            _ => return None,
+            Some(_) => return None,
         }
     }
 }

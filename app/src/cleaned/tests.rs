@@ -77,7 +77,6 @@ fn jpeg(orientation: u8) -> Vec<u8> {
     let told = [
         segment(0xe0, b"JFXX\0\x10", MARK),
         segment(0xe1, b"http://ns.adobe.com/xap/1.0/\0", MARK),
-        segment(0xe1, b"Exif\0\0MM", MARK),
         segment(0xe2, b"MPF\0", MARK),
         segment(0xe7, b"", MARK),
         segment(0xeb, b"JP", MARK),
@@ -256,7 +255,11 @@ fn a_picture_that_breaks_off_cannot_be_cleaned() {
         let bare = cleaned(&full(kind, 6)).unwrap();
         for picture in [&full(kind, 6), &bare] {
             for cut in 0..picture.len() {
-                assert_eq!(cleaned(&picture[..cut]), None, "{kind}, cut to {cut}");
+                let left = cleaned(&picture[..cut]);
+                // between two of its blocks a GIF may end, also without saying so
+                let may_be =
+                    kind == "image/gif" && left.as_ref().is_some_and(|it| bare.starts_with(&it[..it.len() - 1]));
+                assert!(left.is_none() || may_be, "{kind}, cut to {cut}");
             }
         }
     }

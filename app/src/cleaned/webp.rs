@@ -61,7 +61,6 @@ fn frame(content: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The next chunk: nothing if it breaks off, and none at the end.
-#[expect(clippy::type_complexity, reason = "a chunk is a name and what is in it")]
 fn next<'b>(chunks: &mut Rest<'b>) -> Option<Option<([u8; 4], &'b [u8])>> {
     if chunks.0.is_empty() {
         return Some(None);
