@@ -4,6 +4,7 @@ mod agent;
 mod backup_file;
 mod bot;
 mod browser;
+mod cleaned;
 mod clock;
 mod commands;
 mod failure;

@@ -1,8 +1,7 @@
 //! What an own picture is like from afar, to go with the message that names it (BLB-10): its size as it is looked at, and its
 //! ThumbHash. Only what this machine sends is decoded, with bounds; what cannot be is sent without.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -18,7 +17,7 @@ const MOST_DECODED: u64 = 256_000_000;
 const SIDE: u32 = 100;
 
 /// The preview of a file of this type that was opened and not read.
-pub(crate) fn of(file: File, kind: &str, length: u64) -> Option<Preview> {
+pub(crate) fn of(file: impl Read + Seek + Send + 'static, kind: &str, length: u64) -> Option<Preview> {
     decoded(file, kind, length, |picture, turned| preview(&picture, turned))
 }
 
@@ -42,7 +41,7 @@ fn preview(picture: &DynamicImage, turned: Turned) -> Option<Preview> {
 /// What somebody makes of a picture of this type that he has here: its points, and how they are to be turned. Nothing, if that
 /// would take too much memory, or it is none.
 pub(crate) fn decoded<T: Send + 'static>(
-    file: File,
+    file: impl Read + Seek + Send + 'static,
     kind: &str,
     length: u64,
     make: impl FnOnce(DynamicImage, Turned) -> Option<T> + Send + 'static,
@@ -59,7 +58,7 @@ pub(crate) fn decoded<T: Send + 'static>(
     made.join().ok()?
 }
 
-fn opened(file: File, format: ImageFormat) -> Option<(DynamicImage, Turned)> {
+fn opened(file: impl Read + Seek, format: ImageFormat) -> Option<(DynamicImage, Turned)> {
     let mut reader = ImageReader::with_format(BufReader::new(file), format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MOST_DECODED);

@@ -42,13 +42,16 @@ struct Outgoing {
     /// Of a picture: width, height and ThumbHash.
     #[serde(default)]
     preview: Option<(u32, u32, Vec<u8>)>,
+    /// The bytes are those of the cleaned picture (BLB-11).
+    #[serde(default)]
+    is_cleaned: bool,
     /// All of it is at the service, since when (seconds since 1970).
     whole_s: Option<u64>,
 }
 
 impl Outgoing {
     fn new(file: LocalFile) -> Result<Self, Error> {
-        let LocalFile { path, name, content_type, manifest, preview } = file;
+        let LocalFile { path, name, content_type, manifest, preview, is_cleaned } = file;
         Ok(Self {
             path,
             name: tame::file_name(&name),
@@ -60,6 +63,7 @@ impl Outgoing {
             key: Zeroizing::new(random()?),
             prefix: random()?,
             preview: preview.map(|it| (it.width(), it.height(), it.thumb().to_vec())),
+            is_cleaned,
             whole_s: None,
         })
     }
@@ -188,7 +192,7 @@ impl Turn<'_> {
         let (id, cipher) = (BlobId(file.blob), Cipher::new(&file.key(), layout));
         self.hand_out(intent, |bearer| {
             let blob = Blob { id, bearer, cipher };
-            Job::Upload(Box::new(Upload::new(blob, file.path.clone(), &manifest)))
+            Job::Upload(Box::new(Upload::new(blob, file.path.clone(), file.is_cleaned, &manifest)))
         })
     }
 

@@ -105,6 +105,8 @@ pub struct LocalFile {
     pub manifest: Manifest,
     /// What it is like, of a picture.
     pub preview: Option<Preview>,
+    /// True if what is sent is not what lies there, but what is left of that picture without what it tells (BLB-11).
+    pub is_cleaned: bool,
 }
 
 /// What both directions need.

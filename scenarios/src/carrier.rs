@@ -17,7 +17,7 @@ impl Town {
         self.files.insert((who, path.to_owned()), bytes.to_vec());
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
         let (content_type, manifest) = ("image/png".to_owned(), measure.finish().unwrap());
-        LocalFile { path: path.to_owned(), name, content_type, manifest, preview: None }
+        LocalFile { path: path.to_owned(), name, content_type, manifest, preview: None, is_cleaned: false }
     }
 
     /// A file of a device.

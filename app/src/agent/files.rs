@@ -40,10 +40,10 @@ impl Core {
     /// Answers what is asked about files.
     pub(super) fn file(&mut self, what: What, reply: &Reply) -> Result<(), Failure> {
         match what {
-            What::SendFile { to, path, text } => {
+            What::SendFile { to, path, text, as_is } => {
                 self.require_confirmed()?;
                 let reply = reply.clone();
-                self.outside.porter.measure(path, move |file| Incoming::Measured { to, text, file, reply });
+                self.outside.porter.measure(path, as_is, move |file| Incoming::Measured { to, text, file, reply });
                 Ok(())
             }
             What::SaveFile { message, path, replace } => {

@@ -1,9 +1,10 @@
 //! Moves files between this machine and the service, each on a thread of its own; the client says what comes next
 //! (`client::transfer`), here is what it cannot do: open files and ask.
 //!
-//! Never more than a few parts of a file are in memory. What is being fetched lies in a file beside its place, under a name
+//! Never more than a few parts of a file are in memory, or a picture that is cleaned. What is being fetched lies in a file beside its place, under a name
 //! that nobody else has chosen, until all of it was compared; then it gets its own name (BLB-6).
 
+mod source;
 mod unfinished;
 
 use std::collections::BTreeMap;
@@ -20,19 +21,17 @@ use std::time::{Duration, Instant};
 use client::step::{Answer, Call, IntentId};
 use client::transfer::{Download, Downloading, End, Job, LocalFile, Transfer, Upload, Uploading};
 use protocol::api::blobs::MAX_PIECE;
-use protocol::blob::{MAX_FILE, Measure};
 use protocol::content::ANY_TYPE;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use self::source::Source;
 use self::unfinished::Unfinished;
 use super::Incoming;
 use super::net;
 use super::shelf::{Coming, Shelf, is_broken};
 use crate::failure::Failure;
-use crate::file_kind;
 use crate::picture;
 use crate::portrait;
-use crate::preview;
 use crate::tls::Trusted;
 use crate::words;
 
@@ -174,10 +173,13 @@ impl Porter {
     pub(crate) fn measure(
         &self,
         path: String,
+        as_is: bool,
         then: impl FnOnce(Result<LocalFile, Failure>) -> Incoming + Send + 'static,
     ) {
         let core = self.core.clone();
-        tokio::task::spawn_blocking(move || core.blocking_send(then(measured(path))).unwrap_or_default());
+        tokio::task::spawn_blocking(move || {
+            core.blocking_send(then(source::measured(path, as_is))).unwrap_or_default()
+        });
     }
 }
 
@@ -199,36 +201,6 @@ fn portrayed(path: &str) -> Result<Vec<u8>, Failure> {
     let kind = picture::kind(&read(&file, &(0..16)).map_err(unreadable)?).unwrap_or(ANY_TYPE);
     let jpeg = portrait::of(file, kind, length);
     jpeg.ok_or_else(|| Failure::misuse("chat.picture", words::file::NOT_DECODED))
-}
-
-fn measured(path: String) -> Result<LocalFile, Failure> {
-    let unreadable = |error: io::Error| unreadable(&path, error);
-    let too_large = || Failure::misuse("file.too_large", "a file has up to 2 GiB");
-    let file = open(Path::new(&path)).map_err(unreadable)?;
-    // told before anything is read of it
-    if file.metadata().map_err(unreadable)?.len() > MAX_FILE {
-        return Err(too_large());
-    }
-    let (mut measure, mut buffer, mut at) = (Measure::default(), vec![0; STEP], 0_u64);
-    let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut content_type = file_kind::of(&name);
-    loop {
-        let length = file.read_at(&mut buffer, at).map_err(unreadable)?;
-        if length == 0 {
-            break;
-        }
-        let bytes = buffer.get(..length).unwrap_or_default();
-        if at == 0 {
-            content_type = picture::sent_as(bytes, content_type);
-        }
-        at = at.saturating_add(length as u64);
-        if !measure.add(bytes) {
-            return Err(too_large());
-        }
-    }
-    let manifest = measure.finish().ok_or_else(too_large)?;
-    let preview = preview::of(file, content_type, manifest.length);
-    Ok(LocalFile { content_type: content_type.to_owned(), path, name, manifest, preview })
 }
 
 /// These bytes of a file, or what there is of them.
@@ -276,7 +248,7 @@ impl Trip {
     }
 
     fn upload(&mut self, upload: &mut Upload) -> End {
-        let file = match open(Path::new(upload.path())) {
+        let file = match Source::open(Path::new(upload.path()), upload.is_cleaned()) {
             Ok(file) => file,
             Err(error) => {
                 upload.unreadable(&error.to_string());
@@ -314,11 +286,11 @@ impl Trip {
     }
 
     /// BLB-7: what is sent from here is here as what came. Sealed once more, it is the same.
-    fn keep_sent(&self, upload: &Upload, file: &File) {
+    fn keep_sent(&self, upload: &Upload, file: &Source) {
         let Ok(Some(mut coming)) = self.porter.shelf.begin_sent(self.intent) else { return };
         let (mut part, mut at) = (0, 0);
         while let Some(range) = upload.part(part) {
-            let sealed = read(file, &range).ok().and_then(|bytes| upload.seal(part, &bytes));
+            let sealed = file.read(&range).ok().and_then(|bytes| upload.seal(part, &bytes));
             let Some(sealed) = sealed else { return coming.discard() };
             coming.write(at, &sealed);
             (part, at) = (part.saturating_add(1), at.saturating_add(sealed.len() as u64));
@@ -422,8 +394,8 @@ impl Trip {
     }
 }
 
-fn give(upload: &mut Upload, file: &File, range: &Range<u64>) {
-    match read(file, range) {
+fn give(upload: &mut Upload, file: &Source, range: &Range<u64>) {
+    match file.read(range) {
         Ok(bytes) => upload.read(&bytes),
         Err(error) => upload.unreadable(&error.to_string()),
     }

@@ -10,6 +10,7 @@ use super::core::Open;
 use super::face::Reply;
 use crate::clock::rfc3339;
 use crate::failure::{Failure, Kind};
+use crate::file_kind;
 use crate::local::Reported;
 use crate::local::files::Saved;
 use crate::local::rows::{self, Change, LogInEvent, ResetAnnounced, Sent, SignedUp};
@@ -332,6 +333,8 @@ fn waits(reply: &Reply, row: Option<i64>, open: &Open, offline_since_ms: Option<
 }
 
 fn tell_sent(reply: &Reply, message: Option<MessageRow>, open: &Open, offline_since_ms: Option<u64>) {
+    let file = message.as_ref().and_then(|it| it.file.as_ref());
+    let tells_place = file.is_some_and(|file| file_kind::can_tell_place(&file.content_type));
     let encrypted_to = message.iter().flat_map(|it| &it.encrypted_to).map(ToString::to_string).collect();
     reply.done(&Sent {
         message: message.as_ref().map(|it| it.message.to_string()),
@@ -340,6 +343,7 @@ fn tell_sent(reply: &Reply, message: Option<MessageRow>, open: &Open, offline_si
         encrypted_to,
         offline_since: offline_since_ms.map(rfc3339),
         waiting: open.status().map_or(0, |it| it.waiting),
+        tells_place,
     });
 }
 

@@ -62,17 +62,18 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
 pub(super) fn send(
     agent: &mut Agent,
     to: String,
-    path: &Path,
+    (path, as_is): (&Path, bool),
     text: String,
     settings: &Settings,
 ) -> Result<(), Failure> {
     let path = absolute(path)?;
-    let what = What::SendFile { to, path, text };
+    let what = What::SendFile { to, path, text, as_is };
     let row: Sent = moved(agent, what, "{msg} {bar:30} {bytes} of {total_bytes}", settings)?;
     if settings.json {
         return say_row(&row);
     }
     say(words::message::sent(&row));
+    say_all(row.tells_place.then(|| words::file::TELLS_PLACE.to_owned()));
     Ok(())
 }
 

@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// A picture or any other file of up to 2 GiB; then a text may go with it
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
+    /// Send a picture with all that its file tells, such as where and with what it was taken; without this, only what it shows
+    #[arg(long, requires = "file")]
+    as_is: bool,
     /// Send although the record cannot be checked now, until it can be again
     #[arg(long)]
     unchecked: bool,
@@ -46,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
         agent.ask::<serde_json::Value>(What::SendUnchecked { to: to.clone() })?;
     }
     if let Some(path) = &arguments.file {
-        return super::file::send(&mut agent, to, path, text, settings);
+        return super::file::send(&mut agent, to, (path, arguments.as_is), text, settings);
     }
     let row: Sent = agent.ask(of_text(to, text, SENT_WITHIN_S)?)?;
     if settings.json {

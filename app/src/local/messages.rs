@@ -222,6 +222,9 @@ pub(crate) struct Sent {
     pub(crate) offline_since: Option<String>,
     /// Messages that wait, this one among them.
     pub(crate) waiting: u64,
+    /// It has a file of a kind that can tell where it was made, and nothing was taken out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tells_place: bool,
 }
 
 #[cfg(test)]

@@ -188,8 +188,14 @@ pub(crate) enum What {
     /// Says what a person thinks of a message, or takes that back; done as with [`What::Send`].
     React { message: String, reaction: String, remove: bool, wait_s: u64 },
     /// Sends a file of this machine, by its absolute path, and a text with it that may be empty; events [`files::Moving`],
-    /// done as [`What::Send`] is.
-    SendFile { to: String, path: String, text: String },
+    /// done as [`What::Send`] is. A picture goes without what it tells (BLB-11), unless it is to be sent as it is.
+    SendFile {
+        to: String,
+        path: String,
+        text: String,
+        #[serde(default)]
+        as_is: bool,
+    },
     /// Fetches the file of a message, by the beginning of its id, to this absolute path; events [`files::Moving`], done with
     /// [`files::Saved`].
     SaveFile { message: String, path: String, replace: bool },

@@ -84,7 +84,10 @@ impl IntoResponse for Instead {
             Kind::Lie => StatusCode::BAD_GATEWAY,
             Kind::Refused | Kind::Waiting => StatusCode::CONFLICT,
         };
-        let piece = html! { p.trouble { (words::web::failure(&failure)) } };
+        let piece = html! {
+            p.trouble { (words::web::failure(&failure)) }
+            @if failure.code == "file.not_cleaned" { button.quiet type="button" data-as-is { (words::web_talk::SEND_AS_IS) } }
+        };
         let mut answer = (status, Fragment::from(piece)).into_response();
         if let Ok(code) = HeaderValue::from_str(&failure.code) {
             answer.headers_mut().insert(CODE, code);

@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "f3a51c13a2599819b8bac0f77f785b1e334e1cd9092a58e9e33c0e78b7a325f4",
+        sha256: "45418e5f09bd4510eb0e6ce4f767cc24b8be9b5570fb3c3cadff4f9f1e5c5eea",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "9713262670305a079d76913eda95493644f83855b17d174995612b95d7be57d4",
+        sha256: "1da913ea79aed1d3b1c85f37fffefb405fed177b0f75666ecebfd494534e4e0a",
     },
     Asset {
         path: "/assets/icon.svg",

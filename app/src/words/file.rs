@@ -15,6 +15,13 @@ pub(crate) const NO_PICTURE: &str = "this is not a picture that can be shown her
 /// Why a file is no picture of a conversation.
 pub(crate) const NOT_DECODED: &str = "this is not a picture (PNG, JPEG, GIF or WebP), or too large a one";
 
+/// Why a picture is not sent.
+pub(crate) const NOT_CLEANED: &str = "this picture is damaged, or larger than 64 MB, so what it tells of place and camera can't be \
+                                      taken out; it was not sent, --as-is sends it with all of that";
+
+/// Of a file that was sent.
+pub(crate) const TELLS_PLACE: &str = "This file can tell where it was made.";
+
 pub(crate) const NOT_KEPT: &str = "this can't be kept on this machine, so it can't be shown; is its disk full?";
 
 /// A number of bytes.

@@ -348,6 +348,7 @@ mod tests {
             encrypted_to: Vec::new(),
             offline_since: Some("2026-08-02T14:02:11.123Z".into()),
             waiting: 3,
+            tells_place: false,
         };
         let since = time("2026-08-02T14:02:11.123Z");
         assert!(sent(&row).starts_with(&format!("Offline since {since}; 3 messages")));

@@ -190,6 +190,9 @@ pub(crate) fn failure(failure: &Failure) -> String {
         "profile.new" => "There is no account here yet.",
         "contact.other_service" | "link.wrong_kind" | "link.malformed" => return sentence(&failure.message),
         "service.unreachable" => "The service does not answer; try again in a while.",
+        "file.not_cleaned" => {
+            "This picture is damaged, or larger than 64 MB: what it tells of place and camera can't be taken out. It was not sent."
+        }
         "store.locked" => "That is not the passphrase, or your messages are locked; nothing was deleted.",
         "account.reset" => "This waits: decide above whether it goes to the new identity.",
         _ => return sentence(&failure.message),

@@ -41,6 +41,7 @@ pub(crate) const PICTURE: &str = "Picture";
 pub(crate) const CLOSE: &str = "Close";
 pub(crate) const FILE_GONE: &str = "no longer at the service";
 pub(crate) const SEND_FILE: &str = "Send a picture or another file";
+pub(crate) const SEND_AS_IS: &str = "Send it with all that it tells";
 pub(crate) const BROKEN_OFF: &str = "The file did not come here whole; choose it again.";
 pub(crate) const TOO_LARGE: &str = "A file has up to 2 GiB.";
 

@@ -11,9 +11,11 @@ use super::{Browser, Service, between};
 
 const HTML: &str = "<!doctype html><script>alert('marker-of-eve')</script>";
 
-/// Sixteen points square, as far as anybody reads who does not decode it.
+/// Sixteen points square, as far as anybody reads who does not decode it; it tells nothing else.
 fn png() -> Vec<u8> {
-    [b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x10\0\0\0\x10".as_slice(), &[7; 9_000]].concat()
+    let header = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x10\0\0\0\x10\x08\x02\0\0\0\x90\x91\x68\x36";
+    let points = [&9_000_u32.to_be_bytes()[..], b"IDAT", &[7; 9_000], &[0; 4]].concat();
+    [&header[..], &points, b"\0\0\0\0IEND\xae\x42\x60\x82"].concat()
 }
 
 impl Browser {

@@ -69,7 +69,7 @@ impl Stage {
     }
 
     fn upload(&mut self) -> End {
-        let mut upload = Upload::new(self.blob(), "/f".to_owned(), &self.manifest);
+        let mut upload = Upload::new(self.blob(), "/f".to_owned(), false, &self.manifest);
         loop {
             match upload.go_on() {
                 upload::Doing::Ask(call) => {
@@ -222,7 +222,7 @@ fn a_service_that_gives_something_else_is_caught() {
 #[test]
 fn a_service_that_never_gets_further_is_left_alone() {
     let stage = Stage::new(100);
-    let mut upload = Upload::new(stage.blob(), "/f".to_owned(), &stage.manifest);
+    let mut upload = Upload::new(stage.blob(), "/f".to_owned(), false, &stage.manifest);
     let mut asked = 0;
     let end = loop {
         match upload.go_on() {
@@ -237,7 +237,7 @@ fn a_service_that_never_gets_further_is_left_alone() {
     };
     assert!(matches!(end, End::Unreachable));
     for answer in ["{}", "", r#"{"size":1,"have":0}"#, r#"{"size":4112,"have":4113}"#] {
-        let mut upload = Upload::new(stage.blob(), "/f".to_owned(), &stage.manifest);
+        let mut upload = Upload::new(stage.blob(), "/f".to_owned(), false, &stage.manifest);
         upload.answered(Answer::Ok(answer.into()), 1);
         assert!(matches!(upload.go_on(), upload::Doing::End(End::Failed(_))), "{answer}");
     }
@@ -248,7 +248,7 @@ fn a_service_that_never_gets_further_is_left_alone() {
 fn what_was_sent_is_kept_as_the_service_has_it() {
     let mut stage = Stage::new(SOME);
     stage.upload();
-    let upload = Upload::new(stage.blob(), "/f".to_owned(), &stage.manifest);
+    let upload = Upload::new(stage.blob(), "/f".to_owned(), false, &stage.manifest);
     assert!(!upload.is_kept(), "{SOME} bytes are more than anybody is asked for");
     let mut kept = Vec::new();
     for part in 0.. {

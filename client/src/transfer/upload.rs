@@ -47,6 +47,7 @@ impl Sealed {
 pub struct Upload {
     blob: Blob,
     path: String,
+    is_cleaned: bool,
     parts: Vec<Digest>,
     /// How far the service is; `None` until it has said so.
     have: Option<u64>,
@@ -63,14 +64,19 @@ impl std::fmt::Debug for Upload {
 }
 
 impl Upload {
-    pub(crate) fn new(blob: Blob, path: String, manifest: &Manifest) -> Self {
-        let parts = manifest.parts.clone();
-        Self { blob, path, parts, have: None, ready: VecDeque::new(), body: FIRST_BODY, fruitless: 0, ended: None }
+    pub(crate) fn new(blob: Blob, path: String, is_cleaned: bool, manifest: &Manifest) -> Self {
+        let (parts, ready) = (manifest.parts.clone(), VecDeque::new());
+        Self { blob, path, is_cleaned, parts, have: None, ready, body: FIRST_BODY, fruitless: 0, ended: None }
     }
 
     /// The file.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// True if what is read is not what lies there, but what is left of that picture without what it tells (BLB-11).
+    pub fn is_cleaned(&self) -> bool {
+        self.is_cleaned
     }
 
     /// How many bytes the service has, and how many it is to have.

@@ -1,5 +1,5 @@
 //! Pictures in messages: something is in their place before they are there, and nothing moves when they come (BLB-10); and those of conversations
-//! (MSG-13).
+//! (MSG-13); and what pictures tell that are sent here (BLB-11).
 
 use std::path::Path;
 
@@ -113,6 +113,51 @@ fn the_place_of_a_picture_is_kept_and_shows_what_it_is_like() {
         assert!(is_where_it_was(&there, before), "{number}, by itself: {before}, {there}");
     }
     person.was_left_in_peace();
+}
+
+/// BLB-11: it is cleaned; where that cannot be, nothing is sent that nobody has asked for, and a film is said to tell things.
+#[test]
+fn a_picture_that_is_chosen_tells_only_what_it_shows() {
+    let Some(driver) = Driver::start() else { return };
+    let world = World::new();
+    let service = world.service("service");
+    let [alice, bob] = ["alice", "bob"].map(|handle| Device::signed_up(&world, handle, &service.api.url));
+    alice.says(&["send", "bob", "hello"]);
+    bob.reads("hello");
+    let alice = Person::at(&driver, &world, "alice", alice);
+    alice.opens_talk("bob");
+    let mark = b"marker-of-the-place";
+    let full = [&upright()[..], mark].concat();
+    let got = |name: &str| {
+        let is_it = |it: &Value| it["file"]["name"] == name;
+        let message = eventually(&format!("{name} is there"), || bob.messages().into_iter().find(is_it));
+        let path = world.path(&format!("saved-{name}"));
+        bob.says(&["file", "save", message["message"].as_str().unwrap(), path.to_str().unwrap()]);
+        std::fs::read(path).unwrap()
+    };
+    alice.chooses_file(&file(&world, "us.jpg", &full));
+    alice.presses_in("form.write", "Send");
+    alice.sees("#messages .own", "us.jpg");
+    let bare = got("us.jpg");
+    assert!(bare.len() > full.len() - 100 && !bare.windows(mark.len()).any(|part| part == mark));
+
+    let damaged = &full[..900];
+    alice.chooses_file(&file(&world, "damaged.jpg", damaged));
+    alice.presses_in("form.write", "Send");
+    alice.sees("form.write [role=alert]", "It was not sent.");
+    let mut faults = Faults::default();
+    faults.of(&alice, "not-cleaned");
+    faults.are_none();
+    alice.sees_no("#messages .own", "damaged.jpg");
+    alice.presses("Send it with all that it tells");
+    alice.sees("#messages .own", "damaged.jpg");
+    alice.sees_no("form.write [role=alert]", "sent");
+    assert!(got("damaged.jpg") == damaged);
+
+    alice.chooses_file(&file(&world, "film.mp4", b"\0\0\0\x14ftypisom"));
+    alice.presses_in("form.write", "Send");
+    alice.sees("#said", "This file can tell where it was made.");
+    alice.was_left_in_peace();
 }
 
 /// MSG-13: on the page of whoever may, and there for all at once, in the list, above the conversation and on its page.

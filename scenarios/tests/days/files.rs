@@ -1,5 +1,5 @@
 //! A file on a bad day: the line is cut in the middle, agents and the service are killed, the disk holds something else by
-//! its name. Rules BLB-3, BLB-5, BLB-6 with the real program.
+//! its name. Rules BLB-3, BLB-5, BLB-6, BLB-11 with the real program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,6 +12,7 @@ use scenarios::program::{eventually, trefoil};
 use scenarios::world::{World, free_port};
 use serde_json::Value;
 
+use crate::png;
 use crate::wire::{Fate, Wire};
 use scenarios::device::Device;
 
@@ -105,6 +106,35 @@ fn a_file_arrives_however_often_somebody_is_killed_on_its_way() {
     assert_eq!(names(&folder), ["film.mp4"]);
     assert!(fs::read(folder.join("film.mp4")).unwrap() == film());
     assert_eq!(fs::metadata(folder.join("film.mp4")).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// BLB-11: a picture whose sending was cut off goes on as what is left of it, and one that is to go as it is goes on so.
+#[test]
+fn a_picture_goes_on_as_it_was_begun() {
+    let world = World::new();
+    let address = format!("127.0.0.1:{}", free_port());
+    let service = world.serve_at(Command::new(trefoil()), "service", &address, &[]).unwrap();
+    service.api.wait_for_size(1);
+    let wire = Wire::to(&address);
+    let [alice, bob] =
+        [("alice", &wire.url), ("bob", &service.api.url)].map(|(name, url)| Device::signed_up(&world, name, url));
+    let (full, bare) = (png(&film(), b"the place where it was taken"), png(&film(), b""));
+    let path = world.path("island.png");
+    fs::write(&path, &full).unwrap();
+    for (name, wanted, more) in [("bare.png", &bare, None), ("full.png", &full, Some("--as-is"))] {
+        let (parts, released) = cut_after(&wire, "/parts", 3);
+        let line: Vec<_> = ["send", "bob", name, "--file", text(&path)].into_iter().chain(more).collect();
+        let sending = alice.start(&line);
+        eventually("some of it is on its way", || (parts.load(Ordering::SeqCst) >= 3).then_some(()));
+        alice.kill_everything();
+        assert_ne!(sending.wait_for_end().status, Some(0));
+        released.store(true, Ordering::SeqCst);
+        alice.says(&["status"]);
+        let message = eventually("it has come", || bob.messages().into_iter().find(|it| it["text"] == name));
+        assert_eq!(message["file"]["size"], wanted.len());
+        bob.says(&["file", "save", message["message"].as_str().unwrap(), text(&world.path(name))]);
+        assert!(fs::read(world.path(name)).unwrap() == *wanted, "{name}");
+    }
 }
 
 /// BLB-6 (attack 61): nothing is written over, nothing is followed, and a name from somebody else leads nowhere.

@@ -527,7 +527,7 @@
   }
 
   // The text goes with the first, or is the answer that it was begun as. What was not taken stays chosen.
-  async function sendChosen(form, body) {
+  async function sendChosen(form, body, asIs) {
     const keep = form.dataset.keep;
     const files = chosen.get(keep);
     const answer = form.querySelector("[data-answer]");
@@ -546,12 +546,16 @@
     try {
       while (files.length > 0) {
         const query = new URLSearchParams({ to: body.to, name: files[0].name, text: caption });
+        // what somebody said of one is not said of the next
+        if (asIs) query.set("as_is", "true");
+        asIs = false;
         const response = await ask(`/do/file?${query}`, files[0]);
         const fresh = piece(await response.text());
         if (!response.ok) {
           answer?.isConnected ? answer.replaceChildren(fresh) : tell(fresh);
           break;
         }
+        if (fresh.children.length > 0) tell(fresh);
         files.shift();
         if (caption) form.elements.text.value = caption = "";
       }
@@ -946,6 +950,9 @@
       leaveOut(target.form, Number(target.dataset.leaveOut));
     } else if ("file" in target.dataset) {
       save(target);
+    } else if ("asIs" in target.dataset) {
+      const form = target.closest("form");
+      sendChosen(form, Object.fromEntries(new FormData(form)), true);
     } else if ("show" in target.dataset) {
       showPicture(target.closest("[data-picture]"));
     } else if ("enlarge" in target.dataset) {

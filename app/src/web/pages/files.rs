@@ -27,10 +27,12 @@ use tokio::sync::oneshot;
 use super::message::Seen;
 use super::{App, Routes, pictures};
 use crate::failure::{Failure, Kind};
+use crate::file_kind;
 use crate::local::files::{EXPIRED, FileInfo, Saved};
 use crate::local::rows::{Message, Sent};
 use crate::local::{Says, What};
 use crate::outbox::Outbox;
+use crate::picture;
 use crate::web::answer::{Answer, Fragment, Instead};
 use crate::web::server::Shared;
 use crate::words::{file as words, one_line, web_talk};
@@ -161,23 +163,36 @@ pub(super) struct Chosen {
     /// What goes with it.
     #[serde(default)]
     pub(super) text: String,
+    /// True if a picture goes with all that it tells, which is offered where it cannot be cleaned.
+    #[serde(default)]
+    pub(super) as_is: bool,
 }
 
 /// A file that was chosen. As soon as it is on its way nobody has to wait for it, and the page can be closed.
-async fn send(State(shared): App, Query(Chosen { to, name, text }): Query<Chosen>, body: Body) -> Answer {
+async fn send(State(shared): App, Query(chosen): Query<Chosen>, body: Body) -> Answer {
     let place = Place::new(shared.face.folder())?;
-    let received = place.receive(&name, body, MAX_FILE).await?;
+    let received = place.receive(&chosen.name, body, MAX_FILE).await?;
     let path = Outbox::of(shared.face.folder()).take_in(FilePath::new(&received)).map_err(cannot)?;
+    let tells_place = tells_place(&path);
     let (begun, is_begun) = oneshot::channel();
-    tokio::spawn(bring(Arc::clone(&shared), path, Chosen { to, name, text }, begun));
+    tokio::spawn(bring(Arc::clone(&shared), path, chosen, begun));
     is_begun.await.map_err(Failure::broken)??;
-    Ok(Fragment::default())
+    Ok(if tells_place { Fragment::said(words::TELLS_PLACE) } else { Fragment::default() })
+}
+
+/// BLB-11: whether it is of a kind of which nothing is taken out.
+fn tells_place(path: &FilePath) -> bool {
+    let mut beginning = [0; 16];
+    let read = File::open(path).and_then(|mut file| file.read(&mut beginning)).unwrap_or_default();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beginning = beginning.get(..read).unwrap_or_default();
+    file_kind::can_tell_place(picture::sent_as(beginning, file_kind::of(&name)))
 }
 
 /// Waits for a file that is sent. What fails before it is on its way is told the one who waits for that, if he still does.
 async fn bring(shared: Arc<Shared>, path: PathBuf, chosen: Chosen, begun: oneshot::Sender<Result<(), Failure>>) {
-    let Chosen { to, name, text } = chosen;
-    let what = What::SendFile { to: to.clone(), path: path.display().to_string(), text };
+    let Chosen { to, name, text, as_is } = chosen;
+    let what = What::SendFile { to: to.clone(), path: path.display().to_string(), text, as_is };
     let (mut lines, mut begun) = (shared.face.ask(what).await, Some(begun));
     while let Some(line) = lines.recv().await {
         let failure = match line.says {
