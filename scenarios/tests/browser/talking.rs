@@ -226,6 +226,7 @@ fn people_are_mentioned_by_the_names_that_are_offered() {
     let world = World::new();
     let (_service, alice, bob) = two(&driver, &world);
     alice.device.says(&["chat", "new", "Garden", "bob"]);
+    bob.sees("#side", "Garden");
     bob.device.says(&["chat", "mute", "Garden"]);
     alice.opens_talk("Garden");
     alice.writes("Message to Garden", "tea, @");
