@@ -106,7 +106,7 @@ pub(crate) fn waiting_to_be_sent(store: &Store<'_>) -> Result<u64, Error> {
 }
 
 /// All intents, oldest first.
-fn stored(store: &Store<'_>) -> Result<Vec<Intent>, Error> {
+pub(crate) fn stored(store: &Store<'_>) -> Result<Vec<Intent>, Error> {
     let mut select = store.db().prepare_cached("SELECT id, value FROM intents ORDER BY id")?;
     let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
     let mut intents = Vec::new();

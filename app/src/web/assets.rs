@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "ed75659c7f8f46a41efc045a203fea87eddeabe3536c631d66e162671ff75159",
+        sha256: "a9b5ee4b59e842646f5d9acc1c5d491dbb2faed1ae2023a652f9ad159a1789fe",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "a01e16c569845101e94c37b629a89dee75ad00eabca73a19e015956320136233",
+        sha256: "d15fcded1a2777696b3fa39e5976c7591301a03241811dffc30d1bf12ca2b73f",
     },
     Asset {
         path: "/assets/icon.svg",

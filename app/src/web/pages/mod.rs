@@ -30,6 +30,7 @@ mod search;
 mod settings;
 mod shell;
 mod text;
+mod unchecked;
 
 use std::sync::Arc;
 
@@ -64,6 +65,7 @@ pub(super) fn private() -> Routes {
         .merge(new_chat::routes())
         .merge(search::routes())
         .merge(requests::routes())
+        .merge(unchecked::routes())
         .merge(reporting::routes())
         .merge(popup::routes())
         .merge(devices::routes())
