@@ -237,8 +237,9 @@ fn after_a_day_without_a_record_a_message_waits_for_it_or_for_a_decision() {
     alice.sends("hello");
     let unproven =
         "We can't check carol's devices against the public record right now, so your message is waiting here.";
-    alice.sees("form.write [role=alert]", unproven);
+    alice.sees("#begins .notice", unproven);
     alice.sees("#messages .own .state", "waiting");
+    assert_eq!(alice.written(), "", "it is kept, and not to be sent twice");
     alice.goes_to("/to/carol");
     alice.sees("#begins .notice", unproven);
     alice.browser.picture("unproven-waits");
@@ -283,6 +284,7 @@ fn whoever_has_lost_all_devices_is_told_when_and_can_write_then() {
 
     catches_up(&mut town);
     bob.sees("main", "Choose a conversation.");
+    bob.sees("#notices", "Your account has its fresh identity since ");
     bob.browser.picture("reset-done");
     assert_eq!(bob.counts("#side a[href^='/c/']"), 0, "what was before is gone");
     town.set_online(alice, true);

@@ -52,7 +52,7 @@ pub(super) fn unplaced(rows: &[Unplaced], name: &str) -> Markup {
     html! {
         @if !rows.is_empty() {
             @if rows.iter().any(|row| row.unproven) { p.notice { (words::unproven(name)) } }
-            ol.messages {
+            ol.messages id="messages" {
                 @for row in rows {
                     li.own { div.beside { div.bubble {
                         p.text dir="auto" { (protocol::tame::display(&row.text)) }
