@@ -50,11 +50,13 @@ pub(crate) struct Failure {
     pub(crate) evidence: Option<String>,
     /// The number of the broken rule.
     pub(crate) rule: Option<&'static str>,
+    /// True if what was wanted is kept, and done by itself as soon as it can be.
+    pub(crate) waits: bool,
 }
 
 impl Failure {
     pub(crate) fn new(kind: Kind, code: &str, message: impl fmt::Display) -> Self {
-        Self { code: code.to_owned(), kind, message: message.to_string(), evidence: None, rule: None }
+        Self { code: code.to_owned(), kind, message: message.to_string(), evidence: None, rule: None, waits: false }
     }
 
     pub(crate) fn misuse(code: &str, message: impl fmt::Display) -> Self {
@@ -87,7 +89,12 @@ impl Failure {
 
     /// What the client says about an intent.
     pub(crate) fn from_client(failure: client::step::Failure) -> Self {
-        Self { code: failure.code, kind: failure.blame.into(), message: failure.message, evidence: None, rule: None }
+        Self::new(failure.blame.into(), &failure.code, failure.message)
+    }
+
+    /// What the client says about an intent that it keeps.
+    pub(crate) fn held(failure: client::step::Failure) -> Self {
+        Self { waits: true, ..Self::from_client(failure) }
     }
 
     /// What the client could not do through its own or its disk's fault.
@@ -110,6 +117,7 @@ impl Failure {
         let mut error = json!({ "code": self.code, "kind": self.kind, "message": self.message });
         if let Some(object) = error.as_object_mut() {
             object.extend(self.rule.map(|rule| ("rule".to_owned(), json!(rule))));
+            object.extend(self.waits.then(|| ("waits".to_owned(), json!(true))));
             object.extend(self.evidence.as_ref().map(|path| ("evidence".to_owned(), json!(path))));
         }
         json!({ "error": error }).to_string()

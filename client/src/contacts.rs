@@ -193,13 +193,15 @@ impl Turn<'_> {
             let failure = Failure::refused("contact.unknown", "you know nobody by this handle");
             return self.intent_failed(intent.id, failure);
         };
-        let Some(set) = self.fresh(&before)?.map(|known| known.set().clone()) else { return Ok(()) };
+        let Some(set) = self.fresh(&before)?.map(|known| known.set().clone()) else {
+            return self.wait_for_record(intent, handle.as_str());
+        };
         let successor = match self.follow(set)? {
-            Followed::Later => return Ok(()),
+            Followed::Later => return self.wait_for_record(intent, handle.as_str()),
             Followed::Nowhere(failure) => return self.intent_failed(intent.id, failure),
             Followed::To(way) => way.last().copied().unwrap_or(before),
         };
-        let Some(holder) = self.holder(&handle)? else { return Ok(()) };
+        let Some(holder) = self.holder(&handle)? else { return self.wait_for_record(intent, handle.as_str()) };
         if holder.account != Some(successor.0) {
             let message = "the handle is neither the old account's nor the fresh one's";
             return self.intent_failed(intent.id, Failure::refused("handle.moved", message));

@@ -49,6 +49,9 @@ pub(crate) struct Conversation {
     pub(crate) must_introduce: bool,
     /// A person decided to send although the record cannot be checked.
     pub(crate) unchecked: bool,
+    /// When the record was last checked, seconds since 1970, while that is too long ago for what is written here.
+    #[serde(default)]
+    pub(crate) stale_since_s: Option<u64>,
     /// The newest text that this device wrote here, which the next one names.
     #[serde(default)]
     pub(crate) written: Option<[u8; 32]>,
@@ -174,6 +177,7 @@ impl Conversation {
             introduced: false,
             must_introduce: false,
             unchecked: false,
+            stale_since_s: None,
             written: None,
             timer: None,
             unverified: false,

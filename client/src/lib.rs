@@ -67,6 +67,7 @@ mod token;
 pub mod transfer;
 mod turn;
 mod typing;
+mod unchecked;
 mod wishes;
 
 pub use client::Client;

@@ -13,9 +13,10 @@ use protocol::members::{Composition, Members, MembersBroken, Record, Roles, Stan
 use crate::contacts::was_reset;
 use crate::conversation::Conversation;
 use crate::error::Error;
-use crate::record::{FRESH_MS, Known};
+use crate::record::{BOUND_S, FRESH_MS, Known};
 use crate::step::{Blame, Failure};
 use crate::turn::{Purpose, Turn};
+use crate::unchecked::{old_enough, unchecked};
 
 /// Most groups of which it is remembered that they are as they should be.
 const MOST_SETTLED: usize = 256;
@@ -57,6 +58,8 @@ pub(crate) struct Settled {
     /// When the last of them was looked at, and when the first look will be too long ago.
     since_ms: u64,
     until_ms: u64,
+    /// When the record was seen to be so about the one who was looked at longest ago, by the witnesses' time.
+    seen_s: u64,
 }
 
 /// What an account should have in a group; `Ok(None)`: not known yet.
@@ -64,8 +67,8 @@ type Expected = Result<Option<(Standing, Vec<ConfirmedDevice>)>, Failure>;
 
 /// Whether something can be sent.
 pub(crate) enum Standpoint {
-    /// The group is as it should be.
-    Fits,
+    /// The group is as it should be, as far as is known; how long the record could not be checked, if that is to be told.
+    Fits(Option<u64>),
     /// The group's members are known well enough; this has to change first.
     Differs(Difference),
     /// Something is being fetched.
@@ -94,7 +97,7 @@ impl Turn<'_> {
                     sets.insert(*account, set);
                 }
                 None => {
-                    self.refresh(account)?;
+                    self.look_further(account)?;
                     lookups.insert(Purpose::Account(*account));
                 }
             }
@@ -124,14 +127,13 @@ impl Turn<'_> {
         conversation: &Conversation,
         now: &Arc<Composition>,
     ) -> Result<Standpoint, Error> {
-        if let Some(trouble) = self.trouble()?.filter(|trouble| trouble.is_lie) {
-            let kept = if trouble.has_evidence { " and the evidence is saved" } else { "" };
-            let message =
-                format!("this service has shown different people different records; sending is stopped{kept}");
-            return Ok(Standpoint::Held(Failure { code: trouble.code, blame: Blame::Lie, message }));
+        if let Some(failure) = self.why_nothing_goes()? {
+            return Ok(Standpoint::Held(failure));
         }
-        if !conversation.wants_change() && self.is_settled(&conversation.group, now) {
-            return Ok(Standpoint::Fits);
+        if !conversation.wants_change()
+            && let Some(unchecked_s) = self.settled(&conversation.group, now)
+        {
+            return Ok(Standpoint::Fits(unchecked_s));
         }
         let invited = conversation.invited.iter().copied().map(AccountId);
         let mut wanted: BTreeSet<AccountId> = now.members.accounts.keys().copied().chain(invited).collect();
@@ -179,23 +181,27 @@ impl Turn<'_> {
             return Ok(Standpoint::Differs(difference));
         }
         self.note_settled(&conversation.group, now);
-        Ok(Standpoint::Fits)
+        Ok(Standpoint::Fits(self.unchecked_s(now)?))
     }
 
-    /// True if nothing has changed since a group was found to be as it should be, and all that was seen is still fresh.
-    fn is_settled(&self, group: &GroupId, now: &Arc<Composition>) -> bool {
-        self.memory.settled.get(group).is_some_and(|it| {
-            let is_same = Arc::ptr_eq(&it.composition, now) && it.version == self.memory.accounts.version();
-            is_same && (it.since_ms..=it.until_ms).contains(&self.now_ms)
-        })
+    /// Nothing has changed since a group was found to be as it should be, and all that was seen is still fresh: what is said of a
+    /// message that goes there now.
+    fn settled(&self, group: &GroupId, now: &Arc<Composition>) -> Option<Option<u64>> {
+        let it = self.memory.settled.get(group)?;
+        let is_same = Arc::ptr_eq(&it.composition, now) && it.version == self.memory.accounts.version();
+        let is_good = is_same && (it.since_ms..=it.until_ms).contains(&self.now_ms);
+        is_good.then(|| old_enough(self.now_s().saturating_sub(it.seen_s)))
     }
 
     fn note_settled(&mut self, group: &GroupId, now: &Arc<Composition>) {
         let known = now.members.accounts.keys().map(|account| self.memory.accounts.get(account));
-        let checked = known.map(|known| known.map(Known::checked_ms)).collect::<Option<BTreeSet<_>>>();
-        if let Some((first, last)) = checked.and_then(|checked| Some((*checked.first()?, *checked.last()?))) {
+        let known = known.collect::<Option<Vec<&Known>>>().unwrap_or_default();
+        let checked: BTreeSet<_> = known.iter().map(|known| known.checked_ms()).collect();
+        let seen_s = known.iter().map(|known| known.seen_s()).min();
+        if let Some(((first, last), seen_s)) = checked.first().zip(checked.last()).zip(seen_s) {
             let (composition, version) = (now.clone(), self.memory.accounts.version());
-            let settled = Settled { composition, version, since_ms: last, until_ms: first.saturating_add(FRESH_MS) };
+            let until_ms = first.saturating_add(FRESH_MS).min(seen_s.saturating_add(BOUND_S).saturating_mul(1_000));
+            let settled = Settled { composition, version, since_ms: *last, until_ms, seen_s };
             if self.memory.settled.len() >= MOST_SETTLED && !self.memory.settled.contains_key(group) {
                 self.memory.settled.pop_first();
             }
@@ -215,11 +221,15 @@ impl Turn<'_> {
         if !self.is_fresh(account)? {
             self.refresh(account)?;
             // a member whom nobody can look at again now is known well enough for a day (CHK-5); nobody new is
-            if !is_member || !self.is_cut_off()? {
+            if !is_member {
+                let is_cut_off = self.is_cut_off_from(account)?;
+                return Ok(if is_cut_off { Err(unchecked(&self.called(account)?)) } else { Ok(None) });
+            }
+            if !self.is_cut_off()? {
                 return Ok(Ok(None));
             }
-            if self.usable(account)?.is_none() && !conversation.unchecked {
-                return Ok(Err(stale()));
+            if let Some(failure) = self.too_old(conversation, account)? {
+                return Ok(Err(failure));
             }
         }
         // among several people nobody waits for a decision about one who gets nothing any more (GRP-1)
@@ -232,7 +242,7 @@ impl Turn<'_> {
         if let Some(failure) = self.unaccepted(account)? {
             return Ok(Err(failure));
         }
-        let Some(known) = self.known(account)? else { return Ok(Err(stale())) };
+        let Some(known) = self.known(account)? else { return Ok(Err(unchecked(&self.called(account)?))) };
         match known.set().state() {
             AccountState::Open => {}
             AccountState::ResetTo { .. } => return Ok(Err(was_reset())),
@@ -244,20 +254,6 @@ impl Turn<'_> {
         }
         Ok(Ok(Some((known.standing, devices))))
     }
-
-    /// True if the record cannot be believed now, although the service answers. While it does not answer at all, nothing
-    /// can be sent anyway, and nothing is encrypted in advance for devices that may be gone by then.
-    fn is_cut_off(&self) -> Result<bool, Error> {
-        Ok(self.trouble()?.is_some())
-    }
-}
-
-fn stale() -> Failure {
-    waiting("chain.stale", "the public record could not be checked for more than a day, so the message waits here")
-}
-
-fn waiting(code: &str, message: &str) -> Failure {
-    Failure { code: code.to_owned(), blame: Blame::Waiting, message: message.to_owned() }
 }
 
 pub(crate) fn refused(code: &str, message: &str) -> Failure {

@@ -58,6 +58,8 @@ pub(crate) struct Kept {
     pub(crate) change: Option<MemberChange>,
     /// Of an own message: whom it is for, and what each has said of it. Of somebody else's: what this account has said (MSG-9).
     pub(crate) receipts: Vec<(AccountId, Option<Receipt>)>,
+    /// Of an own message: how long the record could not be checked when it was encrypted, seconds, if that is to be told (CHK-9).
+    pub(crate) unchecked_s: Option<u64>,
 }
 
 /// Who came into a conversation and who went.
@@ -100,6 +102,7 @@ impl Kept {
             reactions: Vec::new(),
             change: None,
             receipts: Vec::new(),
+            unchecked_s: None,
         }
     }
 
@@ -127,8 +130,8 @@ impl Kept {
     /// submission (u8 and bytes) if there are such, content and text as bytes, and the devices that it was encrypted to,
     /// 16 bytes each; then edited u8, deleted u8, what it named (u8, and 32 bytes if there is such), and reactions, of each
     /// account 32 and text behind its length (u8), and who came and went (u8, and two lists of accounts if there is such); then, if
-    /// there are any, receipts: their number u8, and of each account 32 and state u8, 0 for none. Other lengths have 4 bytes. What
-    /// it has an effect on is a column.
+    /// there are any, or the last follows, receipts: their number u8, and of each account 32 and state u8, 0 for none; last, if the
+    /// record could not be checked, for how long u64. Other lengths have 4 bytes. What it has an effect on is a column.
     fn encode(&self) -> Vec<u8> {
         let state = STATES.iter().position(|state| *state == self.state).unwrap_or_default();
         let mut w = Writer::new();
@@ -152,12 +155,17 @@ impl Kept {
                 w.raw(&account.0);
             }
         }
-        if let Ok(count @ 1..) = u8::try_from(self.receipts.len()) {
+        // more than are kept are none
+        let count = u8::try_from(self.receipts.len()).unwrap_or_default();
+        if count > 0 || self.unchecked_s.is_some() {
             w.u8(count);
-            for (account, status) in &self.receipts {
+            for (account, status) in self.receipts.iter().take(count.into()) {
                 w.raw(&account.0).u8(status.map_or(0, Receipt::number));
             }
         }
+        self.unchecked_s.into_iter().for_each(|seconds| {
+            w.u64(seconds);
+        });
         w.finish()
     }
 
@@ -187,6 +195,7 @@ impl Kept {
         };
         let change = if is_change { Some(MemberChange { came: accounts()?, went: accounts()? }) } else { None };
         let receipts = read_receipts(&mut r)?;
+        let unchecked_s = if r.remaining() == 0 { None } else { Some(r.u64("unchecked")?) };
         r.finish()?;
         Ok(Self {
             from,
@@ -208,6 +217,7 @@ impl Kept {
             reactions,
             change,
             receipts,
+            unchecked_s,
         })
     }
 }
@@ -217,10 +227,10 @@ fn read_receipts(r: &mut Reader<'_>) -> Result<Vec<(AccountId, Option<Receipt>)>
         return Ok(Vec::new());
     }
     let unknown = |value: u8| DecodeError::Unknown { field: "receipts", value: value.into() };
-    let count = match r.u8("receipts")? {
-        0 => return Err(unknown(0)),
-        count => count,
-    };
+    let count = r.u8("receipts")?;
+    if count == 0 && r.remaining() == 0 {
+        return Err(unknown(0));
+    }
     let receipt = |_| {
         let (account, number) = (AccountId(r.array("account")?), r.u8("receipt")?);
         let status = Receipt::of_number(number);

@@ -11,6 +11,7 @@ use crate::turn::{Purpose, Turn};
 
 const FIRST_PAUSE_MS: u64 = 500;
 const LONGEST_PAUSE_MS: u64 = 30_000;
+const LONG_PAUSE_MS: u64 = 4_000;
 
 /// Whether the service answers, and when it is asked again if not.
 #[derive(Debug, Clone, Copy)]
@@ -42,14 +43,19 @@ impl Default for Pause {
 }
 
 impl Pause {
-    fn begin(&mut self, now_ms: u64) {
+    pub(crate) fn begin(&mut self, now_ms: u64) {
         self.until_ms = now_ms.saturating_add(self.next_ms);
         self.next_ms = self.next_ms.saturating_mul(2).min(LONGEST_PAUSE_MS);
     }
 
     /// When it ends, if it lasts. One that lasts longer than any is of another time: the clock was set back.
-    fn end_ms(&self, now_ms: u64) -> Option<u64> {
+    pub(crate) fn end_ms(&self, now_ms: u64) -> Option<u64> {
         Some(self.until_ms).filter(|until| *until > now_ms && *until <= now_ms.saturating_add(LONGEST_PAUSE_MS))
+    }
+
+    /// True after some in a row: what is waited for does not come by and by.
+    pub(crate) fn is_long(&self) -> bool {
+        self.next_ms >= LONG_PAUSE_MS
     }
 }
 

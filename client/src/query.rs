@@ -24,6 +24,7 @@ mod files;
 mod news;
 mod proven;
 mod talk;
+mod unplaced;
 
 pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, backup_rows};
 pub use crate::history::{HistoryRow, handed, history};
@@ -41,6 +42,7 @@ pub use talk::{
     contacts, conversation_picture, conversations, is_of, is_open, knows, lines, message, messages, messages_before,
     openers,
 };
+pub use unplaced::{UnplacedRow, unplaced};
 
 /// How far this device has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +200,9 @@ pub struct MessageRow {
     pub receipts: Vec<ReceiptRow>,
     /// Whom the text mentions, of those who are in the conversation, in the order of the text.
     pub mentions: Vec<MentionRow>,
+    /// Of an own message of this device: for how long the record could not be checked when it was encrypted, seconds, if that is
+    /// worth a word (CHK-9).
+    pub unchecked_s: Option<u64>,
 }
 
 /// Somebody whom a text mentions.
@@ -322,6 +327,10 @@ pub struct ConversationRow {
     pub draft: Option<String>,
     /// SHA-256 of its picture, if it has one.
     pub picture: Option<Digest>,
+    /// When the record was last checked, seconds since 1970, while that is too long ago for what is written here (CHK-9).
+    pub stale_since_s: Option<u64>,
+    /// True if a person decided to write all the same.
+    pub unchecked: bool,
 }
 
 /// Somebody whom this device knows by name.

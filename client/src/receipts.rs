@@ -247,10 +247,10 @@ impl Turn<'_> {
         }
         let is_changing = !conversation.invited.is_empty() || !conversation.expelled.is_empty();
         match self.standpoint(&conversation, &now)? {
-            Standpoint::Fits if !is_changing => self.write_receipts(&mut conversation, &receipts, &now),
+            Standpoint::Fits(_) if !is_changing => self.write_receipts(&mut conversation, &receipts, &now),
             Standpoint::Later => Ok(()),
             // whoever has something to say there makes the commit
-            Standpoint::Fits | Standpoint::Differs(_) | Standpoint::Held(_) => self.put_off(group, due),
+            Standpoint::Fits(_) | Standpoint::Differs(_) | Standpoint::Held(_) => self.put_off(group, due),
         }
     }
 

@@ -15,7 +15,9 @@ use chain::sigchain::body::Body;
 use chain::sigchain::device_set::DeviceSet;
 use chain::sigchain::entry::{Entry, SeenCheckpoint};
 use chain::stamped::{StampedEntry, fold_stamped};
-use chain::view::{AccountEvidence, Freshness, HandleEvidence, LogEvidence, REFRESH_AFTER_S, View, ViewError};
+use chain::view::{
+    AccountEvidence, HandleEvidence, LogEvidence, REFRESH_AFTER_S, SKEW_S, STALE_AFTER_S, View, ViewError,
+};
 use protocol::api::{
     ACCOUNTS, AccountAnswer, GENESIS, GenesisAnswer, HANDLE_LOOKUP, HandleAnswer, HandleQuestion, Head,
 };
@@ -23,6 +25,7 @@ use protocol::members::Standing;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::pausing::Pause;
 use crate::step::{Blame, Event, Failure};
 use crate::store::Store;
 use crate::turn::{Flight, Purpose, Turn, get, post};
@@ -32,6 +35,8 @@ const ACCOUNT: &str = "account";
 const HANDLE: &str = "handle";
 /// How long what is known of an account is good for sending (CHK-5), milliseconds.
 pub(crate) const FRESH_MS: u64 = REFRESH_AFTER_S.saturating_mul(1_000);
+/// How long it may be used if nobody can look again, by the witnesses' time (CHK-5), seconds.
+pub(crate) const BOUND_S: u64 = STALE_AFTER_S.saturating_add(SKEW_S);
 /// How long what is known of a handle is good, milliseconds.
 const HANDLE_MS: u64 = 60_000;
 /// How long the service is left alone after an answer that cannot be believed, milliseconds.
@@ -50,6 +55,8 @@ pub(crate) struct Known {
     states: Vec<(Standing, DeviceSet)>,
     /// When it was last proven, by this device's clock, milliseconds.
     checked_ms: u64,
+    /// When the record that proved it was cosigned, seconds since 1970.
+    witnessed_s: u64,
     /// The service said since then that something is new.
     hinted: bool,
 }
@@ -59,6 +66,8 @@ struct StoredKnown {
     proven: Vec<u8>,
     entries: Vec<(u64, u64, Vec<u8>)>,
     checked_ms: u64,
+    #[serde(default)]
+    witnessed_s: u64,
     hinted: bool,
 }
 
@@ -88,6 +97,11 @@ impl Known {
     /// When it was last proven, by this device's clock, milliseconds.
     pub(crate) fn checked_ms(&self) -> u64 {
         self.checked_ms
+    }
+
+    /// When it was so, whatever the service says: an old record that is shown again says nothing of now.
+    pub(crate) fn seen_s(&self) -> u64 {
+        self.witnessed_s.min(self.checked_ms / 1_000)
     }
 
     /// True if a device with this leaf key counted at any time.
@@ -148,8 +162,8 @@ impl Turn<'_> {
         let mut w = Writer::new();
         known.account.proven().encode(&mut w);
         let entries = known.entries.iter().map(|it| (it.block, it.time_s, it.entry.clone())).collect();
-        let (checked_ms, hinted) = (known.checked_ms, known.hinted);
-        self.store.put(ACCOUNT, &id.0, &StoredKnown { proven: w.finish(), entries, checked_ms, hinted })
+        let (checked_ms, witnessed_s, hinted) = (known.checked_ms, known.witnessed_s, known.hinted);
+        self.store.put(ACCOUNT, &id.0, &StoredKnown { proven: w.finish(), entries, checked_ms, witnessed_s, hinted })
     }
 
     /// An account as fresh as sending demands it (CHK-5, SND-1); asks if it is not. `None`: not now.
@@ -163,19 +177,12 @@ impl Turn<'_> {
 
     /// True if an account is known as well as sending demands it (CHK-5, SND-1).
     pub(crate) fn is_fresh(&mut self, account: &AccountId) -> Result<bool, Error> {
-        let now_ms = self.now_ms;
+        let (now_ms, now_s) = (self.now_ms, self.now_s());
         let fresh = self.known(account)?.is_some_and(|known| {
-            let age_ms = now_ms.saturating_sub(known.checked_ms);
-            !known.hinted && age_ms <= FRESH_MS
+            let (age_ms, age_s) = (now_ms.saturating_sub(known.checked_ms), now_s.saturating_sub(known.seen_s()));
+            !known.hinted && age_ms <= FRESH_MS && age_s <= BOUND_S
         });
         Ok(fresh)
-    }
-
-    /// The last resort of CHK-5: an account that cannot be looked at again now, known for less than the bound.
-    pub(crate) fn usable(&mut self, account: &AccountId) -> Result<Option<&Known>, Error> {
-        let now_s = self.now_s();
-        let stale = self.view()?.is_none_or(|view| view.freshness(now_s) == Freshness::Stale);
-        if stale { Ok(None) } else { self.known(account) }
     }
 
     /// Looks at an account again.
@@ -187,6 +194,27 @@ impl Turn<'_> {
         let from = self.memory.view.as_ref().map_or(0, View::size);
         self.ask(Purpose::Account(*account), get(format!("{ACCOUNTS}{account}?since={since}&from={from}")));
         Ok(())
+    }
+
+    /// Looks at an account again because somebody names a newer place of the record (CHK-8). Whoever is shown the same once more
+    /// waits longer from time to time, or he would ask as fast as the network is.
+    pub(crate) fn look_further(&mut self, account: &AccountId) -> Result<(), Error> {
+        if !self.may_ask(&Purpose::Account(*account)) {
+            return Ok(());
+        }
+        let now_ms = self.now_ms;
+        let pause = self.memory.further.entry(*account).or_default();
+        if let Some(end_ms) = pause.end_ms(now_ms) {
+            self.wake(end_ms);
+            return Ok(());
+        }
+        pause.begin(now_ms);
+        self.refresh(account)
+    }
+
+    /// True if somebody names a place of the record that is not shown here, though it was asked for some times.
+    pub(crate) fn is_held_back(&self, account: &AccountId) -> bool {
+        self.memory.further.get(account).is_some_and(Pause::is_long)
     }
 
     /// The service says that an account has changed (CHK-8).
@@ -255,6 +283,9 @@ impl Turn<'_> {
 
     fn keep_view(&mut self, view: View) -> Result<(), Error> {
         if self.memory.view.as_ref() != Some(&view) {
+            if self.memory.view.as_ref().is_none_or(|before| before.size() < view.size()) {
+                self.memory.further.clear();
+            }
             self.store.put_bytes(RECORD, b"view", &view.encode())?;
             self.memory.view = Some(view);
         }
@@ -336,8 +367,8 @@ impl Turn<'_> {
             return Ok(Err(ViewError::Proof(chain::proven::Unproven::Map)));
         };
         entries.extend(new);
-        let standing = Standing::of(account.set());
-        let known = Known { account, standing, entries, states, checked_ms: self.now_ms, hinted: false };
+        let (standing, witnessed_s) = (Standing::of(account.set()), view.witnessed_s());
+        let known = Known { account, standing, entries, states, checked_ms: self.now_ms, witnessed_s, hinted: false };
         self.keep_account(id, &known)?;
         self.memory.accounts.insert(*id, known);
         self.tell_of_reset(id)?;
@@ -418,7 +449,8 @@ fn restore(view: &View, stored: StoredKnown) -> Result<Known, Error> {
     let entries: Vec<_> = entries.map(|(block, time_s, entry)| StampedEntry { block, time_s, entry }).collect();
     let states = states_after(view, Vec::new(), &entries).ok_or(Error::Damaged)?;
     let standing = Standing::of(account.set());
-    Ok(Known { account, standing, entries, states, checked_ms: stored.checked_ms, hinted: stored.hinted })
+    let StoredKnown { checked_ms, witnessed_s, hinted, .. } = stored;
+    Ok(Known { account, standing, entries, states, checked_ms, witnessed_s, hinted })
 }
 
 /// The states after each entry: those that are there and those that new entries give.

@@ -249,7 +249,9 @@ impl Turn<'_> {
         let (id, keys) = (own.id(), own.keys());
         let Some(known) = self.known(&account)? else { return Ok(()) };
         let is_ours = known.set().confirmed().get(&id).is_some_and(|device| device.keys == keys);
-        let (Some(first), entries) = (known.entries.first().map(|it| it.block), known.entries.len()) else {
+        let (Some((first, at_s)), entries) =
+            (known.entries.first().map(|it| (it.block, it.time_s)), known.entries.len())
+        else {
             return Ok(());
         };
         if !is_ours {
@@ -262,6 +264,8 @@ impl Turn<'_> {
         if let Some(record) = resetting.fresh.record {
             self.keep_password(record)?;
         }
+        // days have passed, and nobody sits there
+        self.notice(crate::notices::Notice::new("account.fresh", None, None, first, at_s))?;
         self.event(Event::SignedUp { account, handle: own.handle, device: id, block: first });
         Ok(())
     }

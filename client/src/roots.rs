@@ -26,7 +26,7 @@ impl Turn<'_> {
         let Some(newest) = self.view()?.map(View::size) else { return Ok(None) };
         if log.size > newest {
             // the view moves on with any look at an account
-            self.refresh(account)?;
+            self.look_further(account)?;
         } else {
             self.ask_for_root(log.size, newest);
         }

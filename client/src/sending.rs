@@ -191,6 +191,7 @@ impl Turn<'_> {
         let mls = self.mls(&device);
         let now = mls.composition(&group)?;
         if now.epoch < conversation.known_epoch {
+            self.hold_behind(&conversation)?;
             return self.catch_up(&group);
         }
         self.memory.behind.remove(&group);
@@ -203,10 +204,12 @@ impl Turn<'_> {
         if is_silent && !wants_change && !self.own_devices_differ(&now, &device.account)? {
             return Ok(());
         }
-        match self.standpoint(&conversation, &now)? {
+        let standpoint = self.standpoint(&conversation, &now)?;
+        self.note_stale(&mut conversation, &now, &standpoint)?;
+        match standpoint {
             Standpoint::Later => Ok(()),
             Standpoint::Held(failure) => self.hold_back(&group, &failure),
-            Standpoint::Fits => match waiting {
+            Standpoint::Fits(unchecked_s) => match waiting {
                 _ if conversation.must_introduce => {
                     conversation.must_introduce = false;
                     // written, it goes behind the names
@@ -216,7 +219,12 @@ impl Turn<'_> {
                     }
                     self.introduce(&mut conversation, &now)
                 }
-                Some(waiting) => self.send(&mut conversation, waiting, &now),
+                Some(mut waiting) => {
+                    if waiting.kept.submission.is_none() {
+                        waiting.kept.unchecked_s = unchecked_s;
+                    }
+                    self.send(&mut conversation, waiting, &now)
+                }
                 None => Ok(()),
             },
             Standpoint::Differs(difference) => {
@@ -320,7 +328,7 @@ impl Turn<'_> {
     }
 
     /// The handle of an account, if it is known here.
-    fn name_of(&self, account: &AccountId) -> Result<Option<String>, Error> {
+    pub(crate) fn name_of(&self, account: &AccountId) -> Result<Option<String>, Error> {
         let own = self.own()?.filter(|own| own.account() == Some(*account)).map(|own| own.handle);
         match own {
             Some(handle) => Ok(Some(handle)),
@@ -413,23 +421,5 @@ impl Turn<'_> {
                 Ok(())
             }
         }
-    }
-
-    /// A person accepts that the record cannot be checked, for one conversation.
-    pub(crate) fn send_unchecked(&mut self, to: &str) -> Result<(), Error> {
-        for mut conversation in self.conversations_meant(to)? {
-            conversation.unchecked = true;
-            self.keep_conversation(&conversation)?;
-        }
-        Ok(())
-    }
-
-    /// The record can be checked again: what a person accepted was for the time until then (CHK-5).
-    pub(crate) fn send_checked(&mut self) -> Result<(), Error> {
-        for mut conversation in self.conversations()?.into_iter().filter(|it| it.unchecked) {
-            conversation.unchecked = false;
-            self.keep_conversation(&conversation)?;
-        }
-        Ok(())
     }
 }

@@ -22,7 +22,7 @@ use crate::joining::JoiningMemory;
 use crate::membership::Settled;
 use crate::mls::{Loaded, Mls};
 use crate::own::OwnRead;
-use crate::pausing::{Pauses, Reachability};
+use crate::pausing::{Pause, Pauses, Reachability};
 use crate::step::{Call, Event, IntentId, Output, Request, RequestId};
 use crate::store::Store;
 use crate::typing::TypingMemory;
@@ -139,6 +139,8 @@ pub(crate) struct Memory {
     pub(crate) typing: TypingMemory,
     pub(crate) reachability: Reachability,
     pub(crate) pauses: Pauses,
+    /// Accounts of which somebody names a newer place than is shown, and when they are looked at again.
+    pub(crate) further: BTreeMap<AccountId, Pause>,
 }
 
 impl Memory {

@@ -76,7 +76,7 @@ impl Turn<'_> {
         }
         let now = self.mls(&device).composition(&group)?;
         // for this nobody makes a commit, and nobody waits for the record
-        let is_sound = matches!(self.standpoint(conversation, &now)?, Standpoint::Fits);
+        let is_sound = matches!(self.standpoint(conversation, &now)?, Standpoint::Fits(_));
         if !is_sound || self.is_not_for(&now)? || now.epoch < conversation.known_epoch {
             return Ok(());
         }

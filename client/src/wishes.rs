@@ -24,6 +24,8 @@ use crate::turn::Turn;
 enum Found {
     Everybody(Vec<AccountId>),
     Later,
+    /// The record cannot be checked now.
+    Unproven(Failure),
     Nobody(Failure),
 }
 
@@ -106,6 +108,7 @@ impl Turn<'_> {
             match self.find(&handle, None)? {
                 Ok(Some(account)) => people.push(account),
                 Ok(None) => complete = false,
+                Err(failure) if failure.blame == Blame::Lie => return Ok(Found::Unproven(failure)),
                 Err(failure) => return Ok(Found::Nobody(failure)),
             }
         }
@@ -142,7 +145,7 @@ impl Turn<'_> {
         Ok(Ok(Some(account)))
     }
 
-    /// Nobody new is accepted while the record cannot be believed (decision 15).
+    /// Nobody new is accepted while the record cannot be believed (CHK-9).
     fn reason_to_give_up(&self) -> Result<Result<Option<AccountId>, Failure>, Error> {
         match self.trouble()? {
             Some(trouble) => {
@@ -191,6 +194,7 @@ impl Turn<'_> {
             }
             [] => match self.find_people(std::slice::from_ref(&to.to_owned()))? {
                 Found::Later => return Ok(None),
+                Found::Unproven(_) => return self.wait_for_record(intent, to).map(|()| None),
                 Found::Nobody(failure) => failure,
                 Found::Everybody(people) => match self.accept_people(&people)? {
                     Some(failure) => failure,
@@ -272,7 +276,7 @@ impl Turn<'_> {
         let people = match self.find_people(with)? {
             Found::Everybody(people) => people,
             Found::Later => return Ok(()),
-            Found::Nobody(failure) => return self.intent_failed(intent.id, failure),
+            Found::Unproven(failure) | Found::Nobody(failure) => return self.intent_failed(intent.id, failure),
         };
         if let Some(failure) = self.accept_people(&people)? {
             return self.intent_failed(intent.id, failure);
@@ -305,7 +309,7 @@ impl Turn<'_> {
         let people = match self.find_people(with)? {
             Found::Everybody(people) => people,
             Found::Later => return Ok(()),
-            Found::Nobody(failure) => return self.intent_failed(intent.id, failure),
+            Found::Unproven(failure) | Found::Nobody(failure) => return self.intent_failed(intent.id, failure),
         };
         if conversation.stage != Stage::Active {
             return Ok(());

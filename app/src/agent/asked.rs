@@ -20,7 +20,7 @@ use crate::commands::joining::device_kind;
 use crate::failure::{Failure, Kind};
 use crate::link;
 use crate::local::rows::{
-    Contact, Conversation, Device, History, Link, LogInEvent, Notice, Searched, SignedUp, State, Verification,
+    Contact, Conversation, Device, History, Link, LogInEvent, Notice, Searched, SignedUp, State, Unplaced, Verification,
 };
 use crate::local::{Join, What};
 
@@ -48,6 +48,7 @@ impl Core {
                 self.list(reply, |store| client.conversations(store), Conversation::from)
             }
             What::Notices => self.list(reply, query::notices, Notice::from),
+            What::Unplaced => self.list(reply, query::unplaced, Unplaced::from),
             What::Read { with, limit, follow } => self.read(with, limit, follow, reply),
             What::Older { conversation, before, limit } => self.older(&conversation, &before, limit, reply),
             What::Changes => self.follow_changes(reply),

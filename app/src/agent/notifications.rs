@@ -270,6 +270,7 @@ mod tests {
             file: None,
             receipts: Vec::new(),
             mentions: Vec::new(),
+            unchecked_s: None,
         }
     }
 
@@ -284,6 +285,8 @@ mod tests {
             unverified: false,
             typing: Vec::new(),
             picture: None,
+            stale_since_s: None,
+            unchecked: false,
             devices: 2,
             messages: 1,
             newest_ms: None,

@@ -83,8 +83,12 @@ impl Waiting {
         match event {
             // in the record it waits whatever comes; before, whoever asked should know what it waits for
             Event::Held { .. } if matches!(self.goal, Goal::LoggedIn { is_pending: true, .. }) => (),
-            Event::Failed { intent, failure } | Event::Held { intent, failure } if self.is_about(*intent) => {
+            Event::Failed { intent, failure } if self.is_about(*intent) => {
                 self.reply.fail(failed(failure, open));
+                return Verdict::End;
+            }
+            Event::Held { intent, failure } if self.is_about(*intent) => {
+                self.reply.fail(Failure::held(failure.clone()));
                 return Verdict::End;
             }
             _ => (),
@@ -339,6 +343,7 @@ fn tell_sent(reply: &Reply, message: Option<MessageRow>, open: &Open, offline_si
     reply.done(&Sent {
         message: message.as_ref().map(|it| it.message.to_string()),
         conversation: message.as_ref().map(|it| it.group.to_string()),
+        unchecked_s: message.as_ref().and_then(|it| it.unchecked_s),
         state: message.map_or(MessageState::Waiting, |it| it.state),
         encrypted_to,
         offline_since: offline_since_ms.map(rfc3339),
@@ -559,6 +564,7 @@ mod tests {
             file: None,
             receipts: Vec::new(),
             mentions: Vec::new(),
+            unchecked_s: None,
         };
         let mut above = 0;
         let mut see = |rows: &[(i64, MessageState)]| {

@@ -115,6 +115,12 @@ pub(crate) enum Verb {
         #[arg(default_value = "")]
         text: String,
     },
+    /// While the public record cannot be checked for more than a day, and until it can be: send what waits there, and what you
+    /// write, only to devices that were checked before
+    Unchecked {
+        /// A handle, a title, or the beginning of its id
+        chat: String,
+    },
     /// Put one away until somebody writes there
     Archive {
         /// A handle, a title, or the beginning of its id
@@ -177,6 +183,7 @@ pub(crate) fn run(verb: &Verb, settings: &Settings) -> Result<(), Failure> {
         | Verb::Pin { chat }
         | Verb::Unpin { chat }
         | Verb::Draft { chat, .. }
+        | Verb::Unchecked { chat }
         | Verb::Archive { chat }
         | Verb::Unarchive { chat } => return arrange(verb, handle_or_title(chat), &mut agent, settings),
     };
@@ -246,6 +253,7 @@ fn arrange(verb: &Verb, chat: String, agent: &mut Agent, settings: &Settings) ->
             (What::Draft { chat, text: String::new() }, words::message::NO_DRAFT)
         }
         Verb::Draft { text, .. } => (What::Draft { chat, text: text.clone() }, words::message::DRAFTED),
+        Verb::Unchecked { .. } => (What::SendUnchecked { to: chat }, words::unchecked::DECIDED),
         Verb::Archive { .. } => (What::Archive { chat, on: true }, words::message::ARCHIVED),
         _ => (What::Archive { chat, on: false }, words::message::UNARCHIVED),
     };

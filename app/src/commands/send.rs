@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// Send a picture with all that its file tells, such as where and with what it was taken; without this, only what it shows
     #[arg(long, requires = "file")]
     as_is: bool,
-    /// Send although the record cannot be checked now, until it can be again
+    /// If the public record cannot be checked for more than a day: send to devices that were checked before, until it can be
     #[arg(long)]
     unchecked: bool,
 }
@@ -46,17 +46,30 @@ pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Fail
     }
     let mut agent = Agent::opened(settings)?;
     if arguments.unchecked {
-        agent.ask::<serde_json::Value>(What::SendUnchecked { to: to.clone() })?;
+        match agent.ask::<serde_json::Value>(What::SendUnchecked { to: to.clone() }) {
+            // there was nothing to decide
+            Err(failure) if failure.code == "chain.checked" => (),
+            decided => drop(decided?),
+        }
     }
     if let Some(path) = &arguments.file {
         return super::file::send(&mut agent, to, (path, arguments.as_is), text, settings);
     }
-    let row: Sent = agent.ask(of_text(to, text, SENT_WITHIN_S)?)?;
+    let row: Sent = agent.ask(of_text(to.clone(), text, SENT_WITHIN_S)?).map_err(|failure| with_a_way(failure, &to))?;
     if settings.json {
         return say_row(&row);
     }
     say(words::message::sent(&row));
+    words::unchecked::sent(&row, &to).into_iter().for_each(say);
     Ok(())
+}
+
+/// Where a person may decide that it goes all the same, the sentence says how.
+fn with_a_way(failure: Failure, to: &str) -> Failure {
+    if failure.code != "chain.stale" {
+        return failure;
+    }
+    Failure { message: format!("{}; {}", failure.message, words::unchecked::how_to_send(to)), ..failure }
 }
 
 /// What sends a text, if it is one that can be sent.

@@ -65,6 +65,12 @@ pub(crate) struct Conversation {
     /// SHA-256 of its picture, if it has one.
     #[serde(default)]
     pub(crate) picture: Option<String>,
+    /// When the public record was last checked, while that is too long ago for what is written here: it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stale_since: Option<String>,
+    /// True if a person decided to write all the same, until the record can be checked.
+    #[serde(default)]
+    pub(crate) unchecked: bool,
 }
 
 /// Stands for a time without an end.
@@ -107,6 +113,8 @@ impl From<ConversationRow> for Conversation {
             archived: row.archived,
             draft: row.draft,
             picture: row.picture.map(|it| it.to_string()),
+            stale_since: row.stale_since_s.map(|seconds| rfc3339(seconds.saturating_mul(1_000))),
+            unchecked: row.unchecked,
             standing: match row.standing {
                 Standing::Open => OPEN,
                 Standing::Request => REQUEST,

@@ -1,6 +1,6 @@
 //! What an agent tells of messages: of the objects of [`super::rows`] those that are about what people say.
 
-use client::query::{MentionRow, MessageRow, MessageState, ReactionRow, ReceiptRow};
+use client::query::{MentionRow, MessageRow, MessageState, ReactionRow, ReceiptRow, UnplacedRow};
 use protocol::content::Receipt;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,10 @@ pub(crate) struct Message {
     /// Whom the text mentions, in its order.
     #[serde(default)]
     pub(crate) mentions: Vec<Mentioned>,
+    /// Of an own message of this device: for how many seconds the public record could not be checked when it was encrypted, if that
+    /// was too long to say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unchecked_s: Option<u64>,
 }
 
 /// Somebody whom a text mentions: from one byte of it up to another there stands `@` and what he was called.
@@ -160,6 +164,7 @@ impl From<MessageRow> for Message {
             change: row.change.map(|change| MemberChange { came: named(change.came), went: named(change.went) }),
             receipts: row.receipts.into_iter().map(Receipted::from).collect(),
             mentions: row.mentions.into_iter().map(Mentioned::from).collect(),
+            unchecked_s: row.unchecked_s,
         }
     }
 }
@@ -210,6 +215,22 @@ fn name_of(account: &chain::id::AccountId) -> String {
     if account.0 == [0; 32] { "somebody".to_owned() } else { account.to_string() }
 }
 
+/// A text to somebody with whom there is no conversation yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Unplaced {
+    /// As its writer called him.
+    pub(crate) to: String,
+    pub(crate) text: String,
+    /// True if it waits because the public record cannot be checked now.
+    pub(crate) unproven: bool,
+}
+
+impl From<UnplacedRow> for Unplaced {
+    fn from(row: UnplacedRow) -> Self {
+        Self { to: row.to, text: row.text, unproven: row.is_unproven }
+    }
+}
+
 /// What became of a text that was to be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sent {
@@ -225,6 +246,9 @@ pub(crate) struct Sent {
     /// It has a file of a kind that can tell where it was made, and nothing was taken out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) tells_place: bool,
+    /// For how many seconds the public record could not be checked when it was encrypted, if that was too long to say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unchecked_s: Option<u64>,
 }
 
 #[cfg(test)]
@@ -253,6 +277,7 @@ impl Message {
             file: None,
             receipts: Vec::new(),
             mentions: Vec::new(),
+            unchecked_s: None,
         }
     }
 }

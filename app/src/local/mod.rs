@@ -205,8 +205,11 @@ pub(crate) enum What {
     CancelFile { transfer: i64 },
     /// Events [`rows::Message`] of those that have a file, oldest first; done with [`files::Listed`].
     Files { with: Option<String>, limit: u32 },
-    /// Sends in a conversation although the record cannot be checked now.
+    /// What waits in a conversation because the record cannot be checked goes to the devices that were checked before, and so does
+    /// what is written there until it can be; `chain.checked` if nothing waits for that.
     SendUnchecked { to: String },
+    /// Events [`rows::Unplaced`].
+    Unplaced,
     /// Events [`rows::Message`]: the newest `limit`, and with `follow` whatever comes until the connection is closed.
     Read { with: Option<String>, limit: u32, follow: bool },
     /// Events [`rows::Message`]: up to `limit` that stand before one of a conversation, both by their whole ids.
@@ -336,17 +339,20 @@ pub(crate) struct Refusal {
     pub(crate) code: String,
     pub(crate) kind: Kind,
     pub(crate) message: String,
+    /// True if what was wanted is kept, and done by itself as soon as it can be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) waits: bool,
 }
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
-        Self { code: failure.code, kind: failure.kind, message: failure.message }
+        Self { code: failure.code, kind: failure.kind, message: failure.message, waits: failure.waits }
     }
 }
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.kind, &refusal.code, refusal.message)
+        Self { waits: refusal.waits, ..Self::new(refusal.kind, &refusal.code, refusal.message) }
     }
 }
 

@@ -11,7 +11,9 @@ use protocol::people::Decision;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use super::conversations::{ALWAYS, BLOCKED, Conversation, Member, OPEN, REQUEST};
-pub(crate) use super::messages::{Answered, MemberChange, Mentioned, Message, Reaction, Receipted, Searched, Sent};
+pub(crate) use super::messages::{
+    Answered, MemberChange, Mentioned, Message, Reaction, Receipted, Searched, Sent, Unplaced,
+};
 
 use super::{Decided, ReceiptKind, Telling};
 use crate::clock::rfc3339;

@@ -31,6 +31,10 @@ pub(super) fn all(state: &State) -> Vec<Alert> {
     if let Some(contact) = talk_reset(state) {
         push(words::tui::contact_reset(&contact.handle, contact.reset_at.as_deref().unwrap_or_default()), true);
     }
+    if let Some(said) = state.talk_row().and_then(words::unchecked::above) {
+        let how = if state.talk_row().is_some_and(|row| row.unchecked) { "" } else { words::tui::HOW_UNCHECKED };
+        push(format!("{said}{how}"), true);
+    }
     // while the alarm itself stands there, its notice says nothing new
     let has_alarm = state.status.as_ref().is_some_and(|status| status.reset_due.is_some());
     for row in state.notices.iter().filter(|row| !(has_alarm && row.notice == "reset.requested")) {

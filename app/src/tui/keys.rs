@@ -26,7 +26,7 @@ pub(super) fn key(state: &mut State, key: &KeyEvent) -> Vec<Wish> {
         KeyCode::Char('?') => state.popup = Some(Popup::help()),
         KeyCode::Char('/') => state.popup = Some(Popup::search()),
         KeyCode::Char('v') => return verification(state),
-        KeyCode::Char('g') => return ask_to_accept_reset(state),
+        KeyCode::Char('g') => return ask_to_go_on(state),
         _ if state.focus == Pane::List => return list(state, key),
         _ => return messages(state, key),
     }
@@ -161,6 +161,18 @@ fn decide(state: &mut State, is_accepted: bool) -> Vec<Wish> {
 fn verification(state: &State) -> Vec<Wish> {
     let Some(row) = state.meant_row().filter(|row| row.pair) else { return Vec::new() };
     vec![Wish { why: Why::Code, what: What::VerificationCode { handle: row.title.clone() } }]
+}
+
+/// What holds up a conversation, and waits for one decision.
+fn ask_to_go_on(state: &mut State) -> Vec<Wish> {
+    let stale = state.meant_row().filter(|row| row.stale_since.is_some() && !row.unchecked);
+    if let Some(row) = stale {
+        let (asked, to) = (words::unchecked::ask(row), row.conversation.clone());
+        let why = Why::Tell(words::unchecked::DECIDED.to_owned());
+        state.popup = Some(Popup::question(&asked, Wish { why, what: What::SendUnchecked { to } }));
+        return Vec::new();
+    }
+    ask_to_accept_reset(state)
 }
 
 fn ask_to_accept_reset(state: &mut State) -> Vec<Wish> {

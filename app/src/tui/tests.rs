@@ -583,3 +583,25 @@ fn no_size_of_a_window_breaks_anything() {
         stage.screen();
     }
 }
+
+/// CHK-9: what waits for the record says so above the conversation, and one key, asked about, sends it; then it says where it goes.
+#[test]
+fn what_waits_for_the_record_goes_on_by_a_key() {
+    for size in SIZES {
+        let since = crate::clock::rfc3339(crate::clock::now_ms() - 26 * 3_600_000 - 60_000);
+        let stale = Conversation { stale_since: Some(since), ..conversation('a', "alice") };
+        let mut stage = Stage::in_talk(size, &[message("m1", "hello")]);
+        stage.tell_rows(Why::Conversations, std::slice::from_ref(&stale));
+        assert!(stage.shown().contains("The public record couldn't be"), "{}", stage.shown());
+        stage.press(KeyCode::Esc);
+        stage.press(KeyCode::Esc);
+        stage.press(KeyCode::Char('g'));
+        assert!(stage.state.popup.is_some(), "{}", stage.shown());
+        assert!(stage.take_asked().is_empty(), "not before it was asked");
+        stage.press(KeyCode::Char('y'));
+        assert_eq!(stage.take_asked(), [json!({"do": "send_unchecked", "to": id('a')})]);
+        stage.tell_rows(Why::Conversations, &[Conversation { unchecked: true, ..stale }]);
+        stage.press(KeyCode::Char('g'));
+        assert!(stage.state.popup.is_none(), "it is decided");
+    }
+}

@@ -16,6 +16,9 @@ const GO: HeaderName = HeaderName::from_static("trefoil-go");
 /// The stable code of a failure.
 const CODE: HeaderName = HeaderName::from_static("trefoil-code");
 
+/// There if what was wanted is kept all the same, and done by itself as soon as it can be.
+const WAITS: HeaderName = HeaderName::from_static("trefoil-waits");
+
 /// An answer to the script.
 pub(super) type Answer = Result<Fragment, Instead>;
 
@@ -91,6 +94,9 @@ impl IntoResponse for Instead {
         let mut answer = (status, Fragment::from(piece)).into_response();
         if let Ok(code) = HeaderValue::from_str(&failure.code) {
             answer.headers_mut().insert(CODE, code);
+        }
+        if failure.waits {
+            answer.headers_mut().insert(WAITS, HeaderValue::from_static("yes"));
         }
         answer
     }

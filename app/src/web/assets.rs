@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "45418e5f09bd4510eb0e6ce4f767cc24b8be9b5570fb3c3cadff4f9f1e5c5eea",
+        sha256: "f41492d198965b373763276244058f70058f15d5cf2a783320ae239d1b1dba61",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "1da913ea79aed1d3b1c85f37fffefb405fed177b0f75666ecebfd494534e4e0a",
+        sha256: "5414092937c03f684dfa902da134a7ef32940a5bab946be25e245bd790c65f13",
     },
     Asset {
         path: "/assets/icon.svg",

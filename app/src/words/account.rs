@@ -49,6 +49,14 @@ pub(crate) fn reset_waits(due: &str) -> String {
     format!("  due from     {}; until then any of your old devices can stop it", time(due))
 }
 
+/// On the device that has waited for it.
+pub(crate) fn reset_done(at: &str) -> String {
+    format!(
+        "Your account has its fresh identity since {}: your old messages are gone, and everyone you write with is told.",
+        time(at)
+    )
+}
+
 /// On every living device.
 pub(crate) fn reset_alarm(due: &str) -> String {
     format!(

@@ -217,6 +217,7 @@ pub(crate) fn notice(row: &Notice, all: &[Device]) -> String {
         "device.removed" => format!("{device} was removed{by}"),
         "reset.requested" => return super::account::reset_noticed(row),
         "reset.vetoed" => format!("the reset of your account was stopped{by}"),
+        "account.fresh" => return super::account::reset_done(&row.at),
         "contact.reset" => {
             let contact = row.contact.as_deref().unwrap_or("a contact");
             return super::account::contact_reset(contact, &row.at);

@@ -3,7 +3,7 @@
 use client::query::MessageState;
 use protocol::tame;
 
-use super::{offline, one_line, time};
+use super::{offline, one_line, time, unchecked};
 use crate::local::rows::{Answered, Conversation, MemberChange, Message, Reaction, Receipted, Searched, Sent};
 
 /// What an account's notes to itself are called.
@@ -103,7 +103,8 @@ pub(crate) fn with_bold_names(row: &Message, line: &str) -> String {
 
 /// What became of it.
 pub(crate) fn marks(row: &Message, is_own: bool) -> String {
-    let state = reached(row, is_own).map(|state| format!("  ({state})")).unwrap_or_default();
+    let unchecked = unchecked::mark(row).map(|mark| format!("; {mark}")).unwrap_or_default();
+    let state = reached(row, is_own).map(|state| format!("  ({state}{unchecked})")).unwrap_or_default();
     format!("{}{state}", if row.edited { "  (edited)" } else { "" })
 }
 
@@ -251,6 +252,7 @@ pub(crate) fn conversation(row: &Conversation) -> String {
         (row.muted_until.is_some(), "silent"),
         (row.archived, "put away"),
         (row.draft.is_some(), "begun"),
+        (row.stale_since.is_some() && !row.unchecked, "waits for the public record"),
     ];
     let marks: String = marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| format!(", {mark}")).collect();
     let at = if row.mentioned { ", you are mentioned" } else { "" };
@@ -349,6 +351,7 @@ mod tests {
             offline_since: Some("2026-08-02T14:02:11.123Z".into()),
             waiting: 3,
             tells_place: false,
+            unchecked_s: None,
         };
         let since = time("2026-08-02T14:02:11.123Z");
         assert!(sent(&row).starts_with(&format!("Offline since {since}; 3 messages")));

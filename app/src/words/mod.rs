@@ -13,6 +13,7 @@ pub(crate) mod record;
 pub(crate) mod recovery;
 pub(crate) mod report;
 pub(crate) mod tui;
+pub(crate) mod unchecked;
 pub(crate) mod web;
 pub(crate) mod web_pages;
 pub(crate) mod web_record;

@@ -16,6 +16,7 @@ pub(crate) const WRITE: &str = "Write; Enter sends, Alt-Enter begins a new line"
 pub(crate) const WRITE_FROM_ELSEWHERE: &str = "Tab: write";
 pub(crate) const CHANGING: &str = "changing your message; Esc: leave it";
 pub(crate) const MORE_BELOW: &str = "newer ones below: End";
+pub(crate) const HOW_UNCHECKED: &str = " g, in the list.";
 pub(crate) const HINT: &str = "F1 help";
 pub(crate) const MORE: &str = " (F4)";
 pub(crate) const SCROLL: &str = " ↓ ";
@@ -78,7 +79,7 @@ pub(crate) const HELP: [&str; 33] = [
     "  a b          accept, block somebody",
     "  p m z        pin, silence, put away (or not any more)",
     "  v            verification code",
-    "  g            go on with somebody who was reset",
+    "  g            go on with somebody who was reset, or unchecked",
     "  d            your devices",
     "",
     "Among messages",

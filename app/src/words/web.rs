@@ -464,8 +464,10 @@ pub(crate) fn on_the_way(handle: &str) -> String {
 
 /// While a reset waits.
 pub(crate) fn resetting(handle: &str, due: Option<&str>) -> String {
-    let when = due.map(|due| format!(" From {due} on, it takes effect.")).unwrap_or_default();
-    format!("You have asked for a fresh identity for {handle}.{when} Until then any of your old devices can stop it.")
+    let when = due.map(|due| format!(" from {due}")).unwrap_or_default();
+    format!(
+        "You have asked for a fresh identity for {handle}. Your fresh start is possible{when}, unless one of your devices stops it."
+    )
 }
 
 /// Under the digits.

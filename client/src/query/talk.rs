@@ -339,6 +339,7 @@ fn message_row(store: &Store<'_>, names: &mut Names, stored: Stored) -> Result<M
         file: file.as_deref().map(FileRow::of),
         receipts,
         mentions,
+        unchecked_s: kept.unchecked_s,
     })
 }
 
@@ -448,6 +449,8 @@ pub(super) fn conversation_row(
         archived: arranged.archived,
         draft: arranged.draft,
         picture: conversation.picture.map(Digest),
+        stale_since_s: conversation.stale_since_s,
+        unchecked: conversation.unchecked,
     })
 }
 

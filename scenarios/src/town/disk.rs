@@ -1,11 +1,15 @@
 //! What lies on a device's disk.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
 
 use client::transfer::Forgotten;
+use protocol::bytes::Base64Url;
 use rusqlite::Connection;
 
-use super::{Town, Who, database};
+use super::{KEY, Town, Who, database};
 
 impl Town {
     /// A copy of a device as it is now, with its keys and all that it has.
@@ -19,6 +23,21 @@ impl Town {
         self.devices[who.0].db.execute("VACUUM INTO ?1", [path.display().to_string()]).unwrap();
         self.devices[copy.0].db = database(&path);
         copy
+    }
+
+    /// Puts a device, as it is now, into the folder of a profile of the real program, which goes on as it: by its own clock, and at the
+    /// service that it was told. Here it is off from then on.
+    pub fn moves_to(&mut self, who: Who, profile: &Path) {
+        self.set_online(who, false);
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(profile).unwrap();
+        let (store, key) = (profile.join("store.sqlite"), profile.join("store.key"));
+        self.devices[who.0].db.execute("VACUUM INTO ?1", [store.display().to_string()]).unwrap();
+        let plain = Base64Url(KEY.to_vec());
+        let content = serde_json::json!({"format": "trefoil store key 1", "plain": plain});
+        std::fs::write(&key, content.to_string()).unwrap();
+        for file in [store, key] {
+            std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
+        }
     }
 
     /// What a device keeps of its groups and of its key packages, sealed, as it lies there.

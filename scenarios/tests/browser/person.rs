@@ -96,6 +96,12 @@ impl Person {
         eventually(&format!("no {text:?} is on the page, in {what}"), gone);
     }
 
+    /// What stands in the field for a message.
+    pub(crate) fn written(&self) -> String {
+        let field = "return document.querySelector('form.write textarea').value";
+        self.browser.run(field, json!([])).as_str().unwrap().to_owned()
+    }
+
     pub(crate) fn counts(&self, what: &str) -> usize {
         self.texts(what).len()
     }

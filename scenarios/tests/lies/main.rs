@@ -21,8 +21,8 @@
 //! | 14 restart while confirming | `joining.rs` |
 //! | 15 split view | `record::whoever_is_led_to_the_other_face`, `record::two_people_before_two_faces`, `insiders::a_made_up_root`; `forks.rs` |
 //! | 16 rollback | `record::a_record_that_goes_back`; `forks.rs` |
-//! | 17 stale checkpoint | `record::a_record_that_stands_still`, `record::a_clock_that_is_ten_minutes_off`; `forks.rs` |
-//! | 18 withheld entry | `record::an_entry_that_is_left_out`; `damage.rs` |
+//! | 17 stale checkpoint | `record::a_record_that_stands_still`, `record::a_clock_that_is_ten_minutes_off`, `unchecked::what_waits`, `unchecked::a_decision_made_in_advance`, `unchecked::a_decision_lets_in_nobody`, `unchecked::a_decision_brings_no_fresh_identity`, `unchecked::a_message_to_somebody_new`, `unchecked::a_message_behind_a_new_device`, `unchecked::known_devices_get_it`; `forks.rs` |
+//! | 18 withheld entry | `record::an_entry_that_is_left_out`, `unchecked::answers_about_one_person`; `damage.rs` |
 //! | 19 oscillation | `record::an_answer_of_before` |
 //! | 20 minority policy | `forks.rs` |
 //! | 25 proofs mixed up | `record::a_lying_consistency_proof`, `record::a_lying_proof_of_a_root`; `damage.rs` |
@@ -55,6 +55,7 @@ mod messages;
 mod receipts;
 mod record;
 mod repairs;
+mod unchecked;
 
 use chain::id::AccountId;
 use client::query::{self, MessageRow};
@@ -204,6 +205,7 @@ fn the_table_of_attacks_is_true() {
         ("receipts", include_str!("receipts.rs")),
         ("record", include_str!("record.rs")),
         ("repairs", include_str!("repairs.rs")),
+        ("unchecked", include_str!("unchecked.rs")),
     ];
     let named: Vec<_> = table.split('`').filter_map(|it| it.split_once("::")).collect();
     for (module, name) in &named {

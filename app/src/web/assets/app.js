@@ -454,8 +454,10 @@
       if (response.ok && go) return await visit(go, "push");
       const fresh = piece(await response.text());
       if (!response.ok) {
-        for (const what of ["answers", "edits"]) if (text && body[what]) begin(what, body[what], body.text);
-        if (text && !text.value) text.value = body.text;
+        // what waits is kept, and would be sent twice
+        const back = text && !response.headers.has("trefoil-waits");
+        for (const what of ["answers", "edits"]) if (back && body[what]) begin(what, body[what], body.text);
+        if (back && !text.value) text.value = body.text;
         answer ? answer.replaceChildren(fresh) : tell(fresh);
       } else if (form.dataset.into) {
         document.querySelector(form.dataset.into)?.replaceChildren(fresh);

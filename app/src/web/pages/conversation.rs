@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::frame::{self, Page, confirmed, framed};
 use super::message::Seen;
 use super::moving::With;
-use super::{App, Routes, message, moving, pictures, requests, saying};
+use super::{App, Routes, message, moving, pictures, requests, saying, unchecked};
 use crate::failure::{Failure, Kind};
 use crate::local::What;
-use crate::local::rows::{Contact, Conversation, Message, OPEN, REQUEST, State as Own};
+use crate::local::rows::{Contact, Conversation, Message, OPEN, REQUEST, State as Own, Unplaced};
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::web::server::Shared;
 use crate::words::web as words;
@@ -58,6 +58,7 @@ async fn page_to(State(shared): App, Path(handle): Path<String>) -> Answer {
         return Ok(Fragment::go(place));
     }
     let name = one_line(&handle);
+    let waiting = waiting(&shared, &handle).await?;
     let main = html! {
         section.talk {
             header.head {
@@ -65,8 +66,7 @@ async fn page_to(State(shared): App, Path(handle): Path<String>) -> Answer {
                 div.whom { (named(&frame::avatar(&name), &name, words::NOT_WRITTEN_YET)) }
                 @if let Some(known) = known { a.quiet href={ "/contacts/" (known.handle) } { (words::DETAILS) } }
             }
-            // nothing, until there is something to see
-            div.scroll id="begins" data-from={ "/part/to/" (handle) } data-on="conversations" {}
+            div.scroll id="begins" data-from={ "/part/to/" (handle) } data-on="conversations" { (waiting) }
             (moving::place(&shared, &own, With::Handle(&handle)).await?)
             (saying::write(&handle, &kept(&handle), &name, None))
         }
@@ -77,7 +77,17 @@ async fn page_to(State(shared): App, Path(handle): Path<String>) -> Answer {
 /// As soon as there is a conversation, by whichever of both or on whichever device, the page goes there.
 async fn part_to(State(shared): App, Path(handle): Path<String>) -> Answer {
     confirmed(&shared).await?;
-    Ok(with(&shared, &handle).await?.1.map_or_else(Fragment::default, Fragment::go))
+    match with(&shared, &handle).await?.1 {
+        Some(place) => Ok(Fragment::go(place)),
+        None => Ok(waiting(&shared, &handle).await?.into()),
+    }
+}
+
+/// What was written to him, and waits for him to be found.
+async fn waiting(shared: &Shared, handle: &str) -> Result<Markup, Failure> {
+    let mut rows: Vec<Unplaced> = shared.face.list(What::Unplaced).await?;
+    rows.retain(|row| row.to == handle);
+    Ok(unchecked::unplaced(&rows, handle))
 }
 
 /// Somebody, if he is known, and where the conversation with him is, if there is one.
@@ -111,7 +121,7 @@ async fn show(shared: &Shared, own: &Own, row: &Conversation) -> Answer {
                 (whom(row))
                 a.quiet href={ "/c/" (id) "/details" } { (words::DETAILS) }
             }
-            div data-from={ "/part/reset/" (id) } data-on="contacts conversations" { (reset_banner(contact)) }
+            div data-from={ "/part/reset/" (id) } data-on="contacts conversations" { (held_up(contact, row)) }
             @if row.unverified { p.notice { (words::UNVERIFIED) } }
             div.scroll id="scroll" tabindex="0" role="log" aria-label=(words::messages_with(&name)) {
                 @if has_older {
@@ -161,7 +171,12 @@ async fn part_reset(State(shared): App, Path(conversation): Path<String>) -> Ans
     confirmed(&shared).await?;
     let row = found(&shared, &conversation).await?;
     let contacts: Vec<Contact> = shared.face.list(What::Contacts).await?;
-    Ok(reset_banner(other_in(&row, &contacts)).into())
+    Ok(held_up(other_in(&row, &contacts), &row).into())
+}
+
+/// What holds up what is written there.
+fn held_up(contact: Option<&Contact>, row: &Conversation) -> Markup {
+    html! { (reset_banner(contact)) (unchecked::banner(row)) }
 }
 
 /// The other one of two, if he is known.
@@ -210,8 +225,8 @@ fn is_full(rows: &[Message]) -> bool {
     u32::try_from(rows.len()).is_ok_and(|count| count >= PAGE)
 }
 
-fn seen<'a>(own: &'a Own, row: &Conversation) -> Seen<'a> {
-    Seen { own, is_pair: row.pair, is_open: row.standing == OPEN }
+fn seen<'a>(own: &'a Own, row: &'a Conversation) -> Seen<'a> {
+    Seen { own, of: row, is_pair: row.pair, is_open: row.standing == OPEN }
 }
 
 #[derive(Deserialize)]

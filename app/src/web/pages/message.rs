@@ -3,8 +3,8 @@
 use client::query::MessageState;
 use maud::{Markup, html};
 
-use super::{files, icons, pictures, saying, text};
-use crate::local::rows::{Answered, Message, Reaction, State as Own};
+use super::{files, icons, pictures, saying, text, unchecked};
+use crate::local::rows::{Answered, Conversation, Message, Reaction, State as Own};
 use crate::words::web as words;
 use crate::words::{message, one_line, web_talk};
 
@@ -17,6 +17,8 @@ const QUOTED: usize = 160;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) own: &'a Own,
+    /// Where they stand.
+    pub(super) of: &'a Conversation,
     pub(super) is_pair: bool,
     /// True if one can say something there: neither a request nor blocked.
     pub(super) is_open: bool,
@@ -65,12 +67,13 @@ fn shown(row: &Message, seen: Seen<'_>, follows: bool) -> Markup {
                 div.bubble {
                     @if let Some(answered) = &row.answers { (quote(answered, seen)) }
                     (said(row, seen))
-                    (meta(row, is_own))
+                    (meta(row, is_own, seen))
                 }
                 @if seen.is_open && has_menu(row) { (menu_button(row, is_own)) }
             }
             (reactions(row, seen))
             @if row.state == MessageState::Failed { (again(row)) }
+            (unchecked::told(row, seen.of))
         }
     }
 }
@@ -97,7 +100,7 @@ fn said(row: &Message, seen: Seen<'_>) -> Markup {
     }
 }
 
-fn meta(row: &Message, is_own: bool) -> Markup {
+fn meta(row: &Message, is_own: bool, seen: Seen<'_>) -> Markup {
     let reached = message::reached(row, is_own);
     html! {
         span.meta {
@@ -110,6 +113,7 @@ fn meta(row: &Message, is_own: bool) -> Markup {
             time datetime=(row.sent_at) { (words::hour(&row.sent_at)) }
             @if let Some(reached) = reached {
                 span class={ "state " (words::state_class(row.state)) } title=[message::receipts(row)] { (reached) }
+                (unchecked::mark(row, seen.of))
             }
         }
     }

@@ -31,6 +31,7 @@ mod search;
 mod settings;
 mod shell;
 mod text;
+mod unchecked;
 
 use std::sync::Arc;
 
@@ -67,6 +68,7 @@ pub(super) fn private() -> Routes {
         .merge(new_chat::routes())
         .merge(search::routes())
         .merge(requests::routes())
+        .merge(unchecked::routes())
         .merge(reporting::routes())
         .merge(popup::routes())
         .merge(devices::routes())

@@ -13,7 +13,7 @@ use super::{App, Routes, conversation, icons};
 use crate::commands::send;
 use crate::failure::{Failure, Kind};
 use crate::local::What;
-use crate::local::rows::{Conversation, Sent, State as Own};
+use crate::local::rows::{Conversation, Sent, State as Own, Unplaced};
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::web::server::Shared;
 use crate::words::web as words;
@@ -158,14 +158,23 @@ async fn keep_draft(State(shared): App, Wanted(Begun { conversation: chat, text 
 }
 
 async fn send(State(shared): App, Wanted(Send { to, text, answers, edits }): Wanted<Send>) -> Answer {
-    let (wait_s, what) = (SENT_WITHIN_S, send::of_text(to, text.clone(), SENT_WITHIN_S)?);
+    let (wait_s, what) = (SENT_WITHIN_S, send::of_text(to.clone(), text.clone(), SENT_WITHIN_S)?);
     let what = match (answers.is_empty(), edits.is_empty()) {
         (_, false) => What::Edit { message: edits, text, wait_s },
         (false, true) => What::Reply { message: answers, text, wait_s },
         (true, true) => what,
     };
-    said(&shared, what).await?;
-    Ok(Fragment::default())
+    match said(&shared, what).await {
+        // there it stands with the reason
+        Err(failure) if failure.waits && is_unplaced(&shared, &to).await? => Ok(Fragment::default()),
+        done => Ok(done.map(|()| Fragment::default())?),
+    }
+}
+
+/// True if something waits for somebody with whom there is no conversation yet.
+async fn is_unplaced(shared: &Shared, to: &str) -> Result<bool, Failure> {
+    let rows: Vec<Unplaced> = shared.face.list(What::Unplaced).await?;
+    Ok(rows.iter().any(|row| row.to == to && row.unproven))
 }
 
 /// Says something, and waits for the service for a while.
