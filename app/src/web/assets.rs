@@ -24,7 +24,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "f41492d198965b373763276244058f70058f15d5cf2a783320ae239d1b1dba61",
+        sha256: "06ad04b65016b68ad66a3787d67e73aa2614b159fa178396d09660fca7f2f03c",
     },
     Asset {
         path: "/assets/app.css",

@@ -196,6 +196,10 @@ fn a_conversation_has_a_picture_that_one_chooses_on_its_page() {
     alice.device.says(&["send", "Garden", "look at us"]);
     bob.sees("#messages .theirs", "look at us");
     shown(&bob, ".side", 1);
+    // also where no conversation was open yet
+    bob.goes_to("/");
+    shown(&bob, ".side", 1);
+    bob.opens_talk("Garden");
     let mut faults = Faults::default();
     faults.of(&alice, "details-picture");
     faults.of(&bob, "conversation-picture");

@@ -754,7 +754,7 @@
   }
 
   async function showPicture(place, by) {
-    near.unobserve(place);
+    near?.unobserve(place);
     const path = place.dataset.picture;
     const item = place.closest("li");
     if (item && !came.has(item)) came.set(item, item.outerHTML);
