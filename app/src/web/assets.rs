@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "d15fcded1a2777696b3fa39e5976c7591301a03241811dffc30d1bf12ca2b73f",
+        sha256: "a72edaa4aff19d021bd71a6c12eec5d92b1a5baecd1be8c0eb00f83078fc1578",
     },
     Asset {
         path: "/assets/icon.svg",
