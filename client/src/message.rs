@@ -155,7 +155,6 @@ impl Kept {
                 w.raw(&account.0);
             }
         }
-        // more than are kept are none
         let count = u8::try_from(self.receipts.len()).unwrap_or_default();
         if count > 0 || self.unchecked_s.is_some() {
             w.u8(count);
@@ -163,9 +162,7 @@ impl Kept {
                 w.raw(&account.0).u8(status.map_or(0, Receipt::number));
             }
         }
-        self.unchecked_s.into_iter().for_each(|seconds| {
-            w.u64(seconds);
-        });
+        w.raw(self.unchecked_s.map(u64::to_be_bytes).as_ref().map_or(&[][..], <[u8; 8]>::as_slice));
         w.finish()
     }
 

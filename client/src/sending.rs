@@ -48,9 +48,6 @@ pub(crate) enum About {
     Replaces(MessageId),
 }
 
-/// How long after a refusal the next try is, milliseconds.
-const AGAIN_MS: u64 = 200;
-
 impl Turn<'_> {
     /// A person writes.
     pub(crate) fn want_to_send(&mut self, to: String, text: String) -> Result<(), Error> {
@@ -407,7 +404,9 @@ impl Turn<'_> {
                 for account in self.members_of(&conversation)? {
                     self.hint(&account)?;
                 }
-                self.wake(self.now_ms.saturating_add(AGAIN_MS));
+                // or nobody can see that it is out, and it would be encrypted anew as fast as the network is
+                self.hold_behind(&conversation)?;
+                self.pause();
                 Ok(())
             }
             _ if problem.kind == Kind::Misuse => {

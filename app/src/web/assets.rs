@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "5414092937c03f684dfa902da134a7ef32940a5bab946be25e245bd790c65f13",
+        sha256: "ffd010f2da796dfa232cfc8cf4b7247f6f7c51ce06b43811b54f9c4f98a1b9ac",
     },
     Asset {
         path: "/assets/icon.svg",

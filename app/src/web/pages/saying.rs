@@ -165,8 +165,10 @@ async fn send(State(shared): App, Wanted(Send { to, text, answers, edits }): Wan
         (true, true) => what,
     };
     match said(&shared, what).await {
-        // there it stands with the reason
-        Err(failure) if failure.waits && is_unplaced(&shared, &to).await? => Ok(Fragment::default()),
+        // above it stands why, and what can be done
+        Err(failure) if failure.waits && (failure.code == "chain.stale" || is_unplaced(&shared, &to).await?) => {
+            Ok(Fragment::default())
+        }
         done => Ok(done.map(|()| Fragment::default())?),
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn routes() -> Routes {
 pub(super) fn banner(row: &Conversation) -> Markup {
     html! {
         @if let Some(said) = words::above(row) {
-            div.notice {
+            div.notice role="alert" {
                 p { (said) }
                 @if !row.unchecked {
                     form data-do="/do/send-unchecked" {
@@ -37,7 +37,7 @@ pub(super) fn banner(row: &Conversation) -> Markup {
 
 /// Behind the state of a message.
 pub(super) fn mark(row: &Message, of: &Conversation) -> Markup {
-    let mark = words::mark(row).zip(row.unchecked_s);
+    let mark = words::mark(row).zip(row.unchecked_s.filter(|seconds| !words::was_decided(*seconds)));
     html! { @if let Some((mark, seconds)) = mark { span.state title=(words::went(seconds, of)) { (mark) } } }
 }
 
@@ -51,7 +51,7 @@ pub(super) fn told(row: &Message, of: &Conversation) -> Markup {
 pub(super) fn unplaced(rows: &[Unplaced], name: &str) -> Markup {
     html! {
         @if !rows.is_empty() {
-            @if rows.iter().any(|row| row.unproven) { p.notice { (words::unproven(name)) } }
+            @if rows.iter().any(|row| row.unproven) { p.notice role="alert" { (words::unproven(name)) } }
             ol.messages id="messages" {
                 @for row in rows {
                     li.own { div.beside { div.bubble {
