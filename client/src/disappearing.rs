@@ -67,7 +67,7 @@ impl Turn<'_> {
     pub(crate) fn note_timer(&mut self, group: &GroupId, content: &Content, place: u64) -> Result<(), Error> {
         let (seconds, is_said) = match (&content.part, content.expires) {
             (Part::Timer(seconds), _) => (*seconds, true),
-            (Part::Text(_), Some(Expiry { relative: true, seconds: seconds @ 0..=MAX_TIMER }))
+            (Part::Text(_) | Part::External(_), Some(Expiry { relative: true, seconds: seconds @ 0..=MAX_TIMER }))
                 if content.replaces.is_none() =>
             {
                 (seconds, false)

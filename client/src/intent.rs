@@ -4,6 +4,7 @@
 //! anew from where the group then is.
 
 use protocol::api::reports::Reason;
+use protocol::bytes::Base64Url;
 use protocol::id::GroupId;
 use protocol::people::LinkToken;
 use rusqlite::params;
@@ -49,6 +50,11 @@ pub(crate) enum Want {
     SendFile {
         to: String,
         text: String,
+    },
+    /// What waited for somebody is to be written to whoever goes on in his place.
+    SendAnew {
+        to: String,
+        content: Base64Url,
     },
     /// The file of a message is to be saved.
     SaveFile {
@@ -100,8 +106,8 @@ pub(crate) struct Intent {
 /// How many messages wait to be sent.
 pub(crate) fn waiting_to_be_sent(store: &Store<'_>) -> Result<u64, Error> {
     let intents = stored(store)?;
-    let waiting =
-        intents.iter().filter(|intent| matches!(intent.want, Want::Send { .. } | Want::SendFile { .. })).count();
+    let is_to_be_sent = |want: &Want| matches!(want, Want::Send { .. } | Want::SendFile { .. } | Want::SendAnew { .. });
+    let waiting = intents.iter().filter(|intent| is_to_be_sent(&intent.want)).count();
     Ok(u64::try_from(waiting).unwrap_or(u64::MAX).saturating_add(store.count_waiting()?))
 }
 

@@ -61,6 +61,13 @@ pub const KEPT_UNASKED: u64 = 10_000_000;
 pub enum Forgotten {
     /// A message that was taken back or is gone.
     Message(MessageId),
+    /// A message that was not sent, and is written once more for its intent: what is kept is of that one then.
+    Unsent {
+        /// As it was.
+        message: MessageId,
+        /// Who wants it.
+        intent: IntentId,
+    },
     /// All that this device had.
     Everything,
 }

@@ -137,6 +137,7 @@ impl Core {
     pub(super) fn forget_kept(&self, forgotten: Forgotten) {
         match forgotten {
             Forgotten::Message(message) => self.outside.porter.shelf().forget(&message),
+            Forgotten::Unsent { message, intent } => self.outside.porter.shelf().unname(intent, &message),
             Forgotten::Everything => self.outside.porter.shelf().clear(),
         }
     }
