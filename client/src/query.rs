@@ -24,7 +24,7 @@ mod news;
 mod proven;
 mod talk;
 
-pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, backup_rows};
+pub use crate::backup::{BackupRow, backed_up_messages, backed_up_settings, backup_owner, backup_rows};
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::receipts::Receipts;
 pub use crate::search::{Found, Unknown, Wanted, search};
