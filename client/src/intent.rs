@@ -111,6 +111,12 @@ pub(crate) fn waiting_to_be_sent(store: &Store<'_>) -> Result<u64, Error> {
     Ok(u64::try_from(waiting).unwrap_or(u64::MAX).saturating_add(store.count_waiting()?))
 }
 
+/// How many reports wait until the service has them (PPL-5).
+pub(crate) fn waiting_reports(store: &Store<'_>) -> Result<u64, Error> {
+    let reports = stored(store)?.into_iter().filter(|intent| matches!(intent.want, Want::Report { .. })).count();
+    Ok(u64::try_from(reports).unwrap_or(u64::MAX))
+}
+
 /// All intents, oldest first.
 fn stored(store: &Store<'_>) -> Result<Vec<Intent>, Error> {
     let mut select = store.db().prepare_cached("SELECT id, value FROM intents ORDER BY id")?;

@@ -556,9 +556,7 @@ impl Store<'_> {
     pub(crate) fn select_messages(&self, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<Stored>, Error> {
         let sql = format!("SELECT id, conversation, message, place, about, ends_ms, value FROM messages {which}");
         let mut select = self.db().prepare_cached(&sql)?;
-        let read = |row: &Row<'_>| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
-        };
+        let read = |r: &Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?));
         let rows = select.query_map(parameters, read)?;
         let mut messages = Vec::new();
         for row in rows {

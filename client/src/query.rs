@@ -86,6 +86,8 @@ pub struct Status {
     pub freshness: &'static str,
     /// Messages that wait to be sent.
     pub waiting: u64,
+    /// Reports that the service does not have yet.
+    pub reports: u64,
     /// True if the service said that a copy of this device is in use.
     pub cloned: bool,
     /// Which receipts the account gives and sees.
@@ -401,6 +403,7 @@ pub fn status(store: &Store<'_>, now_ms: u64) -> Result<Status, Error> {
         witnessed_s: view.as_ref().map_or(0, chain::view::View::witnessed_s),
         freshness,
         waiting: crate::intent::waiting_to_be_sent(store)?,
+        reports: crate::intent::waiting_reports(store)?,
         cloned: crate::token::is_cloned(store)?,
         receipts: crate::receipts::wanted(store)?,
         ended: own.and_then(|own| match own.phase {

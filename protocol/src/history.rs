@@ -595,7 +595,8 @@ mod tests {
         let part = HistoryPart { kem_output, ciphertext: vec![1; MAX_SEALED], ..part() };
         let body = crate::relay::RelayBody::HistoryPart(part.sign(&key(1).0)).encode();
         assert!(body.len() <= MAX_RELAY, "{}", body.len());
-        let longest = Plain::Messages { older: true, messages: vec![message(1, MAX_CONTENT)] };
+        let longest = HistoryMessage { ends_ms: Some(1), ..message(1, MAX_CONTENT) };
+        let longest = Plain::Messages { older: true, messages: vec![longest] };
         assert_eq!(longest.encode().len(), MAX_PLAIN);
     }
 }

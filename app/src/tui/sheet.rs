@@ -9,6 +9,7 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 use super::colours::Colours;
 use super::editor::Editor;
 use super::popup::{Field, Popup, REACTIONS, choices};
+use super::report::reasons;
 use super::request::{DIGITS, Request, Stage};
 use super::state::State;
 use super::{alerts, text};
@@ -171,6 +172,17 @@ fn sheet(state: &State, popup: &Popup, width: usize, colours: Colours) -> Sheet 
             let mut sheet = Sheet::new(words::tui::RENAME_TITLE);
             sheet.say(words::tui::RENAME);
             sheet.field_with_remark(words::tui::NAME, field, width, colours);
+            sheet
+        }
+        Popup::Report(it) => {
+            let mut sheet = Sheet::new(words::report::REPORT_AND_BLOCK);
+            sheet.say(words::report::what_is_told(&it.name));
+            let reasons: Vec<_> =
+                reasons().map(|(digit, reason)| format!("{digit} {}", words::report::reason(reason))).collect();
+            for line in text::wrap(&reasons.join("  "), width) {
+                sheet.end(line, Style::new());
+            }
+            sheet.end(text::cut(words::tui::REPORT_KEYS, width), colours.strong());
             sheet
         }
         Popup::Code(row) => {
