@@ -1,5 +1,5 @@
 //! A backup file on the disk (docs/protocol.md §26): read part by part, continued behind its last whole part. Nothing in it is
-//! ever written over.
+//! ever written over; what belongs into it no more is left out of another file, which takes its place.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -91,6 +91,29 @@ impl BackupFile {
         let length = file.metadata().map_err(|error| disk(path, &error))?.len();
         let (path, begin) = (path.to_owned(), u64::try_from(HEADER).unwrap_or(u64::MAX));
         Ok(Self { path, file, key, owner, length, at: begin, whole: begin, damaged: Vec::new(), end: None })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// As if nothing of it had been read yet.
+    pub(crate) fn begin_again(&mut self) {
+        self.at = u64::try_from(HEADER).unwrap_or(u64::MAX);
+        (self.whole, self.end) = (self.at, None);
+        self.damaged.clear();
+    }
+
+    /// Gives it the name of another file, whose place it takes.
+    ///
+    /// # Errors
+    /// `backup.io`.
+    pub(crate) fn rename(&mut self, path: &Path) -> Result<(), Failure> {
+        let renamed = std::fs::rename(&self.path, path).and_then(|()| durable::sync_folder_of(path));
+        renamed.map_err(|error| disk(path, &error))?;
+        path.clone_into(&mut self.path);
+        Ok(())
     }
 
     /// Whose it says that it is.

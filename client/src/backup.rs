@@ -3,18 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use chain::id::AccountId;
+use chain::id::{AccountId, Digest};
 use chain::sigchain::reset::check_succession;
 use protocol::backup::{Owner, Part};
 use protocol::history::HistoryMessage;
 use protocol::id::{GroupId, MessageId};
 use protocol::settings::Setting;
+use rusqlite::{Row, params};
 
 use crate::contacts::{MAX_RESETS, opening, predecessor};
 use crate::error::Error;
 use crate::intent::{Intent, Want};
-use crate::message::is_place;
-use crate::old_messages::handed_over;
+use crate::message::{NOT_YET, is_place};
+use crate::old_messages::HandingOver;
 use crate::step::{Event, Failure};
 use crate::store::Store;
 use crate::turn::Turn;
@@ -35,12 +36,29 @@ pub fn backup_owner(store: &Store<'_>) -> Result<Option<Owner>, Error> {
     Ok(account.zip(origin).map(|(account, origin)| Owner { origin, account }))
 }
 
-/// Messages that may belong into a backup file: number of the row, and id. At most `count` of them, after a row.
+/// A message that may belong into a backup file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackupRow {
+    /// The number of its row.
+    pub row: i64,
+    /// Its id.
+    pub message: MessageId,
+    /// True if what it said first belongs into no file any more: it was taken back, or its writer says something else since.
+    pub is_rest: bool,
+}
+
+/// Messages that may belong into a backup file, at most `count` of them, after a row.
 ///
 /// # Errors
 /// [`Error`].
-pub fn backup_rows(store: &Store<'_>, after: i64, count: u32) -> Result<Vec<(i64, MessageId)>, Error> {
-    store.rows_after(after, count)
+pub fn backup_rows(store: &Store<'_>, after: i64, count: u32) -> Result<Vec<BackupRow>, Error> {
+    let (mut rows, mut handing) = (Vec::new(), HandingOver::of(store));
+    for (row, message, has_effect) in store.rows_after(after, count)? {
+        let stored = if has_effect { store.message(row)? } else { None };
+        let handed = stored.map(|stored| handing.message(stored)).transpose()?.flatten();
+        rows.push(BackupRow { row, message, is_rest: handed.is_some_and(|it| it.erased.is_some()) });
+    }
+    Ok(rows)
 }
 
 /// Those of these messages that belong into a backup file (BAK-4): not what waits to be sent, or could not be read.
@@ -48,9 +66,9 @@ pub fn backup_rows(store: &Store<'_>, after: i64, count: u32) -> Result<Vec<(i64
 /// # Errors
 /// [`Error`].
 pub fn backed_up_messages(store: &Store<'_>, rows: &[i64]) -> Result<Vec<HistoryMessage>, Error> {
-    let mut messages = Vec::new();
+    let (mut messages, mut handing) = (Vec::new(), HandingOver::of(store));
     for row in rows {
-        messages.extend(store.message(*row)?.and_then(handed_over));
+        messages.extend(store.message(*row)?.map(|stored| handing.message(stored)).transpose()?.flatten());
     }
     Ok(messages)
 }
@@ -63,6 +81,23 @@ pub fn backed_up_settings(store: &Store<'_>) -> Result<Vec<Setting>, Error> {
     match own::stored(store)? {
         Some(own) => settings::to_back_up(store, &own.id()),
         None => Ok(Vec::new()),
+    }
+}
+
+impl Store<'_> {
+    /// Numbers and ids of what was said to stay and has a place, with what has an effect on that; true of each that has to do with
+    /// an effect. After a row, in the order of their rows.
+    fn rows_after(&self, row: i64, count: u32) -> Result<Vec<(i64, MessageId, bool)>, Error> {
+        let which = "SELECT id, message, about IS NOT NULL OR EXISTS (SELECT 1 FROM messages AS effect \
+                     WHERE effect.conversation = messages.conversation AND effect.about = messages.message) \
+                     FROM messages WHERE id > ?1 AND (shown OR about IS NOT NULL) AND place < ?2 \
+                     AND lasts_s IS NULL AND ends_ms IS NULL AND NOT EXISTS (SELECT 1 FROM messages AS target \
+                     WHERE target.conversation = messages.conversation AND target.message = messages.about \
+                     AND (target.lasts_s IS NOT NULL OR target.ends_ms IS NOT NULL)) ORDER BY id LIMIT ?3";
+        let mut select = self.db().prepare_cached(which)?;
+        let read = |row: &Row<'_>| Ok((row.get(0)?, Digest(row.get(1)?), row.get(2)?));
+        let rows = select.query_map(params![row, NOT_YET, count], read)?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 

@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::Stage;
 use crate::error::Error;
-use crate::intent::{Intent, Want};
+use crate::intent::Intent;
+use crate::message::Stored;
 use crate::notices::Notice;
 use crate::record::{self, Known};
 use crate::reset::RESET;
 use crate::step::{Blame, Failure};
 use crate::store::Store;
-use crate::transfer::Forgotten;
 use crate::turn::Turn;
 
 pub(crate) const CONTACT: &str = "contact";
@@ -262,22 +262,12 @@ impl Turn<'_> {
             if !is_over && !is_next {
                 continue;
             }
-            for waiting in self.store.all_waiting(&conversation.group)? {
-                let is_to_go = is_over || (waiting.kept.is_shown && waiting.kept.submission.is_none());
-                if !is_to_go {
-                    continue;
-                }
-                if let Some(id) = waiting.kept.intent.filter(|_| waiting.kept.is_shown) {
-                    // what it may have answered stands in the conversation that is over
-                    let (to, text) = (handle.clone(), waiting.kept.text.clone());
-                    self.update_intent(&Intent { id, want: Want::Send { to, text } })?;
-                }
-                self.store.remove_message(waiting.row)?;
-                self.out.forgotten.push(Forgotten::Message(waiting.message));
-                if let Some(about) = waiting.kept.about {
-                    self.apply_effects(&waiting.group, &about)?;
-                }
-            }
+            let mut waiting = self.store.all_waiting(&conversation.group)?;
+            let unsent = |it: &&Stored| it.kept.is_shown && it.kept.submission.is_none();
+            let goes: Vec<_> = waiting.iter().filter(unsent).map(|it| it.message).collect();
+            let is_of = |it: &Stored| goes.contains(&it.message) || it.kept.about.is_some_and(|of| goes.contains(&of));
+            waiting.retain(|it| is_over || is_of(it));
+            self.write_anew(&waiting, &handle)?;
             if is_over {
                 conversation.stage = Stage::Removed;
             } else {

@@ -99,7 +99,7 @@ impl LeavesSince {
 }
 
 /// After what time messages of a conversation are gone, and how that is known.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Timer {
     /// Seconds; 0: they stay.
     pub(crate) seconds: u32,

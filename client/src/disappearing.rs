@@ -4,19 +4,40 @@
 //! the conversation, or, before anything was said here, that of the newest text. The time begins when the message was read on
 //! any device of the account, and for its writer when the service has it. It binds honest programs only.
 
+use chain::encoding::Reader;
 use protocol::content::{Content, Expiry, MAX_TIMER, Part};
 use protocol::id::GroupId;
+use protocol::settings::SettingKey;
 use rusqlite::params;
 
-use crate::conversation::Timer;
+use crate::conversation::{Conversation, Timer};
 use crate::error::Error;
 use crate::intent::Want;
-use crate::message::{NOT_YET_PLACED, NOTHING, Stored, column};
+use crate::message::{NOT_YET_PLACED, NOTHING, Stored, column, is_place};
 use crate::reading::read_up_to;
+use crate::settings::value;
 use crate::step::{Event, Failure};
 use crate::store::Store;
 use crate::transfer::Forgotten;
 use crate::turn::Turn;
+
+impl Conversation {
+    /// MSG-6: of several the last in the service's order counts, and what was said more than what was concluded. False: another
+    /// one does, or this one already.
+    fn takes_timer(&mut self, said: Timer) -> bool {
+        let is_newer = |before: Timer| match (before.is_said, said.is_said) {
+            (true, false) => false,
+            (false, true) => true,
+            // what was said here has its place now, or another one says so again
+            _ => said.place >= before.place || before.place == NOT_YET_PLACED,
+        };
+        let counts = self.timer != Some(said) && self.timer.is_none_or(is_newer);
+        if counts {
+            self.timer = Some(said);
+        }
+        counts
+    }
+}
 
 impl Store<'_> {
     /// The messages of a group up to a position have been read: those that are to be gone after that have an end now.
@@ -67,7 +88,7 @@ impl Turn<'_> {
     pub(crate) fn note_timer(&mut self, group: &GroupId, content: &Content, place: u64) -> Result<(), Error> {
         let (seconds, is_said) = match (&content.part, content.expires) {
             (Part::Timer(seconds), _) => (*seconds, true),
-            (Part::Text(_), Some(Expiry { relative: true, seconds: seconds @ 0..=MAX_TIMER }))
+            (Part::Text(_) | Part::External(_), Some(Expiry { relative: true, seconds: seconds @ 0..=MAX_TIMER }))
                 if content.replaces.is_none() =>
             {
                 (seconds, false)
@@ -75,18 +96,41 @@ impl Turn<'_> {
             _ => return Ok(()),
         };
         let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
-        let is_newer = |before: &Timer| match (before.is_said, is_said) {
-            (true, false) => false,
-            (false, true) => true,
-            // what was said here has its place now, or another one says so again
-            _ => place >= before.place || before.place == NOT_YET_PLACED,
-        };
-        if conversation.timer.as_ref().is_none_or(is_newer) {
-            conversation.timer = Some(Timer { seconds, place, is_said });
+        if conversation.takes_timer(Timer { seconds, place, is_said }) {
+            self.keep_conversation(&conversation)?;
+            self.conversation_changed(group);
+            self.share_timer(&conversation)?;
+        }
+        Ok(())
+    }
+
+    /// Own devices that come later were not told.
+    fn share_timer(&mut self, conversation: &Conversation) -> Result<(), Error> {
+        match conversation.timer.filter(|timer| timer.is_said && timer.place != NOT_YET_PLACED) {
+            Some(Timer { seconds, place, .. }) => {
+                let value = [&seconds.to_be_bytes()[..], &place.to_be_bytes()].concat();
+                self.set(&SettingKey::Timer(conversation.group), &value)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What another device of the account has heard.
+    pub(crate) fn shared_timer(&self, conversation: &mut Conversation) -> Result<bool, Error> {
+        let shared = value(&self.store, &SettingKey::Timer(conversation.group))?.unwrap_or_default();
+        let mut r = Reader::new(&shared);
+        let (Ok(seconds @ 0..=MAX_TIMER), Ok(place)) = (r.u32("seconds"), r.u64("position")) else { return Ok(false) };
+        Ok(is_place(place) && conversation.takes_timer(Timer { seconds, place, is_said: true }))
+    }
+
+    /// The same, when that comes; who knows of something newer says so.
+    pub(crate) fn timer_is_shared(&mut self, group: &GroupId) -> Result<(), Error> {
+        let Some(mut conversation) = self.conversation(group)? else { return Ok(()) };
+        if self.shared_timer(&mut conversation)? {
             self.keep_conversation(&conversation)?;
             self.conversation_changed(group);
         }
-        Ok(())
+        self.share_timer(&conversation)
     }
 
     /// What was read of a conversation has an end now, if it is to have one.

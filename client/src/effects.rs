@@ -92,7 +92,7 @@ impl Turn<'_> {
             .collect();
         let said = contents.iter().filter_map(|(from, content)| Some((*from, content.effect()?.1)));
         let outcome = outcome(&stored.kept.from, said);
-        if outcome.deleted {
+        if outcome.deleted || stored.kept.deleted {
             for mut edit in effects.into_iter().filter(|it| is_edit(&it.kept)) {
                 edit.erase();
                 self.store.update_message(&edit)?;
@@ -136,7 +136,7 @@ impl Turn<'_> {
     }
 }
 
-fn is_edit(kept: &Kept) -> bool {
+pub(crate) fn is_edit(kept: &Kept) -> bool {
     let content = Content::decode(&kept.content);
     content.is_ok_and(|content| matches!(content.effect(), Some((_, Effect::Edit(_)))))
 }

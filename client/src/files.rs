@@ -247,11 +247,7 @@ impl Turn<'_> {
             return Ok(());
         }
         let failure = match problem.code.as_str() {
-            BLOB_GONE => {
-                let message = "the service does not have this file any more: it keeps them for 60 days; \
-                               whoever sent it can send it again";
-                Failure::refused(BLOB_GONE, message)
-            }
+            BLOB_GONE => no_longer_there(),
             _ => Failure::of(problem),
         };
         self.intent_failed(intent, failure)
@@ -271,6 +267,13 @@ pub(crate) fn download(file: &External, message: MessageId, target: Option<Targe
     let layout = Layout::of(file.length)?;
     let blob = Blob { id: file.blob, bearer: String::new(), cipher: Cipher::new(&file.key, layout) };
     Some(Download::new(blob, file.hash, message, target))
+}
+
+/// BLB-6: its time is over.
+pub(crate) fn no_longer_there() -> Failure {
+    let message =
+        "the service does not have this file any more: it keeps them for 60 days; whoever sent it can send it again";
+    Failure::refused(BLOB_GONE, message)
 }
 
 fn no_file() -> Failure {

@@ -195,6 +195,7 @@ impl Turn<'_> {
             conversation.title = self.shared_title(&conversation.group)?;
         }
         self.share_picture(conversation)?;
+        self.shared_timer(conversation)?;
         if conversation.title.is_none()
             && conversation.pair.is_none()
             && now.roles == Roles::default()

@@ -4,6 +4,7 @@
 //! anew from where the group then is.
 
 use protocol::api::reports::Reason;
+use protocol::bytes::Base64Url;
 use protocol::id::GroupId;
 use protocol::people::LinkToken;
 use rusqlite::params;
@@ -48,6 +49,11 @@ pub(crate) enum Want {
     SendFile {
         to: String,
         text: String,
+    },
+    /// What waited for somebody is to be written to whoever goes on in his place.
+    SendAnew {
+        to: String,
+        content: Base64Url,
     },
     /// The file of a message is to be saved.
     SaveFile {
@@ -99,9 +105,15 @@ pub(crate) struct Intent {
 /// How many messages wait to be sent.
 pub(crate) fn waiting_to_be_sent(store: &Store<'_>) -> Result<u64, Error> {
     let intents = stored(store)?;
-    let waiting =
-        intents.iter().filter(|intent| matches!(intent.want, Want::Send { .. } | Want::SendFile { .. })).count();
+    let is_to_be_sent = |want: &Want| matches!(want, Want::Send { .. } | Want::SendFile { .. } | Want::SendAnew { .. });
+    let waiting = intents.iter().filter(|intent| is_to_be_sent(&intent.want)).count();
     Ok(u64::try_from(waiting).unwrap_or(u64::MAX).saturating_add(store.count_waiting()?))
+}
+
+/// How many reports wait until the service has them (PPL-5).
+pub(crate) fn waiting_reports(store: &Store<'_>) -> Result<u64, Error> {
+    let reports = stored(store)?.into_iter().filter(|intent| matches!(intent.want, Want::Report { .. })).count();
+    Ok(u64::try_from(reports).unwrap_or(u64::MAX))
 }
 
 /// All intents, oldest first.

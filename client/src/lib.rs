@@ -1,6 +1,7 @@
 //! All state and cryptography of one device, without network and clock: a step over a transaction.
 
 mod accounts;
+mod anew;
 mod arranging;
 mod backup;
 mod changes;

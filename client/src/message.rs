@@ -16,7 +16,7 @@ use crate::store::Store;
 
 const MESSAGE: &[u8] = b"message";
 /// What is not yet taken by the service stands behind everything that is.
-const NOT_YET: i64 = 1 << 62;
+pub(crate) const NOT_YET: i64 = 1 << 62;
 
 /// The place of what was said here and has none yet, for those who compare places.
 pub(crate) const NOT_YET_PLACED: u64 = u64::MAX;
@@ -76,6 +76,8 @@ pub(crate) struct Stored {
     pub(crate) message: MessageId,
     /// Its position at the service; `None` if it has none yet.
     pub(crate) place: Option<u64>,
+    /// When it is gone, milliseconds since 1970, if that is known. A column, and never written with the row.
+    pub(crate) ends_ms: Option<u64>,
     pub(crate) kept: Kept,
 }
 
@@ -396,6 +398,18 @@ impl Store<'_> {
         self.select_messages(which, params![group.0, message.0])
     }
 
+    /// What has an effect on a message, the newest first, but for the first `skipped`.
+    pub(crate) fn newest_effects_on(
+        &self,
+        group: &GroupId,
+        message: &MessageId,
+        count: u32,
+        skipped: u32,
+    ) -> Result<Vec<Stored>, Error> {
+        let which = "WHERE conversation = ?1 AND about = ?2 ORDER BY place DESC, id DESC LIMIT ?3 OFFSET ?4";
+        self.select_messages(which, params![group.0, message.0, count, skipped])
+    }
+
     /// True if something that has an effect on a message stands after a place and row.
     pub(crate) fn has_effect_after(
         &self,
@@ -481,15 +495,6 @@ impl Store<'_> {
         self.select_messages(which, params![group.0, place, row, count, NOT_YET])
     }
 
-    /// Numbers and ids of what was said to stay and has a place, after a row, in the order of their rows.
-    pub(crate) fn rows_after(&self, row: i64, count: u32) -> Result<Vec<(i64, MessageId)>, Error> {
-        let which = "SELECT id, message FROM messages WHERE id > ?1 AND (shown OR about IS NOT NULL) AND place < ?2 \
-                     AND lasts_s IS NULL AND ends_ms IS NULL ORDER BY id LIMIT ?3";
-        let mut select = self.db().prepare_cached(which)?;
-        let rows = select.query_map(params![row, NOT_YET, count], |row| Ok((row.get(0)?, Digest(row.get(1)?))))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
     /// Messages by their rows, those after one: in the order in which they came here.
     pub(crate) fn messages_of_rows_after(&self, row: i64, count: u32) -> Result<Vec<Stored>, Error> {
         self.select_messages("WHERE id > ?1 ORDER BY id LIMIT ?2", params![row, count])
@@ -556,20 +561,21 @@ impl Store<'_> {
     }
 
     pub(crate) fn select_messages(&self, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<Stored>, Error> {
-        let sql = format!("SELECT id, conversation, message, place, about, value FROM messages {which}");
+        let sql = format!("SELECT id, conversation, message, place, about, ends_ms, value FROM messages {which}");
         let mut select = self.db().prepare_cached(&sql)?;
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?));
+        let read = |r: &Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?));
         let rows = select.query_map(parameters, read)?;
         let mut messages = Vec::new();
         for row in rows {
-            type Columns = (i64, [u8; 32], [u8; 32], i64, Option<[u8; 32]>, Vec<u8>);
-            let (row, group, message, place, about, sealed): Columns = row?;
+            type Columns = (i64, [u8; 32], [u8; 32], i64, Option<[u8; 32]>, Option<i64>, Vec<u8>);
+            let (row, group, message, place, about, ends_ms, sealed): Columns = row?;
             let bytes = self.open(&[MESSAGE, &group, &message], &sealed)?;
             messages.push(Stored {
                 row,
                 group: GroupId(group),
                 message: Digest(message),
                 place: (place < NOT_YET).then_some(place.unsigned_abs()),
+                ends_ms: ends_ms.map(i64::unsigned_abs),
                 kept: Kept { about: about.map(Digest), ..Kept::decode(&bytes).map_err(|_| Error::Damaged)? },
             });
         }

@@ -4,16 +4,19 @@
 use std::collections::BTreeMap;
 
 use chain::id::AccountId;
-use protocol::content::{Content, MAX_CONTENT, Part, message_id};
+use protocol::content::{Content, Expiry, MAX_CONTENT, Part};
+use protocol::effect::Effect;
 use protocol::history::{Erased, HistoryMessage};
-use protocol::id::GroupId;
+use protocol::id::{GroupId, MessageId};
 use protocol::settings::is_self_group_id;
 
 use crate::conversation::{Conversation, Stage};
+use crate::effects::is_edit;
 use crate::error::Error;
 use crate::message::{Kept, Stored};
 use crate::query::MessageState;
 use crate::receiving::shown_text;
+use crate::store::Store;
 use crate::turn::Turn;
 
 /// How the notes of the account before a reset are called.
@@ -21,23 +24,92 @@ const NOTES_BEFORE: &str = "notes from before the reset";
 /// Messages that are looked at to find out with whom a conversation is.
 const LOOKED_AT: u32 = 100;
 
-/// What is handed over of a message; nothing of one that others do not have, or that nobody could take.
-pub(crate) fn handed_over(stored: Stored) -> Option<HistoryMessage> {
-    let kept = stored.kept;
-    let is_said = matches!(kept.state, MessageState::Sent | MessageState::Received);
-    let erased = kept.deleted.then_some(Erased { message: stored.message, previous: kept.previous, about: kept.about });
-    if !is_said || kept.content.is_empty() != kept.deleted || kept.content.len() > MAX_CONTENT {
-        return None;
+/// Effects that are looked at at once.
+const EFFECTS: u32 = 64;
+
+/// What is handed over of messages, to another device or into a backup file: what they say now and nothing else. Of what was taken
+/// back, and of what a text said before it was changed, there is only what those around it need to fit (MSG-2, MSG-3).
+pub(crate) struct HandingOver<'a> {
+    store: &'a Store<'a>,
+    /// The last change of some messages, by its row.
+    last: BTreeMap<(GroupId, MessageId), Option<i64>>,
+}
+
+impl<'a> HandingOver<'a> {
+    pub(crate) fn of(store: &'a Store<'a>) -> Self {
+        Self { store, last: BTreeMap::new() }
     }
-    Some(HistoryMessage {
-        group: stored.group,
-        place: stored.place?,
-        from: kept.from,
-        device: kept.device,
-        sent_at_ms: kept.sent_at_ms,
-        content: kept.content,
-        erased,
-    })
+
+    /// Nothing of one that others do not have, or that nobody could take.
+    pub(crate) fn message(&mut self, stored: Stored) -> Result<Option<HistoryMessage>, Error> {
+        let (message, group, about) = (stored.message, stored.group, stored.kept.about);
+        let is_whole =
+            stored.kept.content.is_empty() == stored.kept.deleted && stored.kept.content.len() <= MAX_CONTENT;
+        let Some(place) = stored.place.filter(|_| is_said(&stored) && is_whole) else { return Ok(None) };
+        let rest = if stored.kept.deleted { Some(Vec::new()) } else { self.rest(&stored)? };
+        let erased = rest.as_ref().map(|_| Erased { message, previous: stored.kept.names().flatten(), about });
+        let (ends_ms, kept) = (stored.ends_ms, stored.kept);
+        Ok(Some(HistoryMessage {
+            group,
+            place,
+            from: kept.from,
+            device: kept.device,
+            sent_at_ms: kept.sent_at_ms,
+            ends_ms,
+            content: rest.unwrap_or(kept.content),
+            erased,
+        }))
+    }
+
+    /// What is left of what its writer has changed since.
+    fn rest(&mut self, stored: &Stored) -> Result<Option<Vec<u8>>, Error> {
+        let Ok(content) = Content::decode(&stored.kept.content) else { return Ok(None) };
+        let Part::Text(text) = &content.part else { return Ok(None) };
+        Ok(match content.effect() {
+            Some((about, Effect::Edit(_))) => match self.last_change(&stored.group, &about, &stored.kept.from)? {
+                Some(row) if row != stored.row => Some(Vec::new()),
+                _ => None,
+            },
+            None if text.is_empty() => Some(says_nothing(content)),
+            None if stored.kept.edited => {
+                let last = self.last_change(&stored.group, &stored.message, &stored.kept.from)?;
+                last.map(|_| says_nothing(content))
+            }
+            _ => None,
+        })
+    }
+
+    /// The last change of a message by its writer that others have: that is what it says.
+    fn last_change(&mut self, group: &GroupId, about: &MessageId, writer: &AccountId) -> Result<Option<i64>, Error> {
+        let key = (*group, *about);
+        if let Some(last) = self.last.get(&key) {
+            return Ok(*last);
+        }
+        let is_change = |it: &Stored| is_edit(&it.kept) && it.kept.from == *writer && is_said(it) && it.place.is_some();
+        let (mut last, mut skipped, mut is_more) = (None, 0_u32, true);
+        while is_more && last.is_none() {
+            let some = self.store.newest_effects_on(group, about, EFFECTS, skipped)?;
+            is_more = !some.is_empty();
+            last = some.iter().find(|it| is_change(it)).map(|it| it.row);
+            skipped = skipped.saturating_add(EFFECTS);
+        }
+        self.last.insert(key, last);
+        Ok(last)
+    }
+}
+
+fn is_said(stored: &Stored) -> bool {
+    matches!(stored.kept.state, MessageState::Sent | MessageState::Received)
+}
+
+/// True for what is left of a text that was changed.
+fn is_rest(content: &Content) -> bool {
+    content.effect().is_none() && matches!(&content.part, Part::Text(text) if text.is_empty())
+}
+
+/// A content without its text, and without what its id could be made of together with a guess of that.
+fn says_nothing(content: Content) -> Vec<u8> {
+    Content { salt: [0; 16], mentions: Vec::new(), part: Part::Text(String::new()), ..content }.encode()
 }
 
 /// What became of some old messages of a conversation.
@@ -85,20 +157,21 @@ impl Turn<'_> {
             from_history: true,
             ..Kept::unreadable(None, "", message.sent_at_ms)
         };
-        let (id, kept) = match (&message.erased, Content::decode(&message.content)) {
-            (Some(Erased { message, previous, about }), _) => {
+        let id = message.id();
+        let kept = match (&message.erased, Content::decode(&message.content)) {
+            (Some(Erased { previous, about, .. }), _) if message.content.is_empty() => {
                 let (previous, about) = (*previous, *about);
-                (*message, Kept { deleted: true, previous, about, is_shown: about.is_none(), ..old })
+                Kept { deleted: true, previous, about, is_shown: about.is_none(), ..old }
             }
             // what devices told each other then is of no use now
-            (None, Err(_) | Ok(Content { part: Part::Signal { .. }, .. })) => return Ok(false),
-            (None, Ok(content)) => {
+            (_, Err(_) | Ok(Content { part: Part::Signal { .. }, .. })) => return Ok(false),
+            (Some(_), Ok(content)) if !is_rest(&content) => return Ok(false),
+            (_, Ok(content)) => {
                 let about = content.effect().map(|(about, _)| about);
-                let expires = content.expires.filter(|_| about.is_none());
+                let expires = content.expires.filter(|_| about.is_none()).map(|it| self.ending(it, message.ends_ms));
                 self.note_timer(&message.group, &content, message.place)?;
                 let (content, text) = (message.content.clone(), shown_text(&content.part));
-                let id = message_id(&message.group, &message.from, &message.device, &content);
-                (id, Kept { content, text, about, expires, is_shown: about.is_none(), ..old })
+                Kept { content, text, about, expires, is_shown: about.is_none(), ..old }
             }
         };
         if kept.state == MessageState::Sent && kept.is_shown {
@@ -113,6 +186,13 @@ impl Turn<'_> {
             self.apply_effects_of(&message.group, &id, kept.about)?;
         }
         Ok(is_new)
+    }
+
+    /// MSG-7: what was read on any device ends here when it ends there, and no later than if it was read now.
+    fn ending(&self, expires: Expiry, ends_ms: Option<u64>) -> Expiry {
+        let Some(ends_ms) = ends_ms.filter(|_| expires.relative) else { return expires };
+        let ends_s = ends_ms.div_ceil(1_000).min(self.now_s().saturating_add(expires.seconds.into()));
+        Expiry { relative: false, seconds: u32::try_from(ends_s).unwrap_or(u32::MAX) }
     }
 
     /// All old messages of a conversation are here. One that this account is not in is kept to be read.

@@ -26,7 +26,7 @@ mod proven;
 mod talk;
 mod unplaced;
 
-pub use crate::backup::{backed_up_messages, backed_up_settings, backup_owner, backup_rows};
+pub use crate::backup::{BackupRow, backed_up_messages, backed_up_settings, backup_owner, backup_rows};
 pub use crate::history::{HistoryRow, handed, history};
 pub use crate::receipts::Receipts;
 pub use crate::search::{Found, Unknown, Wanted, search};
@@ -91,6 +91,8 @@ pub struct Status {
     pub freshness: &'static str,
     /// Messages that wait to be sent.
     pub waiting: u64,
+    /// Reports that the service does not have yet.
+    pub reports: u64,
     /// True if the service said that a copy of this device is in use.
     pub cloned: bool,
     /// Which receipts the account gives and sees.
@@ -416,6 +418,7 @@ pub fn status(store: &Store<'_>, now_ms: u64) -> Result<Status, Error> {
         witnessed_s: view.as_ref().map_or(0, chain::view::View::witnessed_s),
         freshness,
         waiting: crate::intent::waiting_to_be_sent(store)?,
+        reports: crate::intent::waiting_reports(store)?,
         cloned: crate::token::is_cloned(store)?,
         receipts: crate::receipts::wanted(store)?,
         ended: own.and_then(|own| match own.phase {

@@ -9,6 +9,7 @@ use protocol::refusal::Problem;
 use crate::error::Error;
 use crate::failure::is_passing;
 use crate::intent::{Intent, Want};
+use crate::notices::Notice;
 use crate::step::Failure;
 use crate::turn::{Purpose, Turn, post};
 
@@ -50,7 +51,11 @@ impl Turn<'_> {
             return Ok(());
         }
         match self.report_under_way(account)? {
-            Some(intent) => self.intent_failed(intent.id, Failure::of(problem)),
+            Some(intent) => {
+                // whoever made it when the service was out of reach does not wait for it any more
+                self.notice(Notice::of_account("report.refused", account, 0, self.now_s()))?;
+                self.intent_failed(intent.id, Failure::of(problem))
+            }
             None => Ok(()),
         }
     }

@@ -240,6 +240,7 @@ impl Turn<'_> {
                 | SettingKey::Contact(_)
                 | SettingKey::Title(_)
                 | SettingKey::Picture(_)
+                | SettingKey::Timer(_)
                 | SettingKey::ResetAccepted(_)
                 | SettingKey::Decided(_)
                 | SettingKey::ReadUpTo(_)
@@ -273,6 +274,7 @@ impl Turn<'_> {
             },
             Some(SettingKey::Title(group)) => self.call(&group),
             Some(SettingKey::Picture(group)) => self.picture_is_shared(&group),
+            Some(SettingKey::Timer(group)) => self.timer_is_shared(&group),
             Some(SettingKey::HistoryGranted(device)) => self.history_is_granted(&device, &setting.value),
             Some(SettingKey::ResetAccepted(successor)) => match <[u8; 32]>::try_from(setting.value.as_slice()) {
                 Ok(before) => self.accept(&AccountId(before), &successor),

@@ -63,6 +63,13 @@ pub enum Forgotten {
     Message(MessageId),
     /// A file at this path, that was to be sent: it is, or nobody wants it to be any more.
     Source(String),
+    /// A message that was not sent, and is written once more for its intent: what is kept is of that one then.
+    Unsent {
+        /// As it was.
+        message: MessageId,
+        /// Who wants it.
+        intent: IntentId,
+    },
     /// All that this device had.
     Everything,
 }

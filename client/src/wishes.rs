@@ -46,6 +46,7 @@ impl Turn<'_> {
                 }
                 Want::Send { to, text } => self.go_on_with_send(intent, &to, text)?,
                 Want::SendFile { to, text } => self.go_on_with_file(intent, &to, text)?,
+                Want::SendAnew { to, content } => self.go_on_anew(intent, &to, &content.0)?,
                 Want::SaveFile { message, path, replace } => {
                     self.go_on_fetching(&intent, &Digest(message), Some(Target { path, replace }))?;
                 }

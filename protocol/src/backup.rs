@@ -21,7 +21,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::content::MAX_CONTENT;
-use crate::history::{HistoryMessage, MESSAGE_HEAD};
+use crate::history::{END, HistoryMessage, MESSAGE_HEAD};
 use crate::label::{self, labelled};
 use crate::opaque::Stretching;
 use crate::settings::{Setting, decode_settings, encode_settings};
@@ -54,7 +54,7 @@ const MAX_PLAIN: usize = MAX_PART - AROUND;
 /// Most bytes of an origin.
 const MAX_ORIGIN: usize = 128;
 
-const _: () = assert!(PART_HEAD + MESSAGE_HEAD + MAX_CONTENT <= MAX_PLAIN);
+const _: () = assert!(PART_HEAD + MESSAGE_HEAD + END + MAX_CONTENT <= MAX_PLAIN);
 
 /// Why a file does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -20,7 +20,7 @@ use chain::id::{AccountId, DeviceId, Digest, PublicKey, SignatureBytes};
 use ed25519_dalek::SigningKey;
 
 use crate::confirm::{is_signed, signed};
-use crate::content::MAX_CONTENT;
+use crate::content::{MAX_CONTENT, message_id};
 use crate::id::{GroupId, MessageId};
 use crate::label::{self, labelled};
 
@@ -29,7 +29,7 @@ pub const MAX_KEM: usize = 4_096;
 /// Bytes of messages that a part is filled with. One message that is longer by itself is a part of its own.
 pub const PART_FILL: usize = 32_768;
 /// Most bytes of a part before it is sealed: its head, and one message of the longest content.
-pub const MAX_PLAIN: usize = PART_HEAD + MESSAGE_HEAD + MAX_CONTENT;
+pub const MAX_PLAIN: usize = PART_HEAD + MESSAGE_HEAD + END + MAX_CONTENT;
 /// Most bytes of a sealed part: an AEAD adds 16 bytes (RFC 5116 §5).
 pub const MAX_SEALED: usize = MAX_PLAIN + 16;
 /// Most parts of one answer: half a mebibyte, and a page is no longer. Longer answers are asked for in pieces.
@@ -43,8 +43,10 @@ pub const MAX_MESSAGES: u64 = 10_000_000;
 const PART_HEAD: usize = 1 + 1 + 4;
 /// Bytes of a conversation in an index.
 const ROW: usize = 32 + 8 + 8;
-/// Bytes of an encoded message before its content.
-pub(crate) const MESSAGE_HEAD: usize = 32 + 8 + 32 + 16 + 8 + 4;
+/// Bytes of an encoded message before its content, without the time at which it is gone.
+pub(crate) const MESSAGE_HEAD: usize = 32 + 8 + 32 + 16 + 8 + 1 + 4;
+/// Bytes of that time.
+pub(crate) const END: usize = 8;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,14 +222,17 @@ pub struct HistoryMessage {
     pub device: DeviceId,
     /// When, milliseconds since 1970.
     pub sent_at_ms: u64,
-    /// Its content ([`crate::content`]) as received, without padding; up to [`MAX_CONTENT`] bytes, none of one that was taken
-    /// back.
+    /// When it is gone on the exporting device, milliseconds since 1970, if that is known there (MSG-7).
+    pub ends_ms: Option<u64>,
+    /// Its content ([`crate::content`]) as received, without padding; up to [`MAX_CONTENT`] bytes. None of one that was taken
+    /// back, and of a text that was changed since a content that says nothing.
     pub content: Vec<u8>,
-    /// What is left of one that was taken back, and only of such a one.
+    /// What is left of one that was taken back or changed, and only of such a one.
     pub erased: Option<Erased>,
 }
 
-/// What is left of a message that its writer has taken back: so that those around it still fit (MSG-3, HIS-4).
+/// What is left of a message whose writer has taken it back, or says something else since: so that those around it still fit
+/// (MSG-2, MSG-3, HIS-4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erased {
     /// Its id, which was made of what it said.
@@ -245,22 +250,32 @@ impl std::fmt::Debug for HistoryMessage {
 }
 
 impl HistoryMessage {
+    /// Its id: made of what it says, or told beside what is left of it.
+    #[must_use]
+    pub fn id(&self) -> MessageId {
+        let made = || message_id(&self.group, &self.from, &self.device, &self.content);
+        self.erased.map_or_else(made, |erased| erased.message)
+    }
+
     /// Bytes on the wire.
     pub fn encoded_len(&self) -> usize {
         let of = |id: Option<MessageId>| 1 + id.map_or(0, |_| 32);
-        let erased = self.erased.map_or(0, |erased| 32 + of(erased.previous) + of(erased.about));
-        MESSAGE_HEAD + self.content.len() + erased
+        let erased = self.erased.map_or(0, |erased| 32 + of(erased.previous) + of(erased.about) + 4);
+        MESSAGE_HEAD + self.ends_ms.map_or(0, |_| END) + self.content.len() + erased
     }
 
     pub(crate) fn encode(&self, w: &mut Writer) {
         w.raw(&self.group.0).u64(self.place).raw(&self.from.0).raw(&self.device.0).u64(self.sent_at_ms);
-        w.bytes32(&self.content);
-        if let Some(Erased { message, previous, about }) = &self.erased {
-            w.raw(&message.0);
-            for id in [previous, about] {
-                w.option(id.as_ref().map(|id| id.0.as_slice()));
-            }
+        w.option(self.ends_ms.map(u64::to_be_bytes).as_ref().map(<[u8; END]>::as_slice));
+        let Some(Erased { message, previous, about }) = &self.erased else {
+            w.bytes32(&self.content);
+            return;
+        };
+        w.bytes32(&[]).raw(&message.0);
+        for id in [previous, about] {
+            w.option(id.as_ref().map(|id| id.0.as_slice()));
         }
+        w.bytes32(&self.content);
     }
 
     pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -270,6 +285,7 @@ impl HistoryMessage {
             from: AccountId::decode(r, "sender")?,
             device: DeviceId::decode(r, "device")?,
             sent_at_ms: r.u64("time")?,
+            ends_ms: r.present("end")?.then(|| r.u64("end")).transpose()?,
             content: r.bytes32(MAX_CONTENT, "content")?.to_vec(),
             erased: None,
         };
@@ -277,6 +293,7 @@ impl HistoryMessage {
             let id = MessageId::decode(r, "message")?;
             let mut option = |field| r.present(field)?.then(|| MessageId::decode(r, field)).transpose();
             message.erased = Some(Erased { message: id, previous: option("previous")?, about: option("about")? });
+            message.content = r.bytes32(MAX_CONTENT, "rest")?.to_vec();
         }
         Ok(message)
     }
@@ -318,9 +335,9 @@ impl Plain {
     /// The bytes of a part before it is sealed: what it is u8, whether there are older ones (1) and others may have more (2)
     /// u8, number u32, and of each
     /// conversation group 32, messages u64, time u64; of each message group 32, position u64, account 32, device 16,
-    /// time u64, content behind its length (4 bytes); of one that was
-    /// taken back no content, its id 32, the one before it and the one that it had an effect on (u8 each, and
-    /// 32 if there is one).
+    /// time u64, when it is gone (u8, and u64 if that is known), content behind its length (4 bytes); of one that was taken back or
+    /// changed no content, its id 32, the one before it and the one that it had an effect on (u8 each, and 32 if there is one), and
+    /// what is left of its content behind its length (4 bytes).
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::new();
         match self {
@@ -423,6 +440,7 @@ mod tests {
             device: DeviceId([3; 16]),
             sent_at_ms: 1_800_000_000_000 + place,
             content: vec![place.to_be_bytes()[7]; length],
+            ends_ms: None,
             erased: None,
         }
     }
@@ -602,7 +620,8 @@ mod tests {
         let part = HistoryPart { kem_output, ciphertext: vec![1; MAX_SEALED], ..part() };
         let body = crate::relay::RelayBody::HistoryPart(part.sign(&key(1).0)).encode();
         assert!(body.len() <= MAX_RELAY, "{}", body.len());
-        let longest = Plain::Messages { partial: true, older: true, messages: vec![message(1, MAX_CONTENT)] };
+        let longest = HistoryMessage { ends_ms: Some(1), ..message(1, MAX_CONTENT) };
+        let longest = Plain::Messages { partial: true, older: true, messages: vec![longest] };
         assert_eq!(longest.encode().len(), MAX_PLAIN);
     }
 }

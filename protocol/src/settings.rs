@@ -96,6 +96,8 @@ pub enum SettingKey {
     NoTyping,
     /// 22: the picture of a conversation, a JPEG.
     Picture(GroupId),
+    /// 23: after how many seconds messages of a conversation are gone, u32, and at which position that was said, u64.
+    Timer(GroupId),
 }
 
 impl SettingKey {
@@ -124,6 +126,7 @@ impl SettingKey {
             Self::DeviceKind(device) => (20, &device.0),
             Self::NoTyping => (21, &[]),
             Self::Picture(group) => (22, &group.0),
+            Self::Timer(group) => (23, &group.0),
         };
         [&[kind], about].concat()
     }
@@ -154,6 +157,7 @@ impl SettingKey {
             20 => Self::DeviceKind(DeviceId(about.try_into().ok()?)),
             21 if about.is_empty() => Self::NoTyping,
             22 => Self::Picture(GroupId(about.try_into().ok()?)),
+            23 => Self::Timer(GroupId(about.try_into().ok()?)),
             _ => return None,
         })
     }
@@ -264,6 +268,8 @@ mod tests {
             SettingKey::NoReceipts(Receipt::Delivered),
             SettingKey::NoReceipts(Receipt::Read),
             SettingKey::NoTyping,
+            SettingKey::Picture(GroupId([12; 32])),
+            SettingKey::Timer(GroupId([13; 32])),
         ];
         for key in keys {
             let bytes = key.encode();

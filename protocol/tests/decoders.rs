@@ -108,6 +108,7 @@ fn message_formats() -> Vec<Format> {
         from: AccountId([byte; 32]),
         device: DeviceId([byte; 16]),
         sent_at_ms: 5,
+        ends_ms: (byte == 1).then_some(7),
         content: if byte == 1 { vec![byte; 40] } else { Vec::new() },
         erased: (byte == 2).then_some(Erased {
             message: Digest([8; 32]),

@@ -589,7 +589,7 @@ fn open(data: &std::path::Path, clock_ms: &Arc<AtomicU64>) -> Service {
     let clock_ms = Arc::clone(clock_ms);
     let mut options = Options::new(data);
     options.origin = Some("town.example/log".to_owned());
-    options.limits = Limits::NONE;
+    options.limits = Limits { reports_a_day: Limits::PUBLIC.reports_a_day, ..Limits::NONE };
     options.clock = Arc::new(move || clock_ms.load(Ordering::SeqCst) / 1_000);
     Service::open(options).unwrap()
 }

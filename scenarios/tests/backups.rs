@@ -43,7 +43,7 @@ impl File {
 /// What of a device goes into a file.
 fn messages(town: &Town, who: Who) -> Vec<HistoryMessage> {
     let rows = town.read(who, |store| query::backup_rows(store, 0, 10_000));
-    let rows: Vec<i64> = rows.into_iter().map(|(row, _)| row).collect();
+    let rows: Vec<i64> = rows.into_iter().map(|it| it.row).collect();
     town.read(who, |store| query::backed_up_messages(store, &rows))
 }
 
@@ -288,6 +288,103 @@ fn what_is_not_sent_yet_is_written_once_it_is() {
     }
 }
 
+fn id(town: &Town, who: Who, text: &str) -> String {
+    rows(town, who).into_iter().find(|row| row.text == text).unwrap().message.to_string()
+}
+
+fn edit(town: &mut Town, who: Who, text: &str, to: &str) {
+    let message = id(town, who, text);
+    assert!(is_done(&town.wish(who, Command::Edit { message, text: to.to_owned() })));
+}
+
+/// Those of some words that are in the messages of a file.
+fn said<'a>(messages: &[HistoryMessage], words: &[&'a str]) -> Vec<&'a str> {
+    let is_in = |content: &[u8], word: &str| content.windows(word.len()).any(|part| part == word.as_bytes());
+    words.iter().copied().filter(|word| messages.iter().any(|it| is_in(&it.content, word))).collect()
+}
+
+/// BAK-4, MSG-2, MSG-3, MSG-7: what was taken back, what a text said before it was changed, and what is gone after a time is in no
+/// file; what stands around it still fits, and an answer is one.
+#[test]
+fn what_was_taken_back_is_in_no_file() {
+    let (mut town, alice, bob, paper) = much();
+    town.send(alice, "bob", "one that goes");
+    let (message, text) = (id(&town, bob, "one that goes"), "answer first".to_owned());
+    assert!(is_done(&town.wish(bob, Command::Reply { message, text })));
+    town.send(alice, "bob", "hers first");
+    for (who, name) in [(bob, "answer"), (alice, "hers")] {
+        edit(&mut town, who, &format!("{name} first"), &format!("{name} second"));
+        edit(&mut town, who, &format!("{name} second"), &format!("{name} third"));
+    }
+    let old = File::of(&town, bob);
+    let message = id(&town, alice, "one that goes");
+    assert!(is_done(&town.wish(alice, Command::Delete { message })));
+    town.wish(alice, Command::SetTimer { chat: "bob".to_owned(), seconds: 86_400 });
+    town.send(alice, "bob", "timed first");
+    edit(&mut town, alice, "timed first", "timed second");
+    let all = [
+        "one that goes",
+        "answer first",
+        "answer second",
+        "answer third",
+        "hers first",
+        "hers second",
+        "hers third",
+        "timed first",
+        "timed second",
+    ];
+    for who in [alice, bob] {
+        assert_eq!(said(&messages(&town, who), &all), ["answer third", "hers third"], "{who:?}");
+    }
+    let file = File::of(&town, bob);
+    let fresh = recovered(&mut town, bob, &paper);
+    assert!(import(&mut town, fresh, &file) > 22);
+    let shown = |town: &Town| {
+        let rows = rows(town, fresh).into_iter().filter(|row| row.text.ends_with("third"));
+        rows.map(|row| (row.text, row.edited, row.answers.is_some())).collect::<Vec<_>>()
+    };
+    let third = [("answer third".to_owned(), true, true), ("hers third".to_owned(), true, false)];
+    assert_eq!(shown(&town), third);
+    town.pass_ms(61_000);
+    assert!(town.read(fresh, query::conversations).iter().all(|row| !row.unverified));
+    // of a file that was written before nothing of that comes back
+    assert_eq!(import(&mut town, fresh, &old), 0);
+    assert_eq!(shown(&town), third);
+    assert!(!rows(&town, fresh).iter().any(|row| row.text == "one that goes"));
+    assert_eq!(said(&messages(&town, fresh), &all), ["answer third", "hers third"]);
+    // it goes on from what is left
+    edit(&mut town, alice, "hers third", "hers fourth");
+    assert!(town.texts(fresh, None).contains(&"hers fourth".to_owned()));
+}
+
+/// BAK-5, MSG-3: a file that was written before, taken in first: what the device hears of afterwards, or has heard of already,
+/// counts.
+#[test]
+fn an_older_file_brings_nothing_back() {
+    let (mut town, alice, bob, _) = much();
+    town.send(alice, "bob", "one that goes");
+    town.send(bob, "alice", "another one");
+    let old = File::of(&town, bob);
+    let words = ["one that goes", "another one"];
+    assert_eq!(said(&messages(&town, bob), &words), words);
+    for (who, text) in [(alice, words[0]), (bob, words[1])] {
+        let message = id(&town, who, text);
+        assert!(is_done(&town.wish(who, Command::Delete { message })));
+    }
+    // on the device that knows
+    assert_eq!(import(&mut town, bob, &old), 0);
+    assert!(said(&messages(&town, bob), &words).is_empty());
+    // and on one that gets the old messages of the others after it was taken in
+    let desktop = town.add_device("bob", bob, false);
+    import(&mut town, desktop, &old);
+    assert_eq!(said(&messages(&town, desktop), &words), words, "nobody has told it");
+    let device = town.id(desktop);
+    town.wish(bob, Command::GrantHistory { device });
+    town.pass_ms(120_000);
+    assert!(said(&messages(&town, desktop), &words).is_empty());
+    assert!(!rows(&town, desktop).iter().any(|row| words.contains(&row.text.as_str())));
+}
+
 fn text(group: GroupId, from: (AccountId, DeviceId), place: u64, text: &str) -> HistoryMessage {
     let part = ContentPart::text(text).unwrap();
     let content = Content {
@@ -300,7 +397,7 @@ fn text(group: GroupId, from: (AccountId, DeviceId), place: u64, text: &str) -> 
         part,
     }
     .encode();
-    HistoryMessage { group, place, from: from.0, device: from.1, sent_at_ms: 1, content, erased: None }
+    HistoryMessage { group, place, from: from.0, device: from.1, sent_at_ms: 1, ends_ms: None, content, erased: None }
 }
 
 /// BAK-5: a file is input from outside, even behind the right passphrase: it changes nothing that is newer, no stamp of it stands

@@ -104,3 +104,59 @@ fn the_time_that_was_said_last_counts() {
     let refused = town.wish(alice, set_timer("Trip", u32::MAX));
     assert!(refused.iter().any(|event| matches!(event, Event::Failed { failure, .. } if failure.code == "chat.timer")));
 }
+
+/// MSG-7: what a device gets as an old message, already read elsewhere, is gone here when it is gone there.
+#[test]
+fn what_comes_as_an_old_message_ends_with_the_others() {
+    let mut town = Town::new();
+    let (alice, laptop) = (town.sign_up("alice"), town.sign_up("bob"));
+    town.send(alice, "bob", "stays");
+    town.wish(alice, set_timer("bob", 3_600));
+    town.send(alice, "bob", "secret");
+    mark_read(&mut town, laptop, "alice");
+    town.send(alice, "bob", "not read yet");
+    town.pass_ms(HOUR_MS / 2);
+    let tablet = town.add_device("bob", laptop, true);
+    town.settle();
+    for who in [laptop, tablet] {
+        assert_eq!(texts(&town, who), ["stays", "secret", "not read yet"]);
+    }
+    town.pass_ms(HOUR_MS / 2 + 1_000);
+    for who in [laptop, tablet] {
+        assert_eq!(texts(&town, who), ["stays", "not read yet"], "{who:?}");
+    }
+    mark_read(&mut town, tablet, "alice");
+    town.pass_ms(HOUR_MS + 1_000);
+    for who in [laptop, tablet] {
+        assert_eq!(texts(&town, who), ["stays"]);
+    }
+}
+
+/// MSG-6: a device that comes later and gets no old messages writes what lasts as long as what the others write.
+#[test]
+fn a_device_without_old_messages_knows_how_long_they_last() {
+    let mut town = Town::new();
+    let (alice, laptop) = (town.sign_up("alice"), town.sign_up("bob"));
+    town.send(alice, "bob", "hello");
+    town.wish(alice, set_timer("bob", 60));
+    town.wish(laptop, set_timer("alice", 3_600));
+    let with = vec!["alice".to_owned()];
+    town.wish(laptop, Command::NewChat { title: "Trip".to_owned(), with });
+    town.wish(laptop, set_timer("Trip", 7_200));
+    let tablet = town.add_device("bob", laptop, false);
+    town.pass_ms(5_000);
+    assert!(town.texts(tablet, None).is_empty());
+    for (with, seconds) in [("alice", 3_600), ("Trip", 7_200)] {
+        town.send(tablet, with, "from the tablet");
+        for who in [tablet, laptop, alice] {
+            let row = town.messages(who).pop().unwrap();
+            assert_eq!((row.text.as_str(), row.lasts_s), ("from the tablet", Some(seconds)), "{with}");
+        }
+    }
+    // and when it is said anew, that counts
+    town.wish(alice, set_timer("bob", 0));
+    let phone = town.add_device("bob", tablet, false);
+    town.pass_ms(5_000);
+    town.send(phone, "alice", "stays");
+    assert_eq!(town.messages(alice).pop().unwrap().lasts_s, None);
+}

@@ -198,3 +198,63 @@ fn every_numbered_rule_is_named_by_a_test() {
     let missing: Vec<_> = rules.iter().filter(|rule| !is_named(rule)).collect();
     assert!(missing.is_empty(), "no test names {missing:?}");
 }
+
+/// Where a code stands as what somebody is told: behind one of these.
+const TELLS: [&str; 14] = [
+    "Failure::misuse(",
+    "Failure::refused(",
+    "Failure::lie(",
+    "Kind::Misuse,",
+    "Kind::Refused,",
+    "Kind::Waiting,",
+    "Kind::Broken,",
+    "Kind::Unreachable,",
+    "Kind::Lie,",
+    " refused(",
+    " misuse(",
+    " waiting(",
+    "Notice::new(",
+    "Notice::of_account(",
+];
+
+/// `noun.fact`, in quotes, at the beginning of a text.
+fn code_at(text: &str) -> Option<&str> {
+    let literal = text.trim_start().strip_prefix('"')?.split('"').next()?;
+    let (noun, fact) = literal.split_once('.')?;
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|it| it.is_ascii_lowercase() || it == '_');
+    (is_word(noun) && is_word(fact)).then_some(literal)
+}
+
+/// The codes that a source can tell somebody: behind [`TELLS`], those that a `fn code` gives, and the constants of `protocol`.
+fn codes(path: &Path, text: &str) -> BTreeSet<String> {
+    let mut found: Vec<&str> = Vec::new();
+    for tells in TELLS {
+        found.extend(text.match_indices(tells).filter_map(|(at, _)| code_at(&text[at + tells.len()..])));
+    }
+    for (at, _) in text.match_indices("fn code(") {
+        let body = text[at..].split("\n    }\n").next().unwrap_or_default();
+        found.extend(body.match_indices("=> ").filter_map(|(at, _)| code_at(&body[at + 3..])));
+    }
+    if path.starts_with(root().join("protocol")) {
+        found.extend(text.match_indices("&str = ").filter_map(|(at, _)| code_at(&text[at + 7..])));
+    }
+    found.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_code_that_somebody_can_be_told_stands_in_a_table() {
+    let documents = ["docs/protocol.md", "docs/agent.md"].map(|path| fs::read_to_string(root().join(path)).unwrap());
+    let rows: String = documents.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("| ")).collect();
+    let notices = documents[1].split("\nA `notice` is one of").nth(1).and_then(|text| text.split("\n\n").next());
+    let listed = rows + notices.unwrap();
+    let mut all = BTreeSet::new();
+    for (path, text) in our_sources() {
+        let is_shipped = MAY_DEPEND_ON.iter().any(|(name, _)| path.starts_with(root().join(name).join("src")));
+        if is_shipped {
+            all.extend(codes(&path, &text[..tests_begin(&path, &text)]));
+        }
+    }
+    assert!(all.len() > 200 && all.contains("chat.not_admin") && all.contains("blob.gone"), "{all:?}");
+    let missing: Vec<_> = all.iter().filter(|code| !listed.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "in no table: {missing:?}");
+}

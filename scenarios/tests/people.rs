@@ -241,6 +241,32 @@ fn a_report_made_offline_goes_out_later() {
     assert_eq!(told(&town), [(pest, 1, vec![Reason::Abuse])]);
 }
 
+/// PPL-5: whoever made it is told also when he waits for it no more, and sees until then that it waits.
+#[test]
+fn a_report_made_offline_that_is_refused_is_told() {
+    let mut town = Town::new();
+    let (bob, mallory) = (town.stranger("bob"), town.stranger("mallory"));
+    town.send(mallory, "bob", "buy this");
+    let pest = account(&town, mallory);
+    for number in 0..20 {
+        assert_eq!(failure(&town.wish(bob, reporting(AccountId([number; 32]), Reason::Spam, false))), None);
+    }
+    let reports = |town: &Town| town.read(bob, |store| query::status(store, town.now_ms())).reports;
+    assert_eq!(reports(&town), 0);
+    town.set_online(bob, false);
+    let events = town.wish(bob, reporting(pest, Reason::Abuse, true));
+    assert_eq!((failure(&events), reports(&town)), (None, 1));
+    town.set_online(bob, true);
+    town.pass_ms(60_000);
+    assert_eq!(reports(&town), 0);
+    let notices = town.read(bob, query::notices);
+    let [row] = &notices[..] else { panic!("one notice: {notices:?}") };
+    let about = row.contact.as_ref().map(|(account, handle)| (*account, handle.as_str()));
+    assert_eq!((row.code.as_str(), about), ("report.refused", Some((pest, "mallory"))));
+    assert!(town.events(bob).iter().any(|event| matches!(event, Event::Notice { number } if *number == row.number)));
+    assert!(told(&town).iter().all(|(account, ..)| *account != pest));
+}
+
 /// PPL-5: without blocking he is heard on; and nobody reports himself.
 #[test]
 fn a_report_decides_nothing_by_itself() {

@@ -4,7 +4,10 @@
 use chain::sigchain::body::ResetChoice;
 use client::query::{self, MessageState, Phase};
 use client::step::{Blame, Call, Command, Event, Failure, Joining, Secret};
+use client::transfer::Forgotten;
 use protocol::api::ENTRIES;
+use protocol::api::blobs::BLOB_KEPT_S;
+use protocol::content::Preview;
 use protocol::reset_permit::ResetPermit;
 use scenarios::people::Device;
 use scenarios::town::{Town, Weather, Who};
@@ -136,6 +139,80 @@ fn sending_to_somebody_who_was_reset_waits_for_one_decision() {
     // what was before is there still
     assert!(town.texts(alice, Some("bob")).contains(&"before".to_owned()));
     assert!(town.read(alice, query::contacts).iter().all(|row| row.reset_s.is_none()));
+}
+
+/// RST-6: what waits for the decision is written to the fresh identity as it is: a file as a file, a text as it was changed
+/// last, each for as long as it was to last, and nothing that was taken back meanwhile.
+#[test]
+fn what_waited_for_the_decision_goes_out_as_what_it_is() {
+    let mut town = Town::new();
+    let (alice, bob) = (town.sign_up("alice"), town.sign_up("bob"));
+    town.send(alice, "bob", "before");
+    town.wish(alice, Command::SetTimer { chat: "bob".to_owned(), seconds: 86_400 });
+    town.set_online(bob, false);
+    let (fresh, _) = resetting(&mut town, "bob");
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    let mut file = town.put_file(alice, "/home/alice/island.png", b"an island");
+    file.preview = Preview::new(4_000, 3_000, vec![7; 24]);
+    let like = file.preview.clone();
+    let events = town.wish(alice, Command::SendFile { to: "bob".to_owned(), text: "us, there".to_owned(), file });
+    assert_eq!(code(&events), "account.reset");
+    for text in ["as it was", "never mind", "after"] {
+        assert_eq!(code(&town.send(alice, "bob", text)), "account.reset");
+    }
+    let id = |town: &Town, text: &str| {
+        let row = town.messages(alice).into_iter().find(|row| row.text == text).unwrap();
+        (row.message, row.message.to_string())
+    };
+    let (kept, _) = id(&town, "us, there");
+    let (_, message) = id(&town, "as it was");
+    town.wish(alice, Command::Edit { message, text: "as it is".to_owned() });
+    let (_, message) = id(&town, "never mind");
+    town.wish(alice, Command::Delete { message });
+    town.forgotten(alice);
+
+    assert!(is_done(&accept(&mut town, alice, "bob")));
+    town.pass_ms(61_000);
+    assert_eq!(town.texts(fresh, None), ["us, there", "as it is", "after"]);
+    let [row, text, _] = &town.messages(fresh)[..] else { panic!("{:?}", town.texts(fresh, None)) };
+    let file = row.file.clone().unwrap();
+    assert_eq!((file.name.as_str(), file.length, file.preview), ("island.png", 9, like));
+    assert_eq!([row.lasts_s, text.lasts_s], [Some(86_400); 2]);
+    let save = Command::SaveFile { message: row.message, path: "/saved".to_owned(), replace: false };
+    assert!(is_done(&town.wish(fresh, save)));
+    assert_eq!(town.file(fresh, "/saved"), Some(&b"an island"[..]));
+    // BLB-7: what is kept of the file is kept for the message that it is now
+    let is_moved = |it: &Forgotten| matches!(it, Forgotten::Unsent { message, .. } if *message == kept);
+    assert!(town.forgotten(alice).iter().any(is_moved));
+    assert_eq!(town.texts(alice, Some("bob")).iter().filter(|text| *text == "us, there").count(), 1);
+    let is_open = |row: &query::MessageRow| matches!(row.state, MessageState::Waiting | MessageState::Failed);
+    assert!(!town.messages(alice).iter().any(is_open));
+    assert_eq!(town.read(alice, |store| query::status(store, town.now_ms())).waiting, 0);
+}
+
+/// RST-6, BLB-6: a decision that comes after the file's time says so, and sends no message that leads to nothing.
+#[test]
+fn a_file_whose_time_is_over_does_not_go_to_a_fresh_identity() {
+    let (mut town, alice, fresh) = lost();
+    wait(&mut town, WAIT_MS + 2 * HOUR_MS);
+    let file = town.put_file(alice, "/island.png", b"an island");
+    town.wish(alice, Command::SendFile { to: "bob".to_owned(), text: String::new(), file });
+    town.send(alice, "bob", "hello");
+    for who in [alice, fresh] {
+        town.set_online(who, false);
+    }
+    town.pass_ms(BLOB_KEPT_S * 1_000);
+    for who in [alice, fresh] {
+        town.set_online(who, true);
+    }
+    town.settle();
+    wait(&mut town, HOUR_MS);
+    let mut events = accept(&mut town, alice, "bob");
+    wait(&mut town, HOUR_MS);
+    events.extend(town.events(alice).to_vec());
+    let is_gone = |it: &Event| matches!(it, Event::Failed { failure, .. } if failure.code == "blob.gone");
+    assert!(events.iter().any(is_gone), "{events:?}");
+    assert_eq!(town.texts(fresh, None), ["hello"]);
 }
 
 /// GRP-1, GRP-3: among several people nobody waits for whoever opened the conversation: the next one who writes takes the lost

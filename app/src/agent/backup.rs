@@ -27,8 +27,10 @@ impl Core {
             What::BackupRows { after } => {
                 let store = self.opened()?.store();
                 let rows = query::backup_rows(&store, after, ROWS).map_err(|error| Failure::from_store(&error))?;
-                rows.into_iter()
-                    .for_each(|(row, message)| reply.event(&BackupRow { row, message: message.to_string() }));
+                rows.into_iter().for_each(|it| {
+                    let message = it.message.to_string();
+                    reply.event(&BackupRow { row: it.row, message, is_rest: it.is_rest });
+                });
                 reply.done(&json!({}));
                 Ok(())
             }

@@ -148,6 +148,7 @@ impl Core {
         match forgotten {
             Forgotten::Message(message) => self.outside.porter.shelf().forget(&message),
             Forgotten::Source(path) => self.outside.outbox.forget(Path::new(&path)),
+            Forgotten::Unsent { message, intent } => self.outside.porter.shelf().unname(intent, &message),
             Forgotten::Everything => {
                 self.outside.porter.shelf().clear();
                 self.outside.outbox.keep_only(&BTreeSet::new());

@@ -134,6 +134,12 @@ impl Shelf {
         fs::rename(self.sent(intent), self.place(message)).unwrap_or_default();
     }
 
+    /// It was not sent, and is to be written once more.
+    pub(crate) fn unname(&self, intent: IntentId, message: &MessageId) {
+        // most messages have no file
+        fs::rename(self.place(message), self.sent(intent)).unwrap_or_default();
+    }
+
     /// Nothing is kept for a message any more.
     pub(crate) fn forget(&self, message: &MessageId) {
         let path = self.place(message);

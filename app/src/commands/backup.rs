@@ -105,7 +105,10 @@ fn shared(agent: &mut Agent) -> Result<(Owner, String, Vec<Setting>), Failure> {
 }
 
 /// The rows of all messages that are wanted.
-fn rows(agent: &mut Agent, is_wanted: impl Fn(&BackupRow) -> Result<bool, Failure>) -> Result<Vec<i64>, Failure> {
+fn rows(
+    agent: &mut Agent,
+    mut is_wanted: impl FnMut(&BackupRow) -> Result<bool, Failure>,
+) -> Result<Vec<i64>, Failure> {
     let (mut wanted, mut after) = (Vec::new(), 0);
     loop {
         let page: Vec<BackupRow> = agent.list(What::BackupRows { after })?;

@@ -13,6 +13,9 @@ pub(crate) struct BackupRow {
     pub(crate) row: i64,
     /// Its id.
     pub(crate) message: String,
+    /// What it said first belongs into no file any more.
+    #[serde(rename = "rest")]
+    pub(crate) is_rest: bool,
 }
 
 /// What is in a part of the file, as docs/protocol.md §26 has it.

@@ -74,6 +74,9 @@ pub(crate) struct State {
     pub(crate) freshness: String,
     /// Messages that wait to be sent.
     pub(crate) waiting: u64,
+    /// Reports that the service does not have yet.
+    #[serde(default)]
+    pub(crate) reports: u64,
     /// True if the account has a recovery key.
     #[serde(default)]
     pub(crate) recovery_key: bool,
@@ -146,6 +149,7 @@ impl State {
             witnessed_at: witnessed_s.map(|seconds| rfc3339(seconds.saturating_mul(1_000))),
             freshness: status.freshness.to_owned(),
             waiting: status.waiting,
+            reports: status.reports,
             recovery_key: false,
             cloned: status.cloned,
             reset_due: None,
@@ -172,6 +176,7 @@ impl State {
             witnessed_at: None,
             freshness: "stale".to_owned(),
             waiting: 0,
+            reports: 0,
             recovery_key: false,
             cloned: false,
             reset_due: None,

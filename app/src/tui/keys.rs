@@ -7,6 +7,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::editor::Editor;
 use super::layout::Parts;
 use super::popup::Popup;
+use super::report;
 use super::state::{Draft, Pane, Purpose, State, Why, Wish};
 use super::talk::{MESSAGES, MOST_MESSAGES, Talk};
 use crate::commands::send::{SENT_WITHIN_S, check_text};
@@ -125,6 +126,7 @@ fn list(state: &mut State, key: &KeyEvent) -> Vec<Wish> {
             let said = if row.archived { words::message::UNARCHIVED } else { words::message::ARCHIVED };
             return tell(said, chat.map(|chat| What::Archive { chat, on: !row.archived }));
         }
+        (KeyCode::Char('B'), Some(_)) => report::open(state),
         (KeyCode::Char('a' | 'b'), Some(_)) => return decide(state, key.code == KeyCode::Char('a')),
         _ => (),
     }
@@ -214,6 +216,7 @@ fn messages(state: &mut State, key: &KeyEvent) -> Vec<Wish> {
         }
         KeyCode::Esc | KeyCode::Left => state.focus = Pane::List,
         KeyCode::Enter | KeyCode::Right => state.focus = Pane::Writing,
+        KeyCode::Char('B') => report::open(state),
         KeyCode::Char('a' | 'b') => return decide(state, key.code == KeyCode::Char('a')),
         KeyCode::Char('r') => reply(state),
         KeyCode::Char('e') => edit(state),

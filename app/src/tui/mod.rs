@@ -12,6 +12,7 @@ mod keys;
 mod layout;
 mod news;
 mod popup;
+mod report;
 mod request;
 mod sheet;
 mod shell;

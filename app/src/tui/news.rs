@@ -8,6 +8,7 @@ use super::alerts::is_request;
 use super::keys;
 use super::layout::Parts;
 use super::popup::{self, Popup};
+use super::report;
 use super::state::{End, State, Why, Wish, is_called, look};
 use crate::failure::{Failure, Kind};
 use crate::local::rows::{self, Message, Sent};
@@ -67,6 +68,10 @@ pub(super) fn told(state: &mut State, why: Why, rows: Vec<Value>, answer: Result
             vec![look(Why::Devices)]
         }
         Why::Added(handle) => added(state, &handle),
+        Why::Reported(name, reason) => {
+            state.say(report::said(&name, reason, read(done)));
+            [Why::Status, Why::Conversations, Why::Contacts].map(look).into()
+        }
         Why::Tell(said) => {
             state.say(said);
             [Why::Status, Why::Conversations, Why::Devices, Why::Contacts].map(look).into()

@@ -4,6 +4,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::editor::Editor;
 use super::keys;
+use super::report::{self, Report};
 use super::request::Request;
 use super::state::{State, Why, Wish};
 use crate::commands::contact::check_host;
@@ -50,6 +51,8 @@ pub(super) enum Popup {
     },
     /// The code that two people compare.
     Code(Verification),
+    /// Somebody is to be reported: why?
+    Report(Report),
 }
 
 /// A field with what is wrong with what stands in it.
@@ -144,6 +147,7 @@ pub(super) fn key(state: &mut State, popup: Popup, key: &KeyEvent) -> Vec<Wish> 
             }
             _ => (),
         },
+        Popup::Report(it) => return report::key(state, it, key),
         Popup::Request(_) => (),
     }
     Vec::new()

@@ -9,6 +9,7 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 use super::colours::Colours;
 use super::editor::Editor;
 use super::popup::{Field, Popup, REACTIONS, choices};
+use super::report::{Report, reasons};
 use super::request::{DIGITS, Request, Stage};
 use super::state::State;
 use super::{alerts, text};
@@ -173,6 +174,7 @@ fn sheet(state: &State, popup: &Popup, width: usize, colours: Colours) -> Sheet 
             sheet.field_with_remark(words::tui::NAME, field, width, colours);
             sheet
         }
+        Popup::Report(it) => report(it, width, colours),
         Popup::Code(row) => {
             let mut sheet = Sheet::new(words::tui::CODE_TITLE);
             words::tui::verification(row, width).into_iter().for_each(|line| sheet.say(line));
@@ -182,6 +184,18 @@ fn sheet(state: &State, popup: &Popup, width: usize, colours: Colours) -> Sheet 
             sheet
         }
     }
+}
+
+fn report(it: &Report, width: usize, colours: Colours) -> Sheet {
+    let mut sheet = Sheet::new(words::report::REPORT_AND_BLOCK);
+    sheet.say(words::report::what_is_told(&it.name));
+    let reasons: Vec<_> =
+        reasons().map(|(digit, reason)| format!("{digit} {}", words::report::reason(reason))).collect();
+    for line in text::wrap(&reasons.join("  "), width) {
+        sheet.end(line, Style::new());
+    }
+    sheet.end(text::cut(words::tui::REPORT_KEYS, width), colours.strong());
+    sheet
 }
 
 fn notices(state: &State, top: usize, width: usize, colours: Colours) -> Sheet {

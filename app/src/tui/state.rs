@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use protocol::api::reports::Reason;
+
 use super::editor::Editor;
 use super::popup::Popup;
 use super::talk::Talk;
@@ -87,6 +89,8 @@ pub(super) enum Why {
     Refuse(String),
     /// A handle was looked up.
     Added(String),
+    /// Somebody was reported: who, and why.
+    Reported(String, Reason),
     /// Anything else: what to say when it is done.
     Tell(String),
     /// Nobody needs to hear of it.

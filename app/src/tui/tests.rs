@@ -415,6 +415,35 @@ fn somebody_unknown_is_accepted_or_blocked_and_nobody_is_told_that_it_was_read()
     }
 }
 
+/// PPL-5: a digit is the answer, and what is told is said before.
+#[test]
+fn somebody_is_reported_and_blocked_beside_being_blocked_alone() {
+    for size in SIZES {
+        let mut stage = Stage::new(size);
+        let mut row = conversation('e', "mallory");
+        row.standing = REQUEST.into();
+        stage.tell_rows(Why::Conversations, &[row]);
+        stage.press(KeyCode::Char('B'));
+        let shown = stage.shown();
+        for part in ["They", "1 Spam", "3 Pretends", "4 Something", "Esc: neither"] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        for key in [KeyCode::Enter, KeyCode::Char('y'), KeyCode::Char('5')] {
+            stage.press(key);
+            assert!(stage.take_asked().is_empty(), "{key:?}");
+        }
+        stage.press(KeyCode::Esc);
+        assert!(!stage.shown().contains("Esc: neither"));
+        stage.press(KeyCode::Char('B'));
+        stage.press(KeyCode::Char('3'));
+        let asked = json!({"do": "report", "who": id('e'), "reason": "impersonation", "block": true});
+        assert_eq!(stage.take_asked(), [asked]);
+        let why = Why::Reported("mallory".into(), protocol::api::reports::Reason::Impersonation);
+        stage.tell(why, &[], json!({"sent": false}));
+        assert!(stage.state.remark.as_ref().is_some_and(|it| it.text.contains("when the connection is back")));
+    }
+}
+
 #[test]
 fn a_conversation_begins_with_a_handle_or_a_link_of_this_service() {
     for size in SIZES {

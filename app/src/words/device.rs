@@ -229,6 +229,7 @@ pub(crate) fn notice(row: &Notice, all: &[Device]) -> String {
                 time(&row.at)
             );
         }
+        "report.refused" => return super::report::refused(row.contact.as_deref(), &row.at),
         "contact.linked" => return super::people::linked(row.contact.as_deref().unwrap_or("somebody"), &row.at),
         "history.refused" => format!("old messages that were offered{by} were refused: more than anybody can have"),
         "device.cloned" => {

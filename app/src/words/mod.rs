@@ -139,6 +139,7 @@ pub(crate) fn status(state: &State) -> Vec<String> {
     if state.waiting > 0 {
         lines.push(offline(state.offline_since.as_deref(), state.waiting));
     }
+    lines.extend(report::waiting(state.reports));
     lines
 }
 

@@ -62,6 +62,27 @@ pub(crate) fn reported(who: &str, reason: Reason, is_sent: bool) -> String {
     }
 }
 
+/// Reports that the service does not have yet.
+pub(crate) fn waiting(reports: u64) -> Option<String> {
+    match reports {
+        0 => None,
+        1 => Some("Your report is not with your service's operator yet; it goes out by itself.".to_owned()),
+        several => {
+            Some(format!("{several} reports are not with your service's operator yet; they go out by themselves."))
+        }
+    }
+}
+
+/// The service did not take one that was made while it was out of reach.
+pub(crate) fn refused(who: Option<&str>, at: &str) -> String {
+    let who = who.map_or_else(|| "somebody".to_owned(), one_line);
+    format!(
+        "Your report about {who} did not reach your service's operator ({}): the service refused it, most likely because it takes only \
+         so many a day of one account. Report them again tomorrow if you still want to; whom you have blocked stays blocked.",
+        time(at)
+    )
+}
+
 /// What was told of one account, for the operator.
 fn told(row: &Told) -> String {
     let by = match row.reporters {
@@ -109,6 +130,8 @@ mod tests {
             }
             assert!(reported("bob", reason, false).contains("will be told"));
         }
+        assert_eq!((waiting(0), waiting(2).unwrap().starts_with("2 reports are")), (None, true));
+        assert!(refused(Some("mallory"), "2026-08-02T14:02:11Z").contains("report about mallory did not reach"));
         assert!(!what_is_told("\u{202e}bob\n").contains(['\u{202e}', '\n']));
     }
 

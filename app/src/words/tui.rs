@@ -61,6 +61,8 @@ pub(crate) const DIGITS_AND_CHOICE: &str = "Type all 6 digits, and say whether i
 pub(crate) const REQUEST_KEYS: &str = "Enter: let in  Ctrl-X: not me  Esc: later";
 pub(crate) const REFUSE_SURE: &str = "Not you? Then it will never get in. Refuse it?   y: yes   n: no";
 
+pub(crate) const REPORT_KEYS: &str = "A digit says why; Esc: neither";
+
 /// All keys, by where they work.
 pub(crate) const HELP: [&str; 33] = [
     "Everywhere",
@@ -76,7 +78,7 @@ pub(crate) const HELP: [&str; 33] = [
     "",
     "In the list",
     "  Enter        open       n  new",
-    "  a b          accept, block somebody",
+    "  a b B        accept, block, report and block somebody",
     "  p m z        pin, silence, put away (or not any more)",
     "  v            verification code",
     "  g            go on with somebody who was reset, or unchecked",
@@ -158,7 +160,7 @@ pub(crate) fn talk_title(row: Option<&Conversation>, with: &str) -> String {
     }
     said.extend((row.timer_s > 0).then(|| super::message::gone_after(row.timer_s)));
     if row.standing == crate::local::rows::REQUEST {
-        said.push("you don't know them; a: accept, b: block, or leave it".to_owned());
+        said.push("you don't know them; a: accept, b: block, B: report and block, or leave it".to_owned());
     }
     let closed = if row.left { "you are not in it any more" } else { "not open yet" };
     said.extend((!row.ready).then(|| closed.to_owned()));

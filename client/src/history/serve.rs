@@ -13,7 +13,7 @@ use protocol::settings::SettingKey;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::old_messages::handed_over;
+use crate::old_messages::HandingOver;
 use crate::turn::Turn;
 
 /// When a request was answered last; by its hash.
@@ -121,6 +121,7 @@ impl Turn<'_> {
     fn page(&self, group: &GroupId, before: u64, since_ms: u64) -> Result<(Vec<HistoryMessage>, bool), Error> {
         let room = PART_FILL.saturating_mul(usize::try_from(MAX_PARTS).unwrap_or(usize::MAX));
         let (mut messages, mut filled, mut skipped, mut older) = (Vec::new(), 0_usize, 0_u32, true);
+        let mut handing = HandingOver::of(&self.store);
         while filled < room && older {
             let some = self.store.messages_before(group, before, CHUNK, skipped)?;
             older = some.len() >= usize::try_from(CHUNK).unwrap_or(usize::MAX);
@@ -128,7 +129,8 @@ impl Turn<'_> {
             // what stands before the first that is too old is older still, but for clocks that differ
             older &= some.last().is_none_or(|last| last.kept.sent_at_ms >= since_ms);
             let wanted = some.into_iter().filter(|stored| stored.kept.sent_at_ms >= since_ms);
-            for message in wanted.filter_map(handed_over) {
+            for stored in wanted {
+                let Some(message) = handing.message(stored)? else { continue };
                 filled = filled.saturating_add(message.encoded_len());
                 messages.push(message);
             }

@@ -27,6 +27,7 @@ fn message(place: u64, length: usize) -> HistoryMessage {
         device: DeviceId([3; 16]),
         sent_at_ms: 1_800_000_000_000 + place,
         content: vec![place.to_be_bytes()[7]; length],
+        ends_ms: None,
         erased: None,
     }
 }

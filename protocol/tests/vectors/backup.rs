@@ -26,6 +26,7 @@ fn contents() -> [Part; 3] {
         device: DeviceId([4; 16]),
         sent_at_ms: 1_800_000_000_000,
         content: vec![0x5a; 40],
+        ends_ms: None,
         erased: None,
     };
     let end = Part::End { at_ms: 1_800_000_001_000, messages: 1 };

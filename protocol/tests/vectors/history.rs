@@ -183,7 +183,9 @@ fn fields_of(plain: &Plain) -> Fields {
             messages.iter().fold(fields, |fields, it| {
                 let fields = fields.with("group", it.group.0).with_number("position", it.place);
                 let fields = fields.with("account", it.from.0).with("device-id", it.device.0);
-                let fields = fields.with_number("time-ms", it.sent_at_ms).with("content", &it.content);
+                let fields = fields.with_number("time-ms", it.sent_at_ms);
+                let fields = it.ends_ms.iter().fold(fields, |fields, end| fields.with_number("ends-ms", *end));
+                let fields = fields.with("content", &it.content);
                 let erased = it.erased.iter().fold(fields, |fields, erased| fields.with("erased", erased.message.0));
                 let ids = it.erased.iter().flat_map(|it| [("previous", it.previous), ("about", it.about)]);
                 ids.fold(erased, |fields, (name, id)| id.iter().fold(fields, |fields, id| fields.with(name, id.0)))
@@ -202,6 +204,7 @@ fn history_plains() {
         from: AccountId([2; 32]),
         device: DeviceId([7; 16]),
         sent_at_ms: 1_795_000_000_000 + place,
+        ends_ms: None,
         content: content.to_vec(),
         erased: content.is_empty().then_some(Erased {
             message: Digest([6; 32]),
@@ -215,9 +218,12 @@ fn history_plains() {
     let page =
         Plain::Messages { partial: false, older: true, messages: vec![message(9, b"newer"), message(8, b"older")] };
     let (index_bytes, page_bytes) = (index.encode(), page.encode());
-    let erased = Plain::Messages { partial: false, older: false, messages: vec![message(9, b"")] };
+    let one = |message| Plain::Messages { partial: false, older: false, messages: vec![message] };
     let last = |partial| Plain::Messages { partial, older: false, messages: Vec::new() };
-    let cut = erased.encode()[..erased.encode().len() - 32].to_vec();
+    let erased = one(message(9, b""));
+    let until = one(HistoryMessage { ends_ms: Some(1_795_000_100_000), ..message(9, b"gone by then") });
+    let changed = one(HistoryMessage { content: b"rest".to_vec(), ..message(9, b"") });
+    let cut = erased.encode()[..erased.encode().len() - 36].to_vec();
     let cases = [
         ok("index", "two conversations", fields_of(&index)),
         ok("nothing", "no conversation", fields_of(&list(false, Vec::new()))),
@@ -231,6 +237,8 @@ fn history_plains() {
         bad("count", "more messages are named than are there", bent(&page_bytes, 2, &3_u32.to_be_bytes())),
         bad("great-count", "as many as a number can say", bent(&index_bytes, 2, &u32::MAX.to_be_bytes())),
         ok("erased", "a message that was taken back", fields_of(&erased)),
+        ok("changed", "a text that was changed since: what is left of it", fields_of(&changed)),
+        ok("until", "a message that is gone at a time", fields_of(&until)),
         bad("no-previous", "one that was taken back, and the one before it is cut off", cut),
         bad("one-byte-more", "a byte follows", longer(&page_bytes)),
     ];
@@ -248,6 +256,7 @@ fn history_plains() {
                 assert_eq!(fields.get("older"), [u8::from(older)]);
                 assert!(messages.iter().map(|it| it.place).eq(numbers("position")));
                 assert!(messages.iter().map(|it| it.sent_at_ms).eq(numbers("time-ms")));
+                assert!(messages.iter().filter_map(|it| it.ends_ms).eq(numbers("ends-ms")));
                 assert!(messages.iter().map(|it| &it.group.0[..]).eq(fields.all("group")));
                 assert!(messages.iter().map(|it| &it.from.0[..]).eq(fields.all("account")));
                 assert!(messages.iter().map(|it| &it.device.0[..]).eq(fields.all("device-id")));
@@ -262,5 +271,5 @@ fn history_plains() {
         }
         Ok(())
     };
-    assert_eq!(check("history-plain", &cases, judge), 14);
+    assert_eq!(check("history-plain", &cases, judge), 16);
 }

@@ -57,7 +57,16 @@ impl Impostor {
             let content = unpad(&message.into_bytes()).unwrap().to_vec();
             let (from, device) = (leaf.account, leaf.device);
             let (place, sent_at_ms) = (delivery.position, delivery.at_s * 1_000);
-            heard.push(HistoryMessage { group: *id, place, from, device, sent_at_ms, content, erased: None });
+            heard.push(HistoryMessage {
+                group: *id,
+                place,
+                from,
+                device,
+                sent_at_ms,
+                ends_ms: None,
+                content,
+                erased: None,
+            });
         }
         heard
     }

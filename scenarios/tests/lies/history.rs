@@ -339,7 +339,7 @@ fn pages_without_end_come_to_an_end() {
             part,
         }
         .encode();
-        HistoryMessage { group, place, from, device, sent_at_ms: 0, content, erased: None }
+        HistoryMessage { group, place, from, device, sent_at_ms: 0, ends_ms: None, content, erased: None }
     };
     // the town is young: many of them stand at each place
     let asked = answer(&mut town, &liar, |wanted| match wanted {

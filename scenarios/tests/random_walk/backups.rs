@@ -44,7 +44,7 @@ impl Walk {
         println!("{number} {by:?} writes a backup");
         let owner = self.town.read(by, query::backup_owner).unwrap();
         let rows = self.town.read(by, |store| query::backup_rows(store, 0, 10_000));
-        let rows: Vec<_> = rows.into_iter().map(|(row, _)| row).collect();
+        let rows: Vec<_> = rows.into_iter().map(|it| it.row).collect();
         let mut parts = settings_parts(self.town.read(by, query::backed_up_settings));
         let (mut pile, mut messages) = (Pile::default(), 0);
         for message in self.town.read(by, |store| query::backed_up_messages(store, &rows)) {

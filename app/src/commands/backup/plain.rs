@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use chain::id::AccountId;
-use protocol::content::{Content, Part, message_id};
+use protocol::content::{Content, Part};
 use protocol::history::HistoryMessage;
 use protocol::settings::{Setting, SettingKey};
 use serde_json::{Value, json};
@@ -98,6 +98,10 @@ fn setting_line(setting: &Setting, names: &mut BTreeMap<AccountId, String>) -> O
 }
 
 fn message_line(message: &HistoryMessage, names: &BTreeMap<AccountId, String>) -> Option<Value> {
+    // what was changed since says what it says now by its last change
+    if message.erased.is_some() {
+        return None;
+    }
     let (text, file) = match Content::decode(&message.content).ok()?.part {
         Part::Text(text) => (text, None),
         // the name of the file, which is not in the backup
@@ -114,7 +118,7 @@ fn message_line(message: &HistoryMessage, names: &BTreeMap<AccountId, String>) -
             return None;
         }
     };
-    let id = message_id(&message.group, &message.from, &message.device, &message.content);
+    let id = message.id();
     let from = names.get(&message.from).cloned().unwrap_or_else(|| message.from.to_string());
     Some(json!({ "kind": "message", "message": id.to_string(), "conversation": message.group.to_string(),
         "position": message.place, "from": from, "account": message.from.to_string(), "device": message.device.to_string(),
