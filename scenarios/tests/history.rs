@@ -2,9 +2,11 @@
 //! 47 to 49.
 
 use client::query::{self, HistoryRow};
-use client::step::{Command, Event};
+use client::step::{Call, Command, Event};
+use protocol::api::ENTRIES;
 use protocol::api::delivery::RELAY;
 use scenarios::impostor::Impostor;
+use scenarios::people::Device;
 use scenarios::town::{Town, Who};
 
 /// Bytes of a text, so that a few dozen make several pages.
@@ -290,8 +292,15 @@ fn a_device_without_old_messages_does_not_stand_for_one_that_has_them() {
 #[test]
 fn what_a_lost_device_had_is_waited_for_until_it_is_removed() {
     let (mut town, _, laptop, tablet) = with_a_tablet(4);
-    town.set_online(laptop, false);
+    let all: Vec<_> = town.everybody().collect();
+    all.iter().for_each(|who| town.set_online(*who, false));
     town.pass_ms(73 * 3_600_000);
+    // the log goes on meanwhile: somebody else opens an account
+    let stranger = Device::new();
+    let proposal = stranger.sign(stranger.opening(None), "town.example/log");
+    town.ask(&Call { path: format!("{ENTRIES}?wait=quorum"), body: Some(proposal), bearer: None });
+    all.iter().filter(|who| **who != laptop).for_each(|who| town.set_online(*who, true));
+    town.settle();
     let desktop = town.add_device("bob", tablet, true);
     for _ in 0..4 {
         settle_for(&mut town, 600_000);

@@ -194,9 +194,41 @@ fn fields_of(plain: &Plain) -> Fields {
     }
 }
 
+/// The rule of what is in a part.
+const PLAIN_RULE: &str = "HIS-3";
+
+fn judged_plain(fields: &Fields) -> Verdict {
+    let numbers = |name| fields.all(name).map(|it| u64::from_be_bytes(it.try_into().unwrap()));
+    let plain = read(Plain::decode(fields.get("plain")), PLAIN_RULE)?;
+    assert_eq!(fields.get("partial"), [u8::from(plain.is_partial())]);
+    match plain {
+        Plain::Index { rows, .. } => {
+            assert!(rows.iter().map(|row| &row.group.0[..]).eq(fields.all("group")));
+            assert!(rows.iter().map(|row| row.messages).eq(numbers("messages")));
+            assert!(rows.iter().map(|row| row.newest_ms).eq(numbers("newest-ms")));
+        }
+        Plain::Messages { older, messages, .. } => {
+            assert_eq!(fields.get("older"), [u8::from(older)]);
+            assert!(messages.iter().map(|it| it.place).eq(numbers("position")));
+            assert!(messages.iter().map(|it| it.sent_at_ms).eq(numbers("time-ms")));
+            assert!(messages.iter().filter_map(|it| it.ends_ms).eq(numbers("ends-ms")));
+            assert!(messages.iter().map(|it| &it.group.0[..]).eq(fields.all("group")));
+            assert!(messages.iter().map(|it| &it.from.0[..]).eq(fields.all("account")));
+            assert!(messages.iter().map(|it| &it.device.0[..]).eq(fields.all("device-id")));
+            assert!(messages.iter().map(|it| it.content.as_slice()).eq(fields.all("content")));
+            let erased = || messages.iter().filter_map(|it| it.erased);
+            assert!(erased().map(|it| it.message.0.to_vec()).eq(fields.all("erased").map(<[u8]>::to_vec)));
+            let previous = erased().filter_map(|it| it.previous).map(|it| it.0.to_vec());
+            assert!(previous.eq(fields.all("previous").map(<[u8]>::to_vec)));
+            let about = erased().filter_map(|it| it.about).map(|it| it.0.to_vec());
+            assert!(about.eq(fields.all("about").map(<[u8]>::to_vec)));
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn history_plains() {
-    const RULE: &str = "HIS-3";
     let row = |group: u8, messages| IndexRow { group: GroupId([group; 32]), messages, newest_ms: 1_795_000_000_000 };
     let message = |place, content: &[u8]| HistoryMessage {
         group: GROUP,
@@ -212,7 +244,7 @@ fn history_plains() {
             about: Some(Digest([4; 32])),
         }),
     };
-    let bad = |name, what, bytes: Vec<u8>| malformed(name, RULE, what, Fields::default().with("plain", bytes));
+    let bad = |name, what, bytes: Vec<u8>| malformed(name, PLAIN_RULE, what, Fields::default().with("plain", bytes));
     let list = |partial, rows| Plain::Index { partial, rows };
     let index = list(false, vec![row(4, 12), row(5, 1)]);
     let page =
@@ -242,34 +274,5 @@ fn history_plains() {
         bad("no-previous", "one that was taken back, and the one before it is cut off", cut),
         bad("one-byte-more", "a byte follows", longer(&page_bytes)),
     ];
-    let judge = |fields: &Fields| -> Verdict {
-        let numbers = |name| fields.all(name).map(|it| u64::from_be_bytes(it.try_into().unwrap()));
-        let plain = read(Plain::decode(fields.get("plain")), RULE)?;
-        assert_eq!(fields.get("partial"), [u8::from(plain.is_partial())]);
-        match plain {
-            Plain::Index { rows, .. } => {
-                assert!(rows.iter().map(|row| &row.group.0[..]).eq(fields.all("group")));
-                assert!(rows.iter().map(|row| row.messages).eq(numbers("messages")));
-                assert!(rows.iter().map(|row| row.newest_ms).eq(numbers("newest-ms")));
-            }
-            Plain::Messages { older, messages, .. } => {
-                assert_eq!(fields.get("older"), [u8::from(older)]);
-                assert!(messages.iter().map(|it| it.place).eq(numbers("position")));
-                assert!(messages.iter().map(|it| it.sent_at_ms).eq(numbers("time-ms")));
-                assert!(messages.iter().filter_map(|it| it.ends_ms).eq(numbers("ends-ms")));
-                assert!(messages.iter().map(|it| &it.group.0[..]).eq(fields.all("group")));
-                assert!(messages.iter().map(|it| &it.from.0[..]).eq(fields.all("account")));
-                assert!(messages.iter().map(|it| &it.device.0[..]).eq(fields.all("device-id")));
-                assert!(messages.iter().map(|it| it.content.as_slice()).eq(fields.all("content")));
-                let erased = || messages.iter().filter_map(|it| it.erased);
-                assert!(erased().map(|it| it.message.0.to_vec()).eq(fields.all("erased").map(<[u8]>::to_vec)));
-                let previous = erased().filter_map(|it| it.previous).map(|it| it.0.to_vec());
-                assert!(previous.eq(fields.all("previous").map(<[u8]>::to_vec)));
-                let about = erased().filter_map(|it| it.about).map(|it| it.0.to_vec());
-                assert!(about.eq(fields.all("about").map(<[u8]>::to_vec)));
-            }
-        }
-        Ok(())
-    };
-    assert_eq!(check("history-plain", &cases, judge), 16);
+    assert_eq!(check("history-plain", &cases, judged_plain), 16);
 }
