@@ -269,6 +269,11 @@ pub fn message_id(group: &GroupId, account: &AccountId, device: &DeviceId, bytes
 }
 
 impl Content {
+    /// What says this and nothing else: it replaces and answers nothing, names none before it, mentions nobody, and stays.
+    pub fn of(salt: [u8; 16], part: Part) -> Self {
+        Self { salt, replaces: None, in_reply_to: None, previous: None, expires: None, mentions: Vec::new(), part }
+    }
+
     /// The deterministic CBOR. Of a text that [`Part::text`] would refuse, nobody reads the result.
     pub fn encode(&self) -> Vec<u8> {
         // writing to memory does not fail, and nothing else can

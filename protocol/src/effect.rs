@@ -95,7 +95,7 @@ mod tests {
     const TARGET: MessageId = chain::id::Digest([3; 32]);
 
     fn content(replaces: Option<MessageId>, in_reply_to: Option<MessageId>, part: Part) -> Content {
-        Content { salt: [7; 16], replaces, in_reply_to, previous: None, expires: None, mentions: Vec::new(), part }
+        Content { replaces, in_reply_to, ..Content::of([7; 16], part) }
     }
 
     /// MSG-1: an answer is shown by itself, whatever it answers.

@@ -68,30 +68,14 @@ fn contents() -> Vec<Vec<u8>> {
     let text = |text: &str, id: Option<u8>| {
         let id = id.map(|byte| Digest([byte; 32]));
         let part = Part::text(text).unwrap();
-        Content {
-            salt: [9; 16],
-            replaces: id,
-            in_reply_to: id,
-            previous: id,
-            expires: None,
-            mentions: Vec::new(),
-            part,
-        }
+        Content { replaces: id, in_reply_to: id, previous: id, ..Content::of([9; 16], part) }
     };
     // a part of two parts; expiry, topic and two extensions besides
     let parts = [&[0x85, 1, 0x60, 3, 0, 0x82][..], &[0x83, 0, 0x60, 0], &[0x85, 4, 0x60, 1, 0x61, b'a', 0x40]].concat();
     let before = [&[0x87, 0x50][..], &[7; 16], &[0xf6, 0x41, 5, 0x82, 0xf5, 0x05, 0xf6, 0xa2, 1, 0x61, b'u']].concat();
     let foreign = [&before[..], &[0x61, b'x', 0xa1, 0x20, 0x81, 0xc1, 0x00], &parts].concat();
     let id = Some(Digest([3; 32]));
-    let about = |replaces, in_reply_to, part| Content {
-        salt: [9; 16],
-        replaces,
-        in_reply_to,
-        previous: None,
-        expires: None,
-        mentions: Vec::new(),
-        part,
-    };
+    let about = |replaces, in_reply_to, part| Content { replaces, in_reply_to, ..Content::of([9; 16], part) };
     let reaction = about(None, id, Part::reaction("+1").unwrap());
     let mention = Mention { start: 3, end: 7, account: AccountId([4; 32]) };
     let mentioning = Content { mentions: vec![mention], ..text("hi @bob", None) };

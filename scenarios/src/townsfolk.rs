@@ -1,10 +1,13 @@
 //! What the people of a [`crate::town`] do that takes several steps, and what they look up.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chain::handle::Handle;
 use chain::id::AccountId;
 use client::query::{self, MessageRow};
 use client::step::{Call, Command, Event, Joining};
 use protocol::api::{ACCOUNTS, AccountAnswer};
+use protocol::id::GroupId;
 use protocol::people::Decision;
 use protocol::reset_permit::ResetPermit;
 use service::issue_reset_permit;
@@ -32,6 +35,20 @@ impl Town {
         let mut rows: Vec<_> = conversations.flat_map(|row| of(row.group.to_string())).collect();
         rows.sort_by_key(|row| (row.place.unwrap_or(u64::MAX), row.row));
         rows
+    }
+
+    /// Of all that came to a device while it ran, the texts that its desktop would show.
+    pub fn told(&self, who: Who) -> Vec<String> {
+        let mut came: BTreeMap<GroupId, BTreeSet<i64>> = BTreeMap::new();
+        for event in self.events(who) {
+            if let Event::Message { row, group, incoming: true, .. } = event {
+                came.entry(*group).or_default().insert(*row);
+            }
+        }
+        let news = came
+            .iter()
+            .filter_map(|(group, rows)| self.read(who, |store| query::news(store, group, rows, self.now_ms())));
+        news.flat_map(|news| news.messages).map(|row| row.text).collect()
     }
 
     /// The entries of an account, as the service gives them to anybody.

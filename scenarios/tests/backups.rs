@@ -387,16 +387,7 @@ fn an_older_file_brings_nothing_back() {
 
 fn text(group: GroupId, from: (AccountId, DeviceId), place: u64, text: &str) -> HistoryMessage {
     let part = ContentPart::text(text).unwrap();
-    let content = Content {
-        salt: [3; 16],
-        replaces: None,
-        in_reply_to: None,
-        previous: None,
-        expires: None,
-        mentions: Vec::new(),
-        part,
-    }
-    .encode();
+    let content = Content::of([3; 16], part).encode();
     HistoryMessage { group, place, from: from.0, device: from.1, sent_at_ms: 1, ends_ms: None, content, erased: None }
 }
 

@@ -1,12 +1,9 @@
 //! Whom messages mention: who is meant, who is told, and what a member can make of it. Rules MEN-1 to MEN-4.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use chain::id::AccountId;
 use client::query::{self, MessageRow};
-use client::step::{Arrangement, Command, Event};
+use client::step::{Arrangement, Command};
 use protocol::content::{Content, Mention, Part, pad};
-use protocol::id::GroupId;
 use protocol::people::Decision;
 use scenarios::impostor::Impostor;
 use scenarios::people::random;
@@ -26,19 +23,6 @@ fn mentioned(town: &Town, who: Who, text: &str) -> Vec<(String, String)> {
 /// True if the list of conversations says of this one that somebody waits there.
 fn is_waited_for(town: &Town, who: Who, title: &str) -> bool {
     town.read(who, query::conversations).into_iter().any(|row| row.title == title && row.mentioned)
-}
-
-/// Of all that came to a device while it ran, the texts that its desktop would show.
-fn told(town: &Town, who: Who) -> Vec<String> {
-    let mut came: BTreeMap<GroupId, BTreeSet<i64>> = BTreeMap::new();
-    for event in town.events(who) {
-        if let Event::Message { row, group, incoming: true, .. } = event {
-            came.entry(*group).or_default().insert(*row);
-        }
-    }
-    let news =
-        came.iter().filter_map(|(group, rows)| town.read(who, |store| query::news(store, group, rows, town.now_ms())));
-    news.flat_map(|news| news.messages).map(|row| row.text).collect()
 }
 
 fn arrange(town: &mut Town, who: Who, arrangement: Arrangement) {
@@ -81,7 +65,7 @@ fn whoever_is_named_behind_an_at_sign_is_mentioned() {
     assert!(is_waited_for(&town, bob, "Three") && is_waited_for(&town, carol, "Three"));
     assert!(!is_waited_for(&town, alice, "Three"));
     // on the device that got it as an old message nothing is asked of anybody
-    assert!(told(&town, desktop).is_empty());
+    assert!(town.told(desktop).is_empty());
     read(&mut town, bob);
     assert!(!is_waited_for(&town, bob, "Three"));
 }
@@ -97,9 +81,9 @@ fn whoever_is_mentioned_is_told_in_a_silent_conversation_too() {
         town.send(alice, "Three", "hello all");
         town.send(alice, "Three", "@carol, and you?");
         town.send(alice, "Three", "@bob?");
-        assert_eq!(told(&town, bob), ["@bob?"]);
+        assert_eq!(town.told(bob), ["@bob?"]);
         read(&mut town, bob);
-        assert!(told(&town, bob).is_empty());
+        assert!(town.told(bob).is_empty());
     }
 }
 
@@ -110,12 +94,12 @@ fn nobody_is_mentioned_by_whom_he_has_blocked() {
     let blocked = account(&town, carol);
     town.wish(bob, Command::Decide { account: blocked, decision: Decision::Blocked });
     says(&mut town, carol, "@bob @bob @bob");
-    assert!(told(&town, bob).is_empty() && !is_waited_for(&town, bob, "Three"));
+    assert!(town.told(bob).is_empty() && !is_waited_for(&town, bob, "Three"));
     town.send(alice, "Three", "@bob, sorry");
     assert!(is_waited_for(&town, bob, "Three"));
     let message = town.messages(alice).into_iter().find(|row| row.text == "@bob, sorry").unwrap().message.to_string();
     town.wish(alice, Command::Delete { message });
-    assert!(told(&town, bob).is_empty() && !is_waited_for(&town, bob, "Three"));
+    assert!(town.told(bob).is_empty() && !is_waited_for(&town, bob, "Three"));
 }
 
 /// MEN-4: whoever is mentioned more than once is waited for until none of it is left, and until he has read as far.
@@ -183,8 +167,7 @@ fn a_member_that_mentions_nonsense_is_shown_as_text() {
         let text = format!("@dave {number}");
         texts.push(text.clone());
         let (salt, part) = (*random().first_chunk().unwrap(), Part::Text(text));
-        let (replaces, in_reply_to, previous, expires) = (None, None, None, None);
-        let content = Content { salt, replaces, in_reply_to, previous, expires, mentions, part };
+        let content = Content { mentions, ..Content::of(salt, part) };
         mallory.say(&town, &group, b"", &pad(&content.encode()).unwrap());
     }
     town.settle();

@@ -1,26 +1,10 @@
 //! What a person is told of although he does not look: what is new, unread, of others, and where it makes a sound.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use chain::id::AccountId;
 use client::query;
-use client::step::{Arrangement, Command, Event};
-use protocol::id::GroupId;
+use client::step::{Arrangement, Command};
 use protocol::people::Decision;
 use scenarios::town::{Town, Who};
-
-/// Of all that came to a device while it ran, the texts that its desktop would show.
-fn told(town: &Town, who: Who) -> Vec<String> {
-    let mut came: BTreeMap<GroupId, BTreeSet<i64>> = BTreeMap::new();
-    for event in town.events(who) {
-        if let Event::Message { row, group, incoming: true, .. } = event {
-            came.entry(*group).or_default().insert(*row);
-        }
-    }
-    let news =
-        came.iter().filter_map(|(group, rows)| town.read(who, |store| query::news(store, group, rows, town.now_ms())));
-    news.flat_map(|news| news.messages).map(|row| row.text).collect()
-}
 
 fn arrange(town: &mut Town, who: Who, chat: &str, arrangement: Arrangement) {
     town.wish(who, Command::Arrange { chat: chat.to_owned(), arrangement });
@@ -46,17 +30,17 @@ fn what_others_write_is_told_until_it_was_read_on_any_device() {
     let (mut town, alice, bob) = two();
     let desktop = town.add_device("bob", bob, false);
     town.send(alice, "bob", "are you there?");
-    assert_eq!(told(&town, bob), ["hello", "are you there?"]);
-    assert_eq!(told(&town, desktop), ["are you there?"]);
-    assert!(told(&town, alice).is_empty(), "nobody is told what he wrote himself");
+    assert_eq!(town.told(bob), ["hello", "are you there?"]);
+    assert_eq!(town.told(desktop), ["are you there?"]);
+    assert!(town.told(alice).is_empty(), "nobody is told what he wrote himself");
     read(&mut town, desktop, "alice");
     for device in [bob, desktop] {
-        assert!(told(&town, device).is_empty());
+        assert!(town.told(device).is_empty());
     }
     // what one's other device wrote is no news, and whoever writes has read what stands before
     town.send(alice, "bob", "and now?");
     town.send(bob, "alice", "now, yes");
-    assert!(told(&town, desktop).is_empty() && told(&town, bob).is_empty());
+    assert!(town.told(desktop).is_empty() && town.told(bob).is_empty());
 }
 
 #[test]
@@ -64,14 +48,14 @@ fn a_request_and_whoever_is_blocked_make_no_sound() {
     let mut town = Town::new();
     let (bob, eve) = (town.stranger("bob"), town.stranger("eve"));
     town.send(eve, "bob", "you have won");
-    assert!(told(&town, bob).is_empty());
+    assert!(town.told(bob).is_empty());
     let stranger = account(&town, eve);
     town.wish(bob, Command::Decide { account: stranger, decision: Decision::Accepted });
     town.send(eve, "bob", "thank you");
-    assert!(told(&town, bob).contains(&"thank you".to_owned()));
+    assert!(town.told(bob).contains(&"thank you".to_owned()));
     town.wish(bob, Command::Decide { account: stranger, decision: Decision::Blocked });
     town.send(eve, "bob", "why?");
-    assert!(told(&town, bob).is_empty());
+    assert!(town.told(bob).is_empty());
 }
 
 #[test]
@@ -80,10 +64,10 @@ fn a_muted_conversation_is_silent_for_as_long_as_it_is_muted() {
     let until_ms = Some(town.now_ms() + 60_000);
     arrange(&mut town, bob, "alice", Arrangement::Muted { until_ms });
     town.send(alice, "bob", "psst");
-    assert!(told(&town, bob).is_empty());
+    assert!(town.told(bob).is_empty());
     town.pass_ms(61_000);
     town.send(alice, "bob", "hey");
-    assert!(told(&town, bob).contains(&"hey".to_owned()));
+    assert!(town.told(bob).contains(&"hey".to_owned()));
 }
 
 #[test]
@@ -92,10 +76,10 @@ fn what_was_put_away_makes_no_sound_until_somebody_has_looked_at_it() {
     read(&mut town, bob, "alice");
     arrange(&mut town, bob, "alice", Arrangement::Archived(true));
     town.send(alice, "bob", "still there?");
-    assert!(told(&town, bob).is_empty());
+    assert!(town.told(bob).is_empty());
     read(&mut town, bob, "alice");
     town.send(alice, "bob", "good to see you");
-    assert_eq!(told(&town, bob), ["good to see you"]);
+    assert_eq!(town.told(bob), ["good to see you"]);
 }
 
 #[test]
@@ -106,11 +90,11 @@ fn changes_reactions_and_old_messages_are_no_news() {
     town.wish(alice, Command::Edit { message: message.clone(), text: "hello!".to_owned() });
     town.wish(alice, Command::React { message, reaction: "+".to_owned(), remove: false });
     town.wish(alice, Command::SetTimer { chat: "bob".to_owned(), seconds: 3_600 });
-    assert!(told(&town, bob).is_empty());
+    assert!(town.told(bob).is_empty());
     let desktop = town.add_device("bob", bob, true);
     town.pass_ms(60_000);
     assert!(town.texts(desktop, None).contains(&"hello!".to_owned()), "it has the old messages");
-    assert!(told(&town, desktop).is_empty());
+    assert!(town.told(desktop).is_empty());
 }
 
 #[test]
@@ -119,7 +103,7 @@ fn what_was_taken_back_or_is_gone_is_told_no_more() {
     town.send(alice, "bob", "regretted");
     let message = town.messages(alice).pop().unwrap().message.to_string();
     town.wish(alice, Command::Delete { message });
-    assert_eq!(told(&town, bob), ["hello"]);
+    assert_eq!(town.told(bob), ["hello"]);
 }
 
 #[test]
@@ -130,9 +114,9 @@ fn nobody_is_told_of_a_conversation_that_he_has_left() {
     let with = vec!["bob".to_owned(), "carol".to_owned()];
     town.wish(alice, Command::NewChat { title: "Three".to_owned(), with });
     town.send(alice, "Three", "welcome");
-    assert_eq!(told(&town, bob), ["welcome"]);
+    assert_eq!(town.told(bob), ["welcome"]);
     town.wish(bob, Command::LeaveChat { chat: "Three".to_owned() });
-    assert!(told(&town, bob).is_empty());
+    assert!(town.told(bob).is_empty());
 }
 
 /// A device that slept gets what came meanwhile as one step after the other; what is told is only what is unread then.
@@ -148,5 +132,5 @@ fn after_a_long_sleep_only_what_nobody_has_read_is_told() {
     town.send(alice, "bob", "the last one");
     town.set_online(desktop, true);
     town.settle();
-    assert_eq!(told(&town, desktop), ["the last one"]);
+    assert_eq!(town.told(desktop), ["the last one"]);
 }

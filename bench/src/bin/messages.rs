@@ -141,15 +141,7 @@ impl Bare {
             .collect();
         group.add_members(&provider, &signer, &packages).unwrap();
         group.merge_pending_commit(&provider).unwrap();
-        let content = Content {
-            salt: [7; 16],
-            replaces: None,
-            in_reply_to: None,
-            previous: None,
-            expires: None,
-            mentions: Vec::new(),
-            part: Part::text(TEXT).unwrap(),
-        };
+        let content = Content::of([7; 16], Part::text(TEXT).unwrap());
         let content = pad(&content.encode()).unwrap();
         Self { provider, signer, group, file: tempfile::tempfile().unwrap(), content }
     }

@@ -150,9 +150,7 @@ mod tests {
     /// A text of a writer at a place, after another one; its id.
     fn text(store: &Store<'_>, place: u64, writer: u8, text: &str, previous: Option<MessageId>) -> MessageId {
         let (salt, part) = ([2; 16], Part::Text(text.to_owned()));
-        let bytes =
-            Content { salt, replaces: None, in_reply_to: None, previous, expires: None, mentions: Vec::new(), part }
-                .encode();
+        let bytes = Content { previous, ..Content::of(salt, part) }.encode();
         let from = leaf(writer);
         let id = message_id(&GROUP, &from.account, &from.device, &bytes);
         let kept = Kept::received(&from, &bytes, text.to_owned(), 0);
@@ -198,15 +196,7 @@ mod tests {
                 let say = |number| if number == changed { "forged" } else { "said" };
                 let first = text(store, 5, 1, say(1), None);
                 // what they name is what was really written
-                let really = Content {
-                    salt: [2; 16],
-                    replaces: None,
-                    in_reply_to: None,
-                    previous: None,
-                    expires: None,
-                    mentions: Vec::new(),
-                    part: Part::Text("said".to_owned()),
-                };
+                let really = Content::of([2; 16], Part::Text("said".to_owned()));
                 let really = message_id(&GROUP, &leaf(1).account, &leaf(1).device, &really.encode());
                 let second = text(store, 6, 1, say(2), Some(really));
                 let next = if changed == 2 { Digest([8; 32]) } else { second };

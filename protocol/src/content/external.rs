@@ -139,15 +139,7 @@ mod tests {
 
     fn content(file: External) -> Content {
         let part = Part::External(Box::new(file));
-        Content {
-            salt: [1; 16],
-            replaces: None,
-            in_reply_to: None,
-            previous: Some(Digest([2; 32])),
-            expires: None,
-            mentions: Vec::new(),
-            part,
-        }
+        Content { previous: Some(Digest([2; 32])), ..Content::of([1; 16], part) }
     }
 
     fn read(file: External) -> Result<External, ContentError> {

@@ -111,8 +111,7 @@ mod tests {
 
     fn text_of(text: &str) -> Content {
         let part = Part::Text(text.to_owned());
-        let (replaces, in_reply_to, previous, expires) = (None, None, None, None);
-        Content { salt: [1; 16], replaces, in_reply_to, previous, expires, mentions: Vec::new(), part }
+        Content::of([1; 16], part)
     }
 
     fn people() -> Vec<(AccountId, String)> {

@@ -122,15 +122,7 @@ mod tests {
         let length = |count| {
             let receipts: Vec<_> = (0..count).map(|it| (id(it), Receipt::Read)).collect();
             let part = Part::Signal { content_type: RECEIPTS.to_owned(), bytes: encode_receipts(&receipts) };
-            let content = Content {
-                salt: [1; 16],
-                replaces: None,
-                in_reply_to: None,
-                previous: None,
-                expires: None,
-                mentions: Vec::new(),
-                part,
-            };
+            let content = Content::of([1; 16], part);
             pad(&content.encode()).unwrap().len()
         };
         assert_eq!((length(7), length(MAX_RECEIPTS)), (BUCKETS[0], BUCKETS[2]));

@@ -17,15 +17,7 @@ fn id(byte: u8) -> MessageId {
 
 fn content(text: &str) -> Content {
     let part = Part::text(text).unwrap();
-    Content {
-        salt: [1; 16],
-        replaces: None,
-        in_reply_to: None,
-        previous: Some(id(2)),
-        expires: None,
-        mentions: Vec::new(),
-        part,
-    }
+    Content { previous: Some(id(2)), ..Content::of([1; 16], part) }
 }
 
 /// CBOR by hand: the items of a content, each of which a test can replace.
@@ -90,7 +82,7 @@ proptest! {
         text in "\\PC{0,300}",
     ) {
         let [replaces, in_reply_to, previous] = ids.map(|id| id.map(chain::id::Digest));
-        let content = Content { salt, replaces, in_reply_to, previous, expires: None, mentions: Vec::new(), part: Part::text(text).unwrap() };
+        let content = Content { replaces, in_reply_to, previous, ..Content::of(salt, Part::text(text).unwrap()) };
         let bytes = content.encode();
         prop_assert_eq!(Content::decode(&bytes), Ok(content.clone()));
         let padded = pad(&bytes).unwrap();

@@ -14,15 +14,7 @@ const RULE: &str = "§18";
 
 fn content(text: &str) -> Content {
     let part = Part::text(text).unwrap();
-    Content {
-        salt: [0x5a; 16],
-        replaces: None,
-        in_reply_to: None,
-        previous: None,
-        expires: None,
-        mentions: Vec::new(),
-        part,
-    }
+    Content::of([0x5a; 16], part)
 }
 
 /// A content with this salt length, extensions and part, and everything else absent.

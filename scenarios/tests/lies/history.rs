@@ -329,16 +329,7 @@ fn pages_without_end_come_to_an_end() {
         let mut salt = [0; 16];
         salt[..8].copy_from_slice(&number.to_be_bytes());
         let part = Part::Text("made up".to_owned());
-        let content = Content {
-            salt,
-            replaces: None,
-            in_reply_to: None,
-            previous: None,
-            expires: None,
-            mentions: Vec::new(),
-            part,
-        }
-        .encode();
+        let content = Content::of(salt, part).encode();
         HistoryMessage { group, place, from, device, sent_at_ms: 0, ends_ms: None, content, erased: None }
     };
     // the town is young: many of them stand at each place

@@ -21,17 +21,7 @@ use crate::{is_done, lies, newest};
 
 fn words(text: &str) -> Vec<u8> {
     let part = Part::Text(text.to_owned());
-    pad(&Content {
-        salt: [3; 16],
-        replaces: None,
-        in_reply_to: None,
-        previous: None,
-        expires: None,
-        mentions: Vec::new(),
-        part,
-    }
-    .encode())
-    .unwrap()
+    pad(&Content::of([3; 16], part).encode()).unwrap()
 }
 
 /// MSG-5, SND-3, attack 39: a service that lets a change, or a take-back, come before its message gains nothing: whatever the order,
@@ -77,15 +67,7 @@ fn a_member_cannot_change_or_take_back_the_words_of_another() {
     let mut said = vec![(target, None, text()), (target, None, Part::Nothing), (nobody, target, text())];
     said.extend((0..50).map(|number| (None, target, Part::reaction(number.to_string()).unwrap())));
     for (replaces, in_reply_to, part) in said {
-        let content = Content {
-            salt: *random().first_chunk().unwrap(),
-            replaces,
-            in_reply_to,
-            previous: None,
-            expires: None,
-            mentions: Vec::new(),
-            part,
-        };
+        let content = Content { replaces, in_reply_to, ..Content::of(*random().first_chunk().unwrap(), part) };
         mallory.say(&town, &group, b"", &pad(&content.encode()).unwrap());
     }
     town.settle();
@@ -145,9 +127,7 @@ fn a_preview_that_is_none_is_passed_over() {
 fn pictured(disposition: u8, bytes: &[u8]) -> Vec<u8> {
     let part = Part::Unknown { disposition, content_type: PICTURE.to_owned(), bytes: bytes.to_vec() };
     let salt = *random().first_chunk().unwrap();
-    pad(&Content { salt, replaces: None, in_reply_to: None, previous: None, expires: None, mentions: Vec::new(), part }
-        .encode())
-    .unwrap()
+    pad(&Content::of(salt, part).encode()).unwrap()
 }
 
 /// MSG-13, PPL-3: a picture of somebody who may not give one, of something else than a small JPEG, and of somebody who is blocked.
@@ -353,16 +333,7 @@ fn settings_of_somebody_else_are_none() {
     let settings = [SettingKey::DeviceName(device), SettingKey::Title(conversation), SettingKey::Password].map(of);
     for (content_type, bytes) in [(SETTINGS, encode_settings(&settings)), (SETTINGS_WANTED, Vec::new())] {
         let part = Part::Signal { content_type: content_type.to_owned(), bytes };
-        let content = Content {
-            salt: [4; 16],
-            replaces: None,
-            in_reply_to: None,
-            previous: None,
-            expires: None,
-            mentions: Vec::new(),
-            part,
-        }
-        .encode();
+        let content = Content::of([4; 16], part).encode();
         let log = SeenCheckpoint { size: 1, root: Digest::sha256(b"made up") };
         let aad = Gossip { log, note: Vec::new() }.encode();
         mallory.say(&town, &group, &aad, &pad(&content).unwrap());

@@ -14,8 +14,7 @@ use crate::{is_done, newest, refused, two};
 
 fn say(mallory: &Impostor, town: &Town, group: &GroupId, in_reply_to: Option<MessageId>, part: Part) {
     let salt = *random().first_chunk().unwrap();
-    let content =
-        Content { salt, replaces: None, in_reply_to, previous: None, expires: None, mentions: Vec::new(), part };
+    let content = Content { in_reply_to, ..Content::of(salt, part) };
     mallory.say(town, group, b"", &pad(&content.encode()).unwrap());
 }
 
