@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "ffd010f2da796dfa232cfc8cf4b7247f6f7c51ce06b43811b54f9c4f98a1b9ac",
+        sha256: "610d5cb9238827d8264b06fdeb77b075595a30d37b679185040b52ee999265c5",
     },
     Asset {
         path: "/assets/icon.svg",

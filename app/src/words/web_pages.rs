@@ -139,7 +139,8 @@ pub(crate) fn history(row: &History, devices: &[Device]) -> Option<String> {
 
 /// What went to another device.
 pub(crate) fn handed(device: &str, messages: u64, devices: &[Device]) -> String {
-    format!("Handed to {}: {} messages.", name_of(device, devices), counted(messages))
+    let count = if messages == 1 { "1 message".to_owned() } else { format!("{} messages", counted(messages)) };
+    format!("Handed to {}: {count}.", name_of(device, devices))
 }
 
 /// A number with its thousands apart.
