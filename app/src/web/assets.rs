@@ -24,13 +24,13 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/app.js"),
-        sha256: "06ad04b65016b68ad66a3787d67e73aa2614b159fa178396d09660fca7f2f03c",
+        sha256: "11da654828358e81dc9c38dcbc2f03ca9b7811d0932c822aaa3d86df4abe4fb3",
     },
     Asset {
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "610d5cb9238827d8264b06fdeb77b075595a30d37b679185040b52ee999265c5",
+        sha256: "10bfa98180d9e812ef4be45fb8bfdd3d3effbaef2e387efdc0d42dfc2bf61841",
     },
     Asset {
         path: "/assets/icon.svg",

@@ -217,8 +217,11 @@ fn a_conversation_has_a_picture_that_one_chooses_on_its_page() {
 
 fn chooses(person: &Person, path: &Path) {
     let find = "return document.querySelector('input[data-place]')";
-    let input = eventually("a picture can be chosen", || person.browser.element(find, json!([])));
-    person.browser.type_into(&input, &path.display().to_string()).unwrap();
+    // the part of the page in which it stands may be made anew at that moment
+    eventually("a picture is chosen", || {
+        let input = person.browser.element(find, json!([]))?;
+        person.browser.type_into(&input, &path.display().to_string()).ok()
+    });
 }
 
 /// Width and height of a picture, and the height of its message, are what they were; a point is lost where the place was counted

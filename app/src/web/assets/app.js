@@ -233,13 +233,24 @@
     settle();
   }
 
+  // Whoever chooses a file is somewhere else for a while, and comes back to this field.
+  let choosing = null;
+  document.addEventListener("click", (event) => {
+    if (event.target.matches("input[type=file]")) choosing = event.target;
+  }, true);
+  for (const what of ["change", "cancel"]) {
+    document.addEventListener(what, (event) => {
+      if (event.target === choosing) choosing = null;
+    }, true);
+  }
+
   const CONTROLS = "a, button, input, select, summary, textarea";
 
   // Puts a piece in the place of another, unless somebody is typing there. What was open stays open, what was written stays
   // written, and whoever stood somewhere stands there again.
   function swap(element, fresh) {
     const focused = element.contains(document.activeElement) ? document.activeElement : null;
-    if (focused && focused.matches("input, textarea") && focused.value) {
+    if ((focused && focused.matches("input, textarea") && focused.value) || (choosing && element.contains(choosing))) {
       shown.delete(element);
       return;
     }
