@@ -32,15 +32,16 @@ mod settings;
 mod shell;
 mod text;
 mod unchecked;
+mod unsent;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
 
-pub(super) use self::moving::Unsent;
 pub(super) use self::recovery::Making;
 pub(super) use self::text::with_commands;
+pub(super) use self::unsent::Unsent;
 use super::server::Shared;
 
 type Routes = Router<Arc<Shared>>;

@@ -1,15 +1,13 @@
 //! Files on their way: what is being sent and saved, how far it is, and what could not be sent (story 18).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::watch;
 
 use super::frame::confirmed;
+use super::unsent::Row;
 use super::{App, Routes, icons, with_commands};
 use crate::failure::Failure;
 use crate::local::What;
@@ -18,54 +16,6 @@ use crate::local::rows::{Connection, Conversation, State as Own};
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::web::server::Shared;
 use crate::words::{file as words, one_line, web_talk};
-
-/// Failures that are kept until somebody has seen them.
-const MOST_KEPT: usize = 20;
-
-/// Files that were to be sent from a page and were not: told where they were to go, until somebody has seen it.
-#[derive(Debug)]
-pub(in crate::web) struct Unsent {
-    rows: Mutex<Vec<Row>>,
-    /// How many there were so far.
-    count: watch::Sender<u64>,
-}
-
-#[derive(Debug, Clone)]
-struct Row {
-    number: u64,
-    to: String,
-    name: String,
-    failure: Failure,
-}
-
-impl Default for Unsent {
-    fn default() -> Self {
-        Self { rows: Mutex::default(), count: watch::Sender::new(0) }
-    }
-}
-
-impl Unsent {
-    /// Whoever panicked in between left them whole.
-    fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One could not be sent.
-    pub(super) fn note(&self, to: String, name: String, failure: Failure) {
-        let number = self.count.borrow().saturating_add(1);
-        let mut rows = self.rows();
-        rows.push(Row { number, to, name, failure });
-        let too_many = rows.len().saturating_sub(MOST_KEPT);
-        rows.drain(..too_many).for_each(drop);
-        drop(rows);
-        self.count.send_replace(number);
-    }
-
-    /// Tells of each.
-    pub(in crate::web) fn news(&self) -> watch::Receiver<u64> {
-        self.count.subscribe()
-    }
-}
 
 pub(super) fn routes() -> Routes {
     Routes::new()
