@@ -12,6 +12,7 @@ use crate::view::ViewError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvenAccount {
     pub(crate) set: DeviceSet,
+    pub(crate) block: u64,
     pub(crate) proven: ProvenRecord,
 }
 
@@ -19,6 +20,11 @@ impl ProvenAccount {
     /// The state.
     pub fn set(&self) -> &DeviceSet {
         &self.set
+    }
+
+    /// Number of the newest block under which it was proven: what later blocks say of the account is not in it.
+    pub fn block(&self) -> u64 {
+        self.block
     }
 
     /// The devices that may be encrypted to, by id: none once the account has ended (RST-6).
@@ -41,9 +47,9 @@ impl ProvenAccount {
     /// # Errors
     /// [`ViewError`]: the kept bytes are damaged.
     pub fn restore(policy: &Policy, kept: ProvenRecord) -> Result<Self, ViewError> {
-        let (signed, _, set) = kept.check(policy)?;
+        let (signed, header, set) = kept.check(policy)?;
         VerifiedCheckpoint::from_log_signed(signed, policy)?;
-        Ok(Self { set, proven: kept })
+        Ok(Self { set, block: header.number, proven: kept })
     }
 
     /// True if `later` goes back behind this state, or stands beside it.

@@ -264,7 +264,8 @@ impl View {
             return Err(ViewError::Proof(Unproven::Map));
         }
         let (proof, record) = (evidence.proof.clone(), evidence.record.clone());
-        let proven = ProvenAccount { set, proven: ProvenRecord { at: self.newest.clone(), proof, record } };
+        let (block, at) = (self.header.number, self.newest.clone());
+        let proven = ProvenAccount { set, block, proven: ProvenRecord { at, proof, record } };
         if let Some(known) = known.filter(|known| known.contradicts(&proven)) {
             let (earlier, later) = (Box::new(known.proven.clone()), Box::new(proven.proven));
             return Err(self.accuse(Lie::Rewound { earlier, later }, Unproven::Map));

@@ -9,7 +9,6 @@ use chain::id::{AccountId, DeviceId, PublicKey};
 use chain::sigchain::body::{Answer, Body, Confirmer, ResetChoice};
 use chain::sigchain::device_set::DeviceSet;
 use chain::sigchain::entry::Proposal;
-use chain::view::View;
 use ed25519_dalek::SigningKey;
 use protocol::api::EntryAccepted;
 use protocol::bytes::Base64Url;
@@ -237,7 +236,7 @@ impl Turn<'_> {
             }
             if changing.built_on == Some(set.head().0) {
                 // what was first is sealed, and no quorum has it yet
-                return self.look_again(&account).map(|_| ());
+                return self.look_again(&account);
             }
             changing =
                 Changing { refused: None, proposal: None, conflicts: changing.conflicts.saturating_add(1), ..changing };
@@ -260,11 +259,12 @@ impl Turn<'_> {
         account: &AccountId,
         block: u64,
     ) -> Result<(), Error> {
-        if self.view()?.map_or(0, View::size) > block {
+        // the view may be newer than what is known of the account: somebody else was looked at since
+        if self.known(account)?.is_some_and(|known| known.account.block() >= block) {
             let message = "the service says that it is done, and the public record does not have it";
             return self.changed(subject, changing, Err(Failure::lie(ENTRY_MISSING, message)));
         }
-        self.look_again(account).map(|_| ())
+        self.look_again(account)
     }
 
     /// Signs the entry, and keeps it before it is sent.
@@ -368,7 +368,10 @@ impl Turn<'_> {
         }
         let Some(mut changing) = self.changing(subject)? else { return Ok(()) };
         match serde_json::from_slice::<EntryAccepted>(body) {
-            Ok(accepted) => changing.accepted = Some(accepted.block),
+            Ok(accepted) => {
+                changing.accepted = Some(accepted.block);
+                self.begin_looking();
+            }
             Err(_) => changing.refused = Some(Failure::malformed()),
         }
         self.keep_changing(subject, &changing)?;

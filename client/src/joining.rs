@@ -27,6 +27,8 @@ use crate::turn::{Memory, Purpose, Turn};
 
 /// How long between two looks for an entry that the service says it has, milliseconds.
 const LOOK_MS: u64 = 1_000;
+/// The same once some have found nothing: a quorum may be away for hours.
+const LATER_LOOK_MS: u64 = 5_000;
 /// How many looks at an account that must be there find nothing before that is a lie.
 const MAX_LOOKS: u32 = 5;
 
@@ -41,6 +43,8 @@ pub(crate) struct JoiningMemory {
     pub(crate) registration: Option<Registration>,
     /// Between the two messages of a log-in.
     pub(crate) login: Option<Login>,
+    /// The account that a block was proven not to have, and the number of that block.
+    pub(crate) absent: Option<(AccountId, u64)>,
     next_look_ms: u64,
     looks: u32,
     /// What a person was told last of an intent that waits.
@@ -53,6 +57,7 @@ impl Default for JoiningMemory {
             stretching: Stretching::RECOMMENDED,
             registration: None,
             login: None,
+            absent: None,
             next_look_ms: 0,
             looks: 0,
             held: BTreeMap::new(),
@@ -276,21 +281,29 @@ impl Turn<'_> {
         self.attempt_failed(Failure::of(problem))
     }
 
-    /// Looks at an account once more, at most every second. False: it was looked for often enough, and is not there.
-    pub(crate) fn look_again(&mut self, account: &AccountId) -> Result<bool, Error> {
-        let is_known = self.known(account)?.is_some();
+    /// The service took an entry: it is looked for from now on.
+    pub(crate) fn begin_looking(&mut self) {
         let it = &mut self.memory.joining;
-        if it.next_look_ms <= self.now_ms || it.next_look_ms > self.now_ms.saturating_add(LOOK_MS) {
+        (it.looks, it.next_look_ms) = (0, 0);
+    }
+
+    /// Looks at an account once more, at first every second.
+    pub(crate) fn look_again(&mut self, account: &AccountId) -> Result<(), Error> {
+        let it = &mut self.memory.joining;
+        let pause_ms = if it.looks < MAX_LOOKS { LOOK_MS } else { LATER_LOOK_MS };
+        if it.next_look_ms <= self.now_ms || it.next_look_ms > self.now_ms.saturating_add(pause_ms) {
             it.looks = it.looks.saturating_add(1);
-            if it.looks > MAX_LOOKS && !is_known {
-                return Ok(false);
-            }
-            it.next_look_ms = self.now_ms.saturating_add(LOOK_MS);
+            it.next_look_ms = self.now_ms.saturating_add(pause_ms);
             self.refresh(account)?;
         }
         let next = self.memory.joining.next_look_ms;
         self.wake(next);
-        Ok(true)
+        Ok(())
+    }
+
+    /// True if an account that must be there was looked for often enough.
+    pub(crate) fn has_looked_enough(&self) -> bool {
+        self.memory.joining.looks > MAX_LOOKS
     }
 
     /// The trouble with the record, as a failure.

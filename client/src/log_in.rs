@@ -11,7 +11,6 @@ use chain::sigchain::body::Body;
 use chain::sigchain::device_set::{AccountState, DeviceSet};
 use chain::sigchain::entry::Proposal;
 use chain::sigchain::rules::CODE_COMMITMENTS;
-use chain::view::View;
 use protocol::api::accounts::{
     LOGIN_FINISH, LOGIN_START, LoggedIn, LoginChallenge, LoginFinish, LoginStart, PERMIT_INVALID,
 };
@@ -237,7 +236,8 @@ impl Turn<'_> {
         if self.known(account)?.is_some() {
             return self.fresh(account);
         }
-        if !self.look_again(account)? {
+        self.look_again(account)?;
+        if self.has_looked_enough() {
             let message = "the handle leads to an account that the public record does not have";
             self.attempt_failed(Failure::lie(ENTRY_MISSING, message))?;
         }
@@ -340,11 +340,12 @@ impl Turn<'_> {
             self.ask_for_own_entry(&own, &log_in);
             return Ok(());
         };
-        if self.view()?.map_or(0, View::size) > block {
+        let account = set.account();
+        if self.known(&account)?.is_some_and(|known| known.account.block() >= block) {
             let message = "the service says that this device is listed, and the public record does not have it";
             return self.attempt_failed(Failure::lie(ENTRY_MISSING, message));
         }
-        self.look_again(&set.account()).map(|_| ())
+        self.look_again(&account)
     }
 
     fn own_entry_refused(
@@ -356,7 +357,7 @@ impl Turn<'_> {
     ) -> Result<(), Error> {
         if refused.code == CONFLICT && log_in.built_on == Some(set.head().0) {
             // what was first is sealed, and no quorum has it yet
-            return self.look_again(&set.account()).map(|_| ());
+            return self.look_again(&set.account());
         }
         log_in.conflicts = log_in.conflicts.saturating_add(1);
         let again = log_in.conflicts <= MAX_CONFLICTS;
@@ -385,6 +386,7 @@ impl Turn<'_> {
             return self.attempt_failed(Failure::malformed());
         };
         log_in.accepted = Some(block);
+        self.begin_looking();
         let account = log_in.account.map(AccountId);
         self.keep_log_in(own, log_in)?;
         account.map_or(Ok(()), |account| self.hint(&account))

@@ -225,6 +225,7 @@ impl Turn<'_> {
             self.keep_account(account, &known)?;
             self.memory.accounts.insert(*account, known);
         }
+        self.overtake(&Purpose::Account(*account));
         self.refresh(account)
     }
 
@@ -338,20 +339,30 @@ impl Turn<'_> {
             Ok(false) => return self.refresh(id),
             Err(error) => return self.begin_trouble(&error),
         }
-        if let Err(error) = self.prove_account(id, answer)? {
+        if let Err(error) = self.prove_account(id, answer, flight)? {
             return self.begin_trouble(&error);
+        }
+        if flight.is_overtaken {
+            self.refresh(id)?;
         }
         self.end_trouble()
     }
 
-    fn prove_account(&mut self, id: &AccountId, answer: AccountAnswer) -> Result<Result<(), ViewError>, Error> {
+    fn prove_account(
+        &mut self,
+        id: &AccountId,
+        answer: AccountAnswer,
+        flight: Flight,
+    ) -> Result<Result<(), ViewError>, Error> {
         let before = self.known(id)?.cloned();
         let new = answer.entries.into_iter();
         let new: Vec<_> =
             new.map(|it| StampedEntry { block: it.block, time_s: it.time_s, entry: it.entry.0 }).collect();
         let Some(view) = self.memory.view.as_ref() else { return Ok(Ok(())) };
         if answer.record.0.is_empty() {
-            return Ok(view.absent(*id, &answer.map_proof.0));
+            let absent = view.absent(*id, &answer.map_proof.0);
+            self.memory.joining.absent = absent.is_ok().then_some((*id, view.header().number));
+            return Ok(absent);
         }
         if answer.more {
             // more entries than one answer takes: nobody needs that many devices
@@ -368,7 +379,8 @@ impl Turn<'_> {
         };
         entries.extend(new);
         let (standing, witnessed_s) = (Standing::of(account.set()), view.witnessed_s());
-        let known = Known { account, standing, entries, states, checked_ms: self.now_ms, witnessed_s, hinted: false };
+        let (checked_ms, hinted) = (self.now_ms, flight.is_overtaken);
+        let known = Known { account, standing, entries, states, checked_ms, witnessed_s, hinted };
         self.keep_account(id, &known)?;
         self.memory.accounts.insert(*id, known);
         self.tell_of_reset(id)?;

@@ -8,7 +8,6 @@ use chain::handle::Handle;
 use chain::id::{AccountId, HandleLabel};
 use chain::sigchain::body::{Body, ResetChoice};
 use chain::sigchain::entry::{Proposal, Statement, account_id};
-use chain::view::View;
 use protocol::api::EntryAccepted;
 use protocol::api::accounts::{OpaqueAnswer, SIGNUP, SIGNUP_START, Signup, SignupStart};
 use protocol::bytes::Base64Url;
@@ -174,6 +173,7 @@ impl Turn<'_> {
             return Ok(());
         };
         sign_up.accepted = Some((block, self.now_ms));
+        self.begin_looking();
         self.keep_sign_up(own, sign_up)
     }
 
@@ -199,15 +199,14 @@ impl Turn<'_> {
         {
             return self.signed_up(own, sign_up.intent, account, block, entries);
         }
-        let size = self.view()?.map_or(0, View::size);
-        if size > block {
+        if self.memory.joining.absent.is_some_and(|(absent, at)| absent == account && at >= block) {
             let message = "the service says that the account is open, and the public record does not have it";
             self.hold(sign_up.intent, Failure::lie(ENTRY_MISSING, message));
         } else if self.now_ms.saturating_sub(at_ms) > QUORUM_MS {
             let message = "the account is open, and waits for enough witnesses";
             self.hold(sign_up.intent, Failure::waiting("witness.quorum", message));
         }
-        self.look_again(&account).map(|_| ())
+        self.look_again(&account)
     }
 
     fn signed_up(

@@ -155,6 +155,8 @@ impl Memory {
 pub(crate) struct Flight {
     /// Size of the view when it was sent.
     pub(crate) view_size: u64,
+    /// What it asks for has changed since then: the answer may be of before.
+    pub(crate) is_overtaken: bool,
 }
 
 /// One step while it runs.
@@ -199,9 +201,17 @@ impl<'a> Turn<'a> {
         let id = self.memory.next_request;
         self.memory.next_request = id.wrapping_add(1);
         let view_size = self.memory.view.as_ref().map_or(0, View::size);
-        self.memory.in_flight.insert(purpose.clone(), Flight { view_size });
+        self.memory.in_flight.insert(purpose.clone(), Flight { view_size, is_overtaken: false });
         self.memory.purposes.insert(id, purpose);
         id
+    }
+
+    /// What is asked has changed. A question that has not left yet is answered as things are then.
+    pub(crate) fn overtake(&mut self, purpose: &Purpose) {
+        let is_unsent = self.out.requests.iter().any(|it| self.memory.purposes.get(&it.id) == Some(purpose));
+        if !is_unsent && let Some(flight) = self.memory.in_flight.get_mut(purpose) {
+            flight.is_overtaken = true;
+        }
     }
 
     /// True if this is not under way and the service is to be asked now.
