@@ -305,8 +305,9 @@ pub struct ConversationRow {
     pub devices: usize,
     /// Messages in it.
     pub messages: u64,
-    /// Time of the newest message, milliseconds since 1970.
-    pub newest_ms: Option<u64>,
+    /// The newest message, as much of it as stands in a line: at most [`NEWEST_LETTERS`] of its text, and neither what it answers nor
+    /// what people think of it.
+    pub newest: Option<Box<MessageRow>>,
     /// Messages that were not read, on no device.
     pub unread: u64,
     /// True if one of them mentions this account.
@@ -334,6 +335,9 @@ pub struct ConversationRow {
     /// True if a person decided to write all the same.
     pub unchecked: bool,
 }
+
+/// Most letters of the newest message that a conversation's row says.
+pub const NEWEST_LETTERS: usize = 160;
 
 /// Somebody whom this device knows by name.
 #[derive(Debug, Clone, PartialEq, Eq)]

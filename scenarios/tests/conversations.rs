@@ -491,3 +491,32 @@ fn a_conversation_is_called_alike_by_all_and_says_who_came_and_went() {
     assert_eq!(lines(carol), [line(&["carol"], &[]), line(&[], &["bob"])]);
     assert!(town.texts(carol, Some("Journey")).is_empty(), "a line is no message");
 }
+
+/// What was said last stands in the list, on a line: as it is now, and not more of it than fits there.
+#[test]
+fn the_list_says_what_was_said_last() {
+    let mut town = Town::new();
+    let (bob, alice) = (town.sign_up("bob"), town.sign_up("alice"));
+    town.send(alice, "bob", "one");
+    let last = |town: &Town, who: Who| {
+        let rows = town.read(who, client::query::conversations);
+        let newest = rows.into_iter().find_map(|row| row.newest).unwrap();
+        (newest.from_handle.unwrap(), newest.text, newest.deleted)
+    };
+    let said = |text: &str, deleted| ("alice".to_owned(), text.to_owned(), deleted);
+    for who in [alice, bob] {
+        assert_eq!(last(&town, who), said("one", false));
+    }
+    let message = newest(&town, alice).message;
+    town.wish(alice, Command::Edit { message: message.to_string(), text: "two".to_owned() });
+    assert_eq!(last(&town, bob), said("two", false));
+    town.wish(alice, Command::Delete { message: message.to_string() });
+    assert_eq!(last(&town, bob), said("", true));
+    town.send(alice, "bob", &"ä".repeat(2_000));
+    assert_eq!(last(&town, bob), said(&"ä".repeat(client::query::NEWEST_LETTERS), false));
+    // a mention that no longer fits is none
+    town.send(alice, "bob", &format!("{} @bob", "ä".repeat(client::query::NEWEST_LETTERS - 3)));
+    let row = town.read(bob, client::query::conversations).into_iter().find_map(|row| row.newest).unwrap();
+    assert_eq!((row.text.chars().count(), row.mentions.len()), (client::query::NEWEST_LETTERS, 0));
+    assert_eq!(newest(&town, bob).mentions.len(), 1);
+}

@@ -289,7 +289,7 @@ mod tests {
             unchecked: false,
             devices: 2,
             messages: 1,
-            newest_ms: None,
+            newest: None,
             unread: 1,
             mentioned: false,
             standing: Standing::Open,

@@ -4,6 +4,7 @@ use client::query::ConversationRow;
 use protocol::people::Standing;
 use serde::{Deserialize, Serialize};
 
+use super::messages::Message;
 use crate::clock::rfc3339;
 
 /// How a conversation stands like any other.
@@ -14,7 +15,7 @@ pub(crate) const REQUEST: &str = "request";
 pub(crate) const BLOCKED: &str = "blocked";
 
 /// A conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Conversation {
     pub(crate) conversation: String,
     pub(crate) title: String,
@@ -26,7 +27,11 @@ pub(crate) struct Conversation {
     pub(crate) own: bool,
     pub(crate) devices: usize,
     pub(crate) messages: u64,
+    /// When the newest message was written, as its writer says.
     pub(crate) newest_at: Option<String>,
+    /// That message: at most 160 letters of its text, and neither what it answers nor what people think of it.
+    #[serde(default)]
+    pub(crate) newest: Option<Box<Message>>,
     /// Messages that were not read, on no device.
     #[serde(default)]
     pub(crate) unread: u64,
@@ -102,7 +107,8 @@ impl From<ConversationRow> for Conversation {
             own: row.own,
             devices: row.devices,
             messages: row.messages,
-            newest_at: row.newest_ms.map(rfc3339),
+            newest_at: row.newest.as_ref().map(|newest| rfc3339(newest.sent_at_ms)),
+            newest: row.newest.map(|newest| Box::new((*newest).into())),
             unread: row.unread,
             mentioned: row.mentioned,
             muted_until: row

@@ -265,10 +265,19 @@ pub(crate) fn title(row: &Conversation) -> String {
     }
 }
 
-/// The same in the list: what was begun to be written there, if anything was.
-pub(crate) fn about_listed(row: &Conversation) -> String {
-    row.draft.as_ref().map_or_else(|| about(row), |draft| format!("Not sent: {}", one_line(draft)))
+/// Somebody unknown, in the list.
+pub(crate) fn asks(is_pair: bool) -> &'static str {
+    if is_pair { "Wants to write to you" } else { "You were put into it" }
 }
+
+/// Before what was begun to be written and not sent.
+pub(crate) const BEGUN: &str = "Not sent: ";
+/// Before an own message in the list.
+pub(crate) const YOURS: &str = "You: ";
+/// Before one that could not be sent.
+pub(crate) const YOURS_FAILED: &str = "You, not sent: ";
+/// A message that cannot be read, in the list.
+pub(crate) const COULD_NOT_BE_READ: &str = "A message that couldn't be read here";
 
 /// One line about a conversation.
 pub(crate) fn about(row: &Conversation) -> String {

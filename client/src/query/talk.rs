@@ -12,8 +12,8 @@ use protocol::people::Standing;
 use protocol::settings::is_self_group_id;
 
 use super::{
-    AnsweredRow, ChangeRow, ContactRow, ConversationRow, FileRow, MentionRow, MessageRow, MessageState, ReactionRow,
-    ReceiptRow,
+    AnsweredRow, ChangeRow, ContactRow, ConversationRow, FileRow, MentionRow, MessageRow, MessageState, NEWEST_LETTERS,
+    ReactionRow, ReceiptRow,
 };
 use crate::arranging;
 use crate::contacts::{self, CONTACT, Contact};
@@ -181,7 +181,7 @@ pub(crate) fn conversations_of(store: &Store<'_>, loaded: Option<&Loaded>) -> Re
     }
     // among themselves the devices of an account share more than notes, and nobody needs to see where
     rows.retain(|row| !row.own || row.messages > 0);
-    rows.sort_by_key(|row| std::cmp::Reverse((row.pinned, row.newest_ms)));
+    rows.sort_by_key(|row| std::cmp::Reverse((row.pinned, row.newest.as_ref().map(|newest| newest.sent_at_ms))));
     Ok(rows)
 }
 
@@ -422,7 +422,8 @@ pub(super) fn conversation_row(
     let names = members.iter().filter(|(account, _)| own || device.is_none_or(|device| device.account != *account));
     let names = names.map(|(account, handle)| handle.clone().unwrap_or_else(|| short(account)));
     let title = conversation.title.clone().unwrap_or_else(|| names.collect::<Vec<_>>().join(", "));
-    let newest = store.newest_messages(Some(&[group]), 1)?;
+    let newest = store.newest_messages(Some(&[group]), 1)?.pop();
+    let newest = newest.map(|newest| in_a_line(store, newest)).transpose()?;
     let arranged = arranging::arranged(store, &group)?;
     let read = read_up_to(store, &group)?;
     let left = leaving::is_left(store, conversation)?;
@@ -437,7 +438,7 @@ pub(super) fn conversation_row(
         typing: Vec::new(),
         devices: now.as_ref().map_or(0, |now| now.leaves.len()),
         messages: store.count_messages(&group)?,
-        newest_ms: newest.first().map(|newest| newest.kept.sent_at_ms),
+        newest: newest.map(Box::new),
         unread: store.count_messages_above(&group, read)?,
         mentioned: mentions::is_waited_for(store, &group, read)?,
         standing: people::standing(store, conversation)?,
@@ -452,6 +453,17 @@ pub(super) fn conversation_row(
         stale_since_s: conversation.stale_since_s,
         unchecked: conversation.unchecked,
     })
+}
+
+/// As much of a message as stands in a line.
+fn in_a_line(store: &Store<'_>, stored: Stored) -> Result<MessageRow, Error> {
+    let mut row = message_row(store, &mut Names::default(), stored)?;
+    (row.answers, row.reactions) = (None, Vec::new());
+    if let Some((end, _)) = row.text.char_indices().nth(NEWEST_LETTERS) {
+        row.text.truncate(end);
+        row.mentions.retain(|mention| mention.end <= end);
+    }
+    Ok(row)
 }
 
 /// The picture of a conversation, a JPEG.

@@ -27,6 +27,7 @@ fn a_stranger_asks_first_and_two_who_know_each_other_compare_codes() {
     let [carol, mallory] = ["carol", "mallory"].map(|handle| Device::signed_up(&world, handle, &service.api.url));
     mallory.says(&["send", "bob", "buy this"]);
     bob.sees("#side h2", "Requests");
+    bob.sees("#side .entry .about", "Wants to write to you");
     bob.opens_talk("mallory");
     bob.sees(".decision", "mallory wants to write to you");
     assert_eq!(bob.counts("form.write"), 0, "nothing is written before that is decided");
@@ -93,11 +94,14 @@ fn a_message_can_be_answered_changed_and_taken_back() {
     alice.writes("Message to bob", "see you at seven\u{e007}");
     bob.sees("#messages .theirs", "see you at seven");
     bob.sees("#messages .theirs .edited", "edited");
+    bob.sees("#side .entry .about", "You: siven?");
+    alice.sees("#side .entry .about", "siven?");
     opens_menu(&bob, "siven?");
     bob.presses_in("#menu", "Take back");
     bob.presses_in("#menu details form", "Take back");
     alice.sees("#messages .theirs", "Taken back");
     alice.sees_no("#messages", "siven?");
+    alice.sees("#side .entry .about", "Taken back");
 
     // a second press takes the reaction back
     bob.presses_on("#messages .reaction");

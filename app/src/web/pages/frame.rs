@@ -3,15 +3,16 @@
 
 use axum::extract::{Query, State};
 use axum::routing::get;
-use client::query::Phase;
+use client::query::{MessageState, Phase};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::message::shortened;
 use super::text::with_commands;
-use super::{App, Routes, alarm, history, icons};
+use super::{App, Routes, alarm, history, icons, pictures};
 use crate::failure::Failure;
 use crate::local::What;
-use crate::local::rows::{Conversation, KeyState, OPEN, REQUEST, State as Own};
+use crate::local::rows::{Conversation, KeyState, Message, OPEN, REQUEST, State as Own};
 use crate::web::answer::{Answer, Instead};
 use crate::web::server::Shared;
 use crate::words::web as words;
@@ -131,15 +132,15 @@ async fn side(shared: &Shared, own: &Own, at: &str) -> Result<Markup, Failure> {
                     @if !own.recovery_key { p.small { (web_pages::OFFER) " " a href="/recovery" { (web_pages::OFFER_LINK) } } }
                 }
             }
-            ul { @for row in &open { (entry(row, at, &today)) } }
+            ul { @for row in &open { (entry(row, own, at, &today)) } }
             @if !requests.is_empty() {
                 h2 { (words::REQUESTS) " " span.count { (requests.len()) } }
-                ul { @for row in &requests { (entry(row, at, &today)) } }
+                ul { @for row in &requests { (entry(row, own, at, &today)) } }
             }
             @if !away.is_empty() {
                 details.away id="away" {
                     summary { (web_talk::put_away(away.len())) }
-                    ul { @for row in &away { (entry(row, at, &today)) } }
+                    ul { @for row in &away { (entry(row, own, at, &today)) } }
                 }
             }
         }
@@ -155,7 +156,7 @@ fn trouble(own: &Own) -> Option<String> {
     Some(if own.waiting > 0 { common::offline(Some(since), own.waiting) } else { words::offline(since) })
 }
 
-fn entry(row: &Conversation, at: &str, today: &str) -> Markup {
+fn entry(row: &Conversation, own: &Own, at: &str, today: &str) -> Markup {
     let place = format!("/c/{}", row.conversation);
     let name = words::title(row);
     let shown_unread = row.unread > 0 && at != place;
@@ -165,7 +166,7 @@ fn entry(row: &Conversation, at: &str, today: &str) -> Markup {
                 (portrait(row))
                 span.name { bdi { (name) } (marks(row)) }
                 @if let Some(newest) = &row.newest_at { time.when datetime=(newest) { (words::shortly(newest, today)) } }
-                span.about { (words::about_listed(row)) }
+                span.about { (about(row, own)) }
                 @if shown_unread && row.mentioned {
                     span.count.at title=(web_talk::MENTIONED) { "@" span.hidden { (web_talk::MENTIONED) ", " (row.unread) " " (words::UNREAD) } }
                 } @else if shown_unread {
@@ -173,6 +174,37 @@ fn entry(row: &Conversation, at: &str, today: &str) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What is going on there: who types, what was begun, or what was said last. Nobody is shown what a stranger says before he looks.
+fn about(row: &Conversation, own: &Own) -> Markup {
+    let last = row.newest.as_ref().filter(|_| !row.left);
+    match (&row.draft, last) {
+        _ if row.standing == REQUEST => html! { (words::asks(row.pair)) },
+        _ if !row.typing.is_empty() => html! { (words::about(row)) },
+        (Some(draft), _) => html! { (words::BEGUN) bdi { (shortened(draft)) } },
+        (None, Some(newest)) => last_said(newest, row, own),
+        (None, None) => html! { (words::about(row)) },
+    }
+}
+
+fn last_said(newest: &Message, row: &Conversation, own: &Own) -> Markup {
+    let is_own = own.account.as_deref() == Some(newest.account.as_str());
+    if let Some(line) = web_talk::line(newest, is_own) {
+        return html! { bdi { (line) } };
+    }
+    let said = match &newest.file {
+        _ if newest.state == MessageState::Unreadable => words::COULD_NOT_BE_READ.to_owned(),
+        _ if newest.deleted => web_talk::TAKEN_BACK.to_owned(),
+        Some(file) => shortened(&pictures::said(&newest.said(), file)),
+        None => shortened(&newest.said()),
+    };
+    let is_failed = newest.state == MessageState::Failed;
+    html! {
+        @if is_own && is_failed { (words::YOURS_FAILED) } @else if is_own && !row.own { (words::YOURS) }
+        @if !is_own && !row.pair { bdi { (one_line(&newest.from)) } ": " }
+        bdi { (said) }
     }
 }
 

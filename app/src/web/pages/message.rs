@@ -14,7 +14,7 @@ const TOGETHER_MIN: i64 = 5;
 const QUOTED: usize = 160;
 
 /// Whose eyes see them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) own: &'a Own,
     /// Where they stand.

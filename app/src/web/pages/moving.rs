@@ -57,7 +57,7 @@ async fn rows(shared: &Shared, own: &Own, with: With<'_>) -> Result<Markup, Fail
 }
 
 /// Where files go that are shown together.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) enum With<'a> {
     Conversation(&'a Conversation),
     /// Of somebody with whom there is none yet.
