@@ -68,9 +68,13 @@ impl Core {
             }
             What::ResetWithPermit { join, permit } => {
                 let permit = link::permit(&permit)?;
+                self.wait_no_more(&join)?;
                 self.join(join, reply, |joining| Command::ResetWithPermit { joining, permit }, |_| Goal::ResetAnnounced)
             }
-            What::Reset(join) => self.join(join, reply, Command::Reset, |_| Goal::ResetAnnounced),
+            What::Reset(join) => {
+                self.wait_no_more(&join)?;
+                self.join(join, reply, Command::Reset, |_| Goal::ResetAnnounced)
+            }
             What::History => self.history(reply),
             What::Record { handle } => self.record(handle.as_deref(), reply),
             What::ContactLink { renew } => self.contact_link(renew, reply),
@@ -232,6 +236,16 @@ impl Core {
             self.waiting.push(Waiting { reply: reply.clone(), goal, intent, until, lost: 0 });
         }
         self.carry_out(output);
+        Ok(())
+    }
+
+    /// Whoever asks for a fresh identity does not wait any longer to be let into the one before.
+    fn wait_no_more(&mut self, join: &Join) -> Result<(), Failure> {
+        let status = self.opened()?.status()?;
+        if status.phase == Phase::Pending && status.handle.as_ref() == Some(&join.handle) {
+            let output = self.step(Input::Command(Command::StartOver))?;
+            self.carry_out(output);
+        }
         Ok(())
     }
 

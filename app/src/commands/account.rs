@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
+use client::query::Phase;
 use protocol::reset_permit::ResetPermit;
 use serde_json::{Value, json};
 
@@ -143,7 +144,10 @@ fn reset(
     }
     // a typo is noticed before anything else is asked for
     let permit = ask_permit(permit_file, joining.password_file.is_some())?;
-    clear(&mut agent, &state)?;
+    // whoever waits to be let into that very account gives that up
+    if state.phase != Phase::Pending || state.handle.as_deref() != Some(handle.as_str()) {
+        clear(&mut agent, &state)?;
+    }
     let join = joining.join(settings, permit.is_some(), None)?;
     make_key(&mut agent, settings)?;
     let what = match permit {

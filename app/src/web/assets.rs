@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "10bfa98180d9e812ef4be45fb8bfdd3d3effbaef2e387efdc0d42dfc2bf61841",
+        sha256: "a7371436bd25f3fbc73803591669cc10f068bfed210c5f367c931b58f4e2a63c",
     },
     Asset {
         path: "/assets/icon.svg",

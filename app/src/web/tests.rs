@@ -77,11 +77,12 @@ async fn text(answer: Response) -> String {
 }
 
 /// Everything that is answered without a token.
-const FOR_EVERYBODY: [&str; 16] = [
+const FOR_EVERYBODY: [&str; 17] = [
     "/",
     "/welcome",
     "/login",
     "/waiting",
+    "/reset",
     "/devices",
     "/contacts",
     "/contacts/bob",
@@ -96,7 +97,7 @@ const FOR_EVERYBODY: [&str; 16] = [
     "/recovery",
 ];
 /// What is answered with one only.
-const PRIVATE: [&str; 29] = [
+const PRIVATE: [&str; 30] = [
     "/file/00ff",
     "/page/record",
     "/page/record/bob",
@@ -108,6 +109,7 @@ const PRIVATE: [&str; 29] = [
     "/part/history",
     "/page/",
     "/page/welcome",
+    "/page/reset",
     "/page/devices",
     "/page/contacts",
     "/page/c/00ff",
@@ -127,7 +129,7 @@ const PRIVATE: [&str; 29] = [
     "/part/receipts",
     "/events",
 ];
-const CHANGES: [&str; 41] = [
+const CHANGES: [&str; 42] = [
     "/do/send",
     "/do/react",
     "/do/receipts",
@@ -160,6 +162,7 @@ const CHANGES: [&str; 41] = [
     "/do/lock",
     "/do/password",
     "/do/reset-wait",
+    "/do/reset",
     "/do/lock-after",
     "/do/sign-out",
     "/do/recovery-make",

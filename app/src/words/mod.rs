@@ -17,6 +17,7 @@ pub(crate) mod unchecked;
 pub(crate) mod web;
 pub(crate) mod web_pages;
 pub(crate) mod web_record;
+pub(crate) mod web_reset;
 pub(crate) mod web_talk;
 
 use client::query::Phase;

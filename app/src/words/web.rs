@@ -159,7 +159,6 @@ pub(crate) const RECOVERY_WORDS: &str =
     "Its 24 words. Nobody but you, here, ever needs them: no support, no other page, no other device.";
 pub(crate) const LET_IN: &str = "Let this device in";
 pub(crate) const NO_DEVICE_LEFT: &str = "I no longer have any of my devices";
-pub(crate) const RESET_COMMAND: &str = "trefoil account reset HANDLE";
 pub(crate) const START_OVER: &str = "Start over";
 
 /// Help.
@@ -498,7 +497,7 @@ pub(crate) fn no_device_left(recovery_key: bool) -> String {
     let first = if recovery_key { "Use your recovery key above. " } else { "" };
     format!(
         "{first}Without a device and without a recovery key only a reset is left: it gives your handle a new identity, your old \
-         messages are gone, and everyone you write with is told. On a terminal:"
+         messages are gone, and everyone you write with is told."
     )
 }
 

@@ -158,6 +158,11 @@ fn the_ways_in_are_for_everybody() {
     person.presses("Log in on this machine");
     person.sees("h1", "Log in");
     faults.of(&person, "login");
+    person.presses("Ask for a fresh identity");
+    person.sees("h1", "A fresh identity");
+    faults.of(&person, "reset");
+    person.presses("Back");
+    person.sees("h1", "Log in");
     bob.says(&bob.join("signup", "bob"));
     // nobody answers who is not there
     bob.kill_everything();

@@ -10,6 +10,7 @@ mod looks;
 mod lying;
 mod person;
 mod pictures;
+mod resetting;
 mod steps;
 mod talking;
 mod trust;

@@ -66,3 +66,23 @@ fn an_operator_lets_somebody_announce_a_reset_and_nothing_more() {
     let shown = world.run(&["permit", "bob", "--data", &data]);
     assert!(shown.status == Some(0) && shown.lines.iter().any(|line| line.trim().starts_with("reset-")), "{shown:?}");
 }
+
+/// Whoever waits to be let in and finds that there is nobody left to do it asks from the same machine.
+#[test]
+fn a_device_that_waits_asks_for_a_fresh_identity_instead() {
+    let world = World::new();
+    let service = world.service("service");
+    let url = service.api.url.clone();
+    Device::signed_up(&world, "alice", &url);
+    let laptop = Device::signed_up(&world, "bob", &url);
+    let tower = Device::new(&world, "tower", &url);
+    tower.run(&[&tower.join("login", "bob")[..], &["--wait", "0"]].concat());
+    assert_eq!(tower.says(&["status"])[0]["phase"], "pending");
+    let asks = |handle| tower.run(&[&["account"], &tower.join("reset", handle)[..], &["--yes"]].concat());
+    // of somebody else it is another profile's business
+    assert_eq!(asks("alice").verdict(), (Some(2), "profile.in_use".to_owned()));
+    assert_eq!(tower.says(&["status"])[0]["phase"], "pending");
+    assert_eq!(asks("bob").last()["handle"], "bob");
+    assert_eq!(tower.says(&["status"])[0]["phase"], "resetting");
+    eventually("the laptop shows the alarm", || laptop.says(&["status"])[0]["reset_due"].is_string().then_some(()));
+}

@@ -18,7 +18,7 @@ use crate::settings::service_of;
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::web::server::Shared;
 use crate::words::web as words;
-use crate::words::{device, one_line, time};
+use crate::words::{device, one_line, time, web_reset};
 
 pub(super) const PLACES: &[&str] = &["/welcome", "/login", "/waiting", "/unlock"];
 
@@ -37,7 +37,7 @@ pub(super) fn routes() -> Routes {
 }
 
 /// A page for somebody who is not in yet: one column, and nothing beside it.
-fn alone(title: &str, main: &Markup) -> Fragment {
+pub(super) fn alone(title: &str, main: &Markup) -> Fragment {
     html! {
         main.alone id="main" tabindex="-1" data-title=(title) {
             img src="/assets/icon.svg" alt="" width="48" height="48";
@@ -47,7 +47,7 @@ fn alone(title: &str, main: &Markup) -> Fragment {
     .into()
 }
 
-async fn hello(shared: &Shared) -> Result<KeyState, Failure> {
+pub(super) async fn hello(shared: &Shared) -> Result<KeyState, Failure> {
     shared.face.done::<Hello>(What::Hello).await.map(|hello| hello.key)
 }
 
@@ -101,6 +101,7 @@ async fn log_in_page(State(shared): App) -> Answer {
         p.lead { (words::LOG_IN_WHY) }
         (fields(&shared, "/do/login", false, needs_key, words::LOG_IN))
         p.other { (words::NO_ACCOUNT) " " a href="/welcome" { (words::SIGN_UP_INSTEAD) } }
+        p.other { (web_reset::LOST_ALL) " " a href="/reset" { (web_reset::LINK) } }
     };
     Ok(alone(words::LOG_IN, &main))
 }
@@ -108,36 +109,58 @@ async fn log_in_page(State(shared): App) -> Answer {
 fn fields(shared: &Shared, to: &str, is_new: bool, needs_key: bool, button: &str) -> Markup {
     html! {
         form.fields data-do=(to) {
-            label for="handle" { (words::HANDLE) }
-            input id="handle" name="handle" type="text" autocomplete="username" autocapitalize="none" spellcheck="false"
-                required autofocus aria-describedby="handle-how" placeholder=(words::HANDLE_EXAMPLE);
-            p.small id="handle-how" { (words::handle_how(shared.prefilled.service.as_deref())) }
+            (handle_field(shared, None, true))
             label for="password" { (words::PASSWORD) }
             input id="password" name="password" type="password" required
                 autocomplete=(if is_new { "new-password" } else { "current-password" })
                 minlength=[is_new.then_some("8")];
             @if is_new { p.small { (words::PASSWORD_HOW) } }
-            label for="name" { (words::NAME_OF_DEVICE) }
-            input id="name" name="name" type="text" maxlength="64" required dir="auto" value=(device_name(None));
-            p.small { (words::NAME_HOW) }
-            @if needs_key {
-                details {
-                    summary { (words::PASSPHRASE_ASKED) }
-                    p.small { (words::PASSPHRASE_HOW) }
-                    label for="passphrase" { (words::PASSPHRASE) }
-                    input id="passphrase" name="passphrase" type="password" autocomplete="off";
-                }
-            }
+            (name_field(None))
+            @if needs_key { (passphrase_field()) }
             button.main type="submit" { (button) }
             div data-answer role="alert" {}
         }
     }
 }
 
+/// Whose account, as far as that is known. One begins with it, unless there is something to read first.
+pub(super) fn handle_field(shared: &Shared, waiting: Option<&Own>, begins: bool) -> Markup {
+    let service = shared.prefilled.service.as_deref().or(waiting.and_then(|own| own.service.as_deref()));
+    html! {
+        label for="handle" { (words::HANDLE) }
+        input id="handle" name="handle" type="text" autocomplete="username" autocapitalize="none" spellcheck="false"
+            required autofocus[begins] aria-describedby="handle-how" placeholder=(words::HANDLE_EXAMPLE)
+            value=[waiting.and_then(|own| own.handle.as_deref())];
+        p.small id="handle-how" { (words::handle_how(service)) }
+    }
+}
+
+/// How this device is to be called; at first as the machine is.
+pub(super) fn name_field(name: Option<String>) -> Markup {
+    html! {
+        label for="name" { (words::NAME_OF_DEVICE) }
+        input id="name" name="name" type="text" maxlength="64" required dir="auto" value=(device_name(name));
+        p.small { (words::NAME_HOW) }
+    }
+}
+
+/// What locks a new profile, if somebody wants that.
+pub(super) fn passphrase_field() -> Markup {
+    html! {
+        details {
+            summary { (words::PASSPHRASE_ASKED) }
+            p.small { (words::PASSPHRASE_HOW) }
+            label for="passphrase" { (words::PASSPHRASE) }
+            input id="passphrase" name="passphrase" type="password" autocomplete="off";
+        }
+    }
+}
+
+/// What is typed on every way in.
 #[derive(Deserialize)]
-struct Fields {
+pub(super) struct Fields {
     handle: String,
-    password: String,
+    pub(super) password: String,
     name: String,
     #[serde(default)]
     passphrase: String,
@@ -145,15 +168,17 @@ struct Fields {
 
 impl Fields {
     /// What the agent needs; makes the key of a new profile.
-    async fn join(self, shared: &Shared, wait_s: Option<u64>) -> Result<Join, Failure> {
+    pub(super) async fn join(self, shared: &Shared, wait_s: Option<u64>) -> Result<Join, Failure> {
         let name = self.handle.trim().split('@').next().unwrap_or_default();
         let handle = Handle::parse(name).map_err(|error| Failure::misuse(error.code(), error))?;
-        let service = service_of(self.handle.trim(), shared.prefilled.service.as_deref())?;
         if hello(shared).await? == KeyState::None {
             let passphrase = Some(self.passphrase).filter(|it| !it.is_empty());
             shared.face.done::<Value>(What::NewKey { passphrase }).await?;
         }
         let own: Own = shared.face.done(What::Status).await?;
+        // a handle without a host is of the service where this device waits
+        let of_wait = own.service.as_deref().filter(|_| own.phase == Phase::Pending && !self.handle.contains('@'));
+        let service = service_of(self.handle.trim(), shared.prefilled.service.as_deref().or(of_wait))?;
         if own.phase == Phase::Ended {
             shared.face.done::<Value>(What::StartOver).await?;
         }
@@ -266,7 +291,7 @@ fn pending(own: &Own, events: &[LogInEvent], devices: &[Device]) -> Markup {
             details id="no-device" {
                 summary { (words::NO_DEVICE_LEFT) }
                 p { (words::no_device_left(own.recovery_key)) }
-                p { code { (words::RESET_COMMAND) } }
+                p { a.button href="/reset" { (web_reset::LINK) } }
             }
             (start_over_form())
         }

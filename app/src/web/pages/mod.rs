@@ -26,6 +26,7 @@ mod record;
 mod recovery;
 mod reporting;
 mod requests;
+mod resetting;
 mod saying;
 mod search;
 mod settings;
@@ -51,7 +52,7 @@ type App = axum::extract::State<Arc<Shared>>;
 pub(super) fn shells() -> Routes {
     let talk = [frame::PLACES, conversation::PLACES, details::PLACES, new_chat::PLACES, search::PLACES].concat();
     let own = [devices::PLACES, record::PLACES, recovery::PLACES, settings::PLACES].concat();
-    let others = [contacts::PLACES, joining::PLACES, help::PLACES].concat();
+    let others = [contacts::PLACES, joining::PLACES, resetting::PLACES, help::PLACES].concat();
     let places = [talk, own, others].concat();
     places.into_iter().fold(Router::new(), |routes, place| routes.route(place, get(shell::shell)))
 }
@@ -64,6 +65,7 @@ pub(super) fn private() -> Routes {
         .merge(moving::routes())
         .merge(pictures::routes())
         .merge(portraits::routes())
+        .merge(resetting::routes())
         .merge(saying::routes())
         .merge(details::routes())
         .merge(new_chat::routes())
