@@ -281,7 +281,7 @@ impl Turn<'_> {
         self.attempt_failed(Failure::of(problem))
     }
 
-    /// The service took an entry: it is looked for from now on.
+    /// Something that may not be in the record yet came: it is looked for from now on.
     pub(crate) fn begin_looking(&mut self) {
         let it = &mut self.memory.joining;
         (it.looks, it.next_look_ms) = (0, 0);

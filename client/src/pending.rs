@@ -110,6 +110,8 @@ impl Turn<'_> {
             return Ok(());
         }
         let hash = Digest::sha256(&offer);
+        // it may name a newer record than was seen here
+        self.begin_looking();
         self.store.put(OFFERS, &hash.0, &Waiting { offer: Base64Url(offer), since_ms: self.now_ms })
     }
 
