@@ -95,8 +95,8 @@ fn the_next_page_is_asked_for_before_this_one_is_whole() {
         here.resize(relayed(&town) - before, messages);
     }
     assert!(history(&town, desktop).complete);
-    // an answer, what there is, Carol's one, and Alice's: pages of sixteen, each of which begins with the last one of that before it
-    let [0, 0, 0, 1, second, third, fourth] = here.as_slice() else { panic!("{here:?}") };
+    // what there is, Carol's one, and Alice's: pages of sixteen, each of which begins with the last one of that before it
+    let [0, 0, 1, second, third, fourth] = here.as_slice() else { panic!("{here:?}") };
     assert!((2..17).contains(second) && (17..32).contains(third) && (32..47).contains(fourth), "{here:?}");
 }
 
