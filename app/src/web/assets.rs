@@ -30,7 +30,7 @@ pub(super) const ASSETS: [Asset; 3] = [
         path: "/assets/app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/app.css"),
-        sha256: "a7371436bd25f3fbc73803591669cc10f068bfed210c5f367c931b58f4e2a63c",
+        sha256: "2605daa558f18c8de05e4acf4b0dbf2e580d2e537aaf440bdc33089d27bb6479",
     },
     Asset {
         path: "/assets/icon.svg",
