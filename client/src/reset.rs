@@ -33,6 +33,8 @@ pub(crate) const RESET: &str = "account.reset";
 const LOOK_MS: u64 = 600_000;
 /// How often it looks for what it has been told is there, milliseconds.
 const LOOK_FOR_MS: u64 = 1_000;
+/// How old the last look is when somebody who looks himself makes another, milliseconds.
+const LOOK_ASKED_MS: u64 = 2_000;
 
 /// A fresh identity before the record has it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -219,6 +221,14 @@ impl Turn<'_> {
             return Ok(());
         }
         self.ask_for_reset(&own, &resetting)
+    }
+
+    /// Somebody looks whether the reset that this device waits for still stands: one of the devices may have stopped it.
+    pub(crate) fn look_at_reset(&mut self) -> Result<(), Error> {
+        match self.own()?.map(|own| own.phase) {
+            Some(Phase::Resetting(resetting)) => self.look_at_least_every(&resetting.account(), LOOK_ASKED_MS),
+            _ => Ok(()),
+        }
     }
 
     fn ask_for_reset(&mut self, own: &Own, resetting: &Resetting) -> Result<(), Error> {

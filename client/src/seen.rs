@@ -46,6 +46,7 @@ impl Turn<'_> {
     /// Somebody looks at the list of devices.
     pub(crate) fn look_who_is_here(&mut self) -> Result<(), Error> {
         let Some(own) = self.own()?.filter(|own| own.is_listed()) else {
+            self.look_at_reset()?;
             self.devices_seen_refused();
             return Ok(());
         };

@@ -79,6 +79,7 @@ pub enum Command {
         device: DeviceId,
     },
     /// Somebody wants to see when the account's devices were last at the service; ends with [`Event::Seen`].
+    /// On a device that waits for a reset: whether that still stands.
     LookWhoIsHere,
     /// A person typed the digits that the waiting device shows (CNF-5).
     Confirm {

@@ -16,7 +16,7 @@ fn is_alarmed(laptop: &Device) {
     eventually("the laptop shows the alarm", || laptop.says(&["status"])[0]["reset_due"].is_string().then_some(()));
 }
 
-/// The waiting device leads there; a wrong password and a person who does not mean it change nothing.
+/// The waiting device leads there; a wrong password and a person who does not mean it change nothing; who is not lost stops it.
 #[test]
 fn whoever_waits_and_has_no_device_left_asks_for_a_fresh_identity() {
     let Some(driver) = Driver::start() else { return };
@@ -49,6 +49,11 @@ fn whoever_waits_and_has_no_device_left_asks_for_a_fresh_identity() {
     tower.sees("main", DUE);
     tower.sees("main", "unless one of your devices stops it");
     is_alarmed(&laptop);
+    laptop.says(&["account", "veto"]);
+    eventually("whoever looks sees that it was stopped", || {
+        tower.goes_to("/waiting");
+        tower.browser.run("return document.body.innerText", json!([])).as_str()?.contains("The reset was stopped").then_some(())
+    });
     were_left_in_peace(&[&tower]);
 }
 

@@ -242,6 +242,8 @@ async fn waiting(shared: &Shared) -> Result<Result<Markup, Fragment>, Failure> {
             Ok(Ok(html! { h1 { (words::ON_THE_WAY) } p { (words::on_the_way(&handle)) } (start_over_form()) }))
         }
         Phase::Resetting => {
+            // whether one of the devices has stopped it
+            shared.face.done::<Value>(What::WhoIsHere { wait_s: 0 }).await?;
             let due = own.reset_due.as_deref().map(time);
             Ok(Ok(html! { h1 { (words::RESETTING) } p { (words::resetting(&handle, due.as_deref())) } }))
         }
