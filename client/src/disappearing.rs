@@ -13,7 +13,7 @@ use rusqlite::params;
 use crate::conversation::{Conversation, Timer};
 use crate::error::Error;
 use crate::intent::Want;
-use crate::message::{NOT_YET_PLACED, NOTHING, Stored, column, is_place};
+use crate::message::{NOT_YET_PLACED, NOTHING, Stored, column};
 use crate::reading::read_up_to;
 use crate::settings::value;
 use crate::step::{Event, Failure};
@@ -120,7 +120,8 @@ impl Turn<'_> {
         let shared = value(&self.store, &SettingKey::Timer(conversation.group))?.unwrap_or_default();
         let mut r = Reader::new(&shared);
         let (Ok(seconds @ 0..=MAX_TIMER), Ok(place)) = (r.u32("seconds"), r.u64("position")) else { return Ok(false) };
-        Ok(is_place(place) && conversation.takes_timer(Timer { seconds, place, is_said: true }))
+        // whoever heard it told so afterwards: it stands in front of that (MSG-6)
+        Ok(place <= self.reached()? && conversation.takes_timer(Timer { seconds, place, is_said: true }))
     }
 
     /// The same, when that comes; who knows of something newer says so.

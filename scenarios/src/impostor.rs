@@ -100,8 +100,14 @@ impl Impostor {
 
     /// Comes into the one group that it was welcomed to.
     pub fn join(&self, town: &Town) -> Id {
+        self.join_one(town, |_| true)
+    }
+
+    /// Comes into the first group of these that it was welcomed to.
+    fn join_one(&self, town: &Town, is_meant: impl Fn(&Id) -> bool) -> Id {
         let feed = self.feed(town);
-        let welcome = feed.iter().find(|it| it.kind == DeliveryKind::Welcome).unwrap();
+        let is_it = |it: &&Delivery| it.kind == DeliveryKind::Welcome && it.group.is_some_and(|group| is_meant(&group));
+        let welcome = feed.iter().find(is_it).unwrap();
         let (id, epoch) = (welcome.group.unwrap(), welcome.epoch);
         let path = format!("{GROUPS}/{id}?epoch={epoch}");
         let state: GroupState = town.ask_for(&path, None, Some(self.bearer(town)));

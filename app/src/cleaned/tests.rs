@@ -91,7 +91,8 @@ fn jpeg(orientation: u8) -> Vec<u8> {
     // of several scans the later ones have segments in front of them too
     let end = full.len() - 2;
     let between =
-        [segment(0xfe, b"", MARK), segment(0xe2, ICC_PROFILE, MARK), segment(0xe1, b"Exif\0\0", MARK)].concat();
+        [segment(0xfe, b"", MARK), segment(0xe2, b"ICC_PROFILE\0\x01\x01", MARK), segment(0xe1, b"Exif\0\0", MARK)]
+            .concat();
     [&full[..end], &between, &full[end..]].concat()
 }
 
@@ -114,6 +115,7 @@ fn webp(orientation: u8) -> Vec<u8> {
     let plain = made(|bytes| with_profile(WebPEncoder::new_lossless(bytes), orientation));
     let mut chunks = plain[12..].to_vec();
     chunks[8] |= 4;
+    chunks.extend(webp_chunk(b"EXIF", &exif(3)));
     chunks.extend(webp_chunk(b"XMP ", MARK));
     chunks.extend(webp_chunk(b"JUNK", MARK));
     riff(&chunks)
@@ -295,6 +297,57 @@ fn damaged_pictures_are_read_without_harm() {
                 [0xff, 0, 0xd9, 1, wild.to_be_bytes()[1]][usize::try_from(wild >> 29).unwrap().min(4)]
             }));
             cleaned(&bytes);
+        }
+    }
+}
+
+/// BLB-11: parts that are shorter than what is to be in them, wherever they stand, and the last one without what fills it up.
+#[test]
+fn parts_that_are_too_short_are_read_without_harm() {
+    let [jpeg, png] = [jpeg(6), png(6)];
+    let (frame, points) = (&jpeg[..2], &jpeg[2..]);
+    for length in 0..24 {
+        let content = vec![1; length];
+        for code in 0xc0..=0xfe_u8 {
+            for head in [&b"JFIF\0"[..], b"Exif\0\0", b"ICC_PROFILE\0", b"Adobe", b""] {
+                cleaned(&[frame, &segment(code, head, &content), points].concat());
+            }
+        }
+        for name in [b"IHDR", b"PLTE", b"IDAT", b"tRNS", b"iCCP", b"pHYs", b"acTL", b"fcTL", b"fdAT", b"eXIf", b"IEND"]
+        {
+            cleaned(&[&png[..8], &png_chunk(name, &content), &png[8..]].concat());
+            cleaned(&[&png[..33], &png_chunk(name, &content), &png[33..]].concat());
+        }
+        for name in [b"VP8X", b"VP8 ", b"VP8L", b"ANMF", b"ICCP", b"ANIM", b"ALPH", b"EXIF", b"JUNK"] {
+            let chunk = webp_chunk(name, &content);
+            let bare = chunk.strip_suffix(&[0]).unwrap_or(&chunk);
+            for chunks in [&chunk[..], bare, &[&webp_chunk(b"VP8X", &content)[..], bare].concat()] {
+                if let Some(bare) = cleaned(&riff(chunks)) {
+                    assert_eq!(cleaned(&bare), Some(bare), "{name:?}, {length}");
+                }
+            }
+        }
+        let block = [&b"!\xff"[..], &[u8::try_from(length).unwrap()], &content, b"\0"].concat();
+        cleaned(&before(&gif(), b"!\xf9", &block));
+    }
+}
+
+/// BLB-11: whatever an Exif says of itself, with places that lead beyond it, back to its beginning or in a circle: of what it tells
+/// nothing goes along.
+#[test]
+fn an_exif_that_lies_about_itself_gives_nothing_away() {
+    for kind in ["image/jpeg", "image/png", "image/webp"] {
+        let (full, exif) = (full(kind, 6), exif(6));
+        let at = full.windows(exif.len()).position(|part| part == exif).unwrap();
+        for place in 0..exif.len() - MARK.len() {
+            for value in [[0, 0], [0xff, 0xff], [8, 0], [0, 8], [1, 0], [0xff, 0x7f]] {
+                let mut bent = full.clone();
+                bent[at + place..at + place + 2].copy_from_slice(&value);
+                let bare = cleaned(&bent).unwrap();
+                assert!(!tells(&bare), "{kind}: {value:?} at {place}");
+                let count = bare.windows(4).filter(|part| matches!(*part, b"MM\0\x2a" | b"II\x2a\0")).count();
+                assert!(count <= 1 && bare.len() < full.len(), "{kind}: {value:?} at {place}");
+            }
         }
     }
 }

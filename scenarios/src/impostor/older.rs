@@ -11,6 +11,7 @@ use protocol::content::unpad;
 use protocol::history::{HistoryMessage, HistoryPart, HistoryRequest, Plain};
 use protocol::opaque::client::start_registration;
 use protocol::relay::RelayBody;
+use protocol::settings::is_self_group_id;
 
 use super::*;
 use crate::people::nothing_seen;
@@ -69,6 +70,16 @@ impl Impostor {
             });
         }
         heard
+    }
+
+    /// Comes into the group that the devices of its account have for themselves.
+    pub fn join_own(&self, town: &Town) -> Id {
+        self.join_one(town, |group| is_self_group_id(&self.account, group))
+    }
+
+    /// The position of what it was given last.
+    pub fn newest_position(&self, town: &Town) -> u64 {
+        self.feed(town).last().map_or(0, |it| it.position)
     }
 
     /// The requests for old messages that it got, each as it was relayed.

@@ -5,14 +5,18 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use chain::id::Digest;
+use chain::sigchain::entry::SeenCheckpoint;
 use client::query::{self, HistoryRow, Phase};
 use client::step::{Answer, Command};
 use protocol::api::ACCOUNTS;
 use protocol::api::delivery::{Delivery, DeliveryKind, RELAY, Relay};
-use protocol::content::{Content, Part};
-use protocol::history::{HistoryMessage, HistoryRequest, IndexRow, MAX_MESSAGES, Plain, Wanted, split};
+use protocol::content::{Content, Expiry, Part, pad};
+use protocol::gossip::Gossip;
+use protocol::history::{Erased, HistoryMessage, HistoryRequest, IndexRow, MAX_MESSAGES, Plain, Wanted, split};
 use protocol::id::GroupId;
 use protocol::relay::RelayBody;
+use protocol::settings::{SETTINGS, Setting, SettingKey, encode_settings};
 use scenarios::impostor::Impostor;
 use scenarios::town::{Town, Who};
 
@@ -359,4 +363,150 @@ fn an_old_message_that_stands_after_what_has_come_is_not_taken() {
     assert_eq!((history(&town, desktop).messages, history(&town, desktop).complete), (0, false));
     assert!(is_done(&town.send(alice, "bob", "after")));
     assert_eq!(town.texts(desktop, None), ["after"]);
+}
+
+/// Hands these old messages over, newest first, to whoever asks for them.
+fn hand_over(town: &mut Town, liar: &Impostor, messages: &[HistoryMessage]) {
+    let (group, count) = (messages[0].group, messages.len() as u64);
+    answer(town, liar, |wanted| match wanted {
+        Wanted::Index | Wanted::Gap => index(group, count),
+        Wanted::Page { .. } | Wanted::GapPage { .. } => split(messages, false, false),
+    });
+}
+
+/// MSG-7, HIS-4, attack 46: an older device lies about when old messages end. It can bring an end near, as it could have kept the
+/// message back; it can put none off beyond the message's own time, nor give one to what has none; and what came by itself stays.
+#[test]
+fn a_lie_about_when_an_old_message_ends_puts_no_end_off() {
+    let (mut town, alice, liar, desktop, messages) = with_a_liar(1);
+    assert!(is_done(&town.send(alice, "bob", "live")));
+    let (now_ms, hour) = (town.now_ms(), Expiry { relative: true, seconds: 3_600 });
+    let told = [
+        ("later", Some(hour), Some(now_ms + 36_000_000)),
+        ("never", Some(hour), Some(u64::MAX)),
+        ("at the beginning", Some(hour), Some(0)),
+        ("before", Some(hour), Some(now_ms - 60_000)),
+        ("unread", Some(hour), None),
+        ("without a time", None, Some(0)),
+        ("for long", Some(Expiry { relative: true, seconds: u32::MAX }), Some(u64::MAX)),
+        ("at the end of all", Some(Expiry { relative: false, seconds: u32::MAX }), Some(0)),
+    ];
+    let content = Content::decode(&messages[0].content).unwrap();
+    let lie = |(text, expires, ends_ms): &(&str, Option<Expiry>, Option<u64>)| {
+        let part = Part::Text((*text).to_owned());
+        let content = Content { expires: *expires, part, ..content.clone() }.encode();
+        HistoryMessage { content, ends_ms: *ends_ms, ..messages[0].clone() }
+    };
+    hand_over(&mut town, &liar, &told.iter().map(lie).collect::<Vec<_>>());
+    town.pass_ms(5_000);
+    assert_eq!((history(&town, desktop).messages, history(&town, desktop).complete), (8, true));
+    let shown = |town: &Town| {
+        let mut texts = town.texts(desktop, None);
+        texts.sort();
+        texts
+    };
+    let stays = ["at the end of all", "for long", "later", "live", "never", "unread", "without a time"];
+    assert_eq!(shown(&town), stays);
+    // an hour after it came all is gone that lasts an hour, but for what nobody has read
+    town.pass_ms(3_600_000);
+    assert_eq!(shown(&town), ["at the end of all", "for long", "live", "unread", "without a time"]);
+    town.wish(desktop, Command::MarkRead { with: "alice".to_owned() });
+    town.pass_ms(3_601_000);
+    assert_eq!(shown(&town), ["at the end of all", "for long", "live", "without a time"]);
+    assert!(is_done(&town.send(alice, "bob", "after")));
+    assert_eq!(town.texts(desktop, None).last().unwrap(), "after");
+    assert!(town.texts(alice, None).contains(&"true 0".to_owned()), "hers are hers");
+}
+
+/// MSG-2, MSG-3, HIS-4, attack 46: an older device lies about what is left of a message that was changed or taken back. What this
+/// device has itself stays as it is, and what is left says nothing.
+#[test]
+fn a_lie_about_what_is_left_of_a_message_takes_nothing_away() {
+    let (mut town, alice, liar, desktop, messages) = with_a_liar(1);
+    assert!(is_done(&town.send(alice, "bob", "live")));
+    let live = town.messages(desktop).pop().unwrap();
+    let real = Content::decode(&messages[0].content).unwrap();
+    let rest = |part: Part| Content { salt: [0; 16], part, ..real.clone() }.encode();
+    let (nothing, says) = (rest(Part::Text(String::new())), rest(Part::Text("it said this".to_owned())));
+    let other = |name: &str| Digest::sha256(name.as_bytes());
+    let lies = [
+        // of what is here
+        (live.message, None, Vec::new()),
+        (live.message, None, nothing.clone()),
+        (live.message, Some(other("a")), Vec::new()),
+        // an effect on it that was taken back
+        (other("a"), Some(live.message), Vec::new()),
+        (other("b"), Some(live.message), nothing),
+        // rests that are none
+        (other("c"), None, says),
+        (other("d"), None, rest(Part::Timer(60))),
+        (other("e"), Some(live.message), rest(Part::Reaction("+1".to_owned()))),
+        (other("f"), None, vec![0xff; 40]),
+    ];
+    let lie = |(message, about, content): &(Digest, Option<Digest>, Vec<u8>)| {
+        let erased = Some(Erased { message: *message, previous: None, about: *about });
+        HistoryMessage { content: content.clone(), erased, ..messages[0].clone() }
+    };
+    hand_over(&mut town, &liar, &lies.iter().map(lie).collect::<Vec<_>>());
+    assert_eq!((history(&town, desktop).messages, history(&town, desktop).complete), (2, true));
+    let row = |town: &Town, text: &str| town.messages(desktop).into_iter().find(|row| row.text == text).unwrap();
+    let after = row(&town, "live");
+    assert_eq!((after.deleted, after.edited, after.from_history), (false, false, false));
+    assert!(after.reactions.is_empty());
+    assert!(!town.texts(desktop, None).contains(&"it said this".to_owned()));
+    assert_eq!(town.read(desktop, query::conversations).iter().find(|row| !row.own).unwrap().timer_s, 0);
+    // and it is changed by whoever wrote it, and nobody else
+    let edit = Command::Edit { message: live.message.to_string(), text: "changed".to_owned() };
+    assert!(is_done(&town.wish(alice, edit)));
+    assert!(row(&town, "changed").edited);
+    assert!(is_done(&town.send(alice, "bob", "after")));
+    assert_eq!(town.texts(desktop, None).last().unwrap(), "after");
+}
+
+/// MSG-6, SLF-3: an older device makes up after what time messages of a conversation are gone: for longer than there is, or said in
+/// a time to come. It is believed no further than what a member says next, and whoever else is in the conversation hears nothing.
+#[test]
+fn a_made_up_time_stands_above_nothing_that_is_said_later() {
+    let (mut town, alice, liar, desktop, messages) = with_a_liar(1);
+    // the newest device makes no group for all of them, so there is one more
+    town.add_device("bob", desktop, false);
+    town.pass_ms(61_000);
+    let (group, own) = (messages[0].group, liar.join_own(&town));
+    let device = town.id(desktop);
+    let timer = |town: &Town, who| town.read(who, query::conversations).into_iter().find(|it| !it.own).unwrap().timer_s;
+    let mut stamp = town.now_ms();
+    let mut say = |town: &mut Town, value: Vec<u8>| {
+        stamp += 1_000_000;
+        let setting = Setting { key: SettingKey::Timer(group).encode(), stamp, device, value };
+        let part = Part::Signal { content_type: SETTINGS.to_owned(), bytes: encode_settings(&[setting]) };
+        let log = SeenCheckpoint { size: 1, root: Digest::sha256(b"made up") };
+        let aad = Gossip { log, note: Vec::new() }.encode();
+        liar.say(town, &own, &aad, &pad(&Content::of([4; 16], part).encode()).unwrap());
+        town.settle();
+    };
+    let value = |seconds: u32, place: u64| [&seconds.to_be_bytes()[..], &place.to_be_bytes()].concat();
+    let far = [1 << 20, 1 << 40, (1 << 62) - 3, (1 << 62) - 1, u64::MAX];
+    let impossible =
+        || far.iter().map(|place| value(60, *place)).chain([value(u32::MAX, 1), vec![1, 2, 3], vec![0; 11]]);
+    for lie in impossible() {
+        say(&mut town, lie.clone());
+        assert_eq!(timer(&town, desktop), 0, "{lie:?}");
+    }
+    let said = |seconds| Command::SetTimer { chat: "bob".to_owned(), seconds };
+    assert!(is_done(&town.wish(alice, said(3_600))));
+    assert_eq!(timer(&town, desktop), 3_600);
+    for lie in impossible() {
+        say(&mut town, lie.clone());
+        assert_eq!(timer(&town, desktop), 3_600, "{lie:?}");
+    }
+    // one that might be so is believed, until somebody says something else
+    say(&mut town, value(60, messages[0].place + 1));
+    assert_eq!(timer(&town, desktop), 3_600, "it was said before");
+    let newest = liar.newest_position(&town);
+    say(&mut town, value(60, newest));
+    assert_eq!((timer(&town, desktop), timer(&town, alice)), (60, 3_600));
+    assert!(is_done(&town.wish(alice, said(7_200))));
+    assert_eq!((timer(&town, desktop), timer(&town, alice)), (7_200, 7_200));
+    assert!(is_done(&town.send(desktop, "alice", "from the desktop")));
+    assert_eq!(town.messages(alice).pop().unwrap().lasts_s, Some(7_200));
 }

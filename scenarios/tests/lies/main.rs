@@ -21,7 +21,7 @@
 //! | 14 restart while confirming | `joining.rs` |
 //! | 15 split view | `record::whoever_is_led_to_the_other_face`, `record::two_people_before_two_faces`, `insiders::a_made_up_root`; `forks.rs` |
 //! | 16 rollback | `record::a_record_that_goes_back`; `forks.rs` |
-//! | 17 stale checkpoint | `record::a_record_that_stands_still`, `record::a_clock_that_is_ten_minutes_off`, `unchecked::what_waits`, `unchecked::a_decision_made_in_advance`, `unchecked::a_decision_lets_in_nobody`, `unchecked::a_decision_brings_no_fresh_identity`, `unchecked::a_message_to_somebody_new`, `unchecked::a_message_behind_a_new_device`, `unchecked::known_devices_get_it`; `forks.rs` |
+//! | 17 stale checkpoint | `record::a_record_that_stands_still`, `record::a_clock_that_is_ten_minutes_off`, `unchecked::what_waits`, `unchecked::a_decision_made_in_advance`, `unchecked::a_decision_lets_in_nobody`, `unchecked::a_decision_brings_no_fresh_identity`, `unchecked::a_message_to_somebody_new`, `unchecked::a_message_behind_a_new_device`, `unchecked::known_devices_get_it_for_a_day_with`, `unchecked::known_devices_get_it_for_a_day_while`; `forks.rs` |
 //! | 18 withheld entry | `record::an_entry_that_is_left_out`, `unchecked::answers_about_one_person`; `damage.rs` |
 //! | 19 oscillation | `record::an_answer_of_before` |
 //! | 20 minority policy | `forks.rs` |
@@ -37,7 +37,7 @@
 //! | 40 key across protocols | `devices::a_signature_that_was_asked_for_as_something_else` |
 //! | 41 malformed keys | `groups::a_foreign_or_empty_key_package`; `chain/tests/vectors` |
 //! | 45 attachment tricks | `files::a_file_that_was_swapped`, `files::a_service_that_lies_about_its_progress`, `insiders::a_preview_that_is_none`, `insiders::no_member_puts_something_else`; `protocol/src/blob/tests.rs` |
-//! | 46 forged history | `history::a_past_message_that_an_older_device_forges`, `history::an_old_message_that_stands_after` |
+//! | 46 forged history | `history::a_past_message_that_an_older_device_forges`, `history::an_old_message_that_stands_after`, `history::a_lie_about_when_an_old`, `history::a_lie_about_what_is_left`, `history::a_made_up_time` |
 //! | 47 history to a pending device | `devices::a_request_for_old_messages`, `devices::whoever_is_confirmed_on_another_face_alone`, `history::a_true_request_of_a_device_that_was_removed` |
 //! | 48 history bomb | `history::a_history_of_more_than_anybody_has`, `history::pages_without_end` |
 //! | 49 another device's parts | `history::parts_for_another_device`; `history.rs` |

@@ -107,6 +107,29 @@ fn known_devices_get_it_for_a_day_with_a_quiet_mark() {
     assert_eq!(written(&town, bob, "two").unchecked_s, None);
 }
 
+/// CHK-5: the same where nothing that the service says of the record can be believed, from the beginning.
+#[test]
+fn known_devices_get_it_for_a_day_while_the_record_is_spoiled() {
+    let (mut town, alice, bob) = two();
+    town.liar.change_answers(move |who, call, answer| match answer {
+        Answer::Ok(_) if who == alice && call.path.starts_with(ACCOUNTS) => Answer::Ok(b"{}".to_vec()),
+        answer => answer,
+    });
+    for (hours, text) in [(2, "three"), (18, "four")] {
+        sleep(&mut town, hours * HOUR_MS);
+        town.send(alice, "bob", text);
+        town.pass_ms(61_000);
+        let row = written(&town, alice, text);
+        assert_ne!(row.state, MessageState::Waiting, "{text}");
+        assert!((hours * 3_600..DAY_S).contains(&row.unchecked_s.unwrap()), "{:?}", row.unchecked_s);
+    }
+    assert_eq!(town.texts(bob, None), ["one", "two", "three", "four"]);
+    sleep(&mut town, 6 * HOUR_MS);
+    town.send(alice, "bob", "five");
+    town.pass_ms(61_000);
+    assert_eq!(written(&town, alice, "five").state, MessageState::Waiting);
+}
+
 /// CHK-9: a decision is about what waits now. Made in advance, it would be there when somebody makes use of it.
 #[test]
 fn a_decision_made_in_advance_is_none() {
@@ -143,7 +166,11 @@ fn a_decision_lets_in_nobody_new() {
     town.wish(alice, unchecked("bob"));
     town.pass_ms(120_000);
     let row = written(&town, alice, "four");
-    assert!(!row.encrypted_to.contains(&town.id(new)), "a new device is believed without the record");
+    // as far as she knows; and his devices have let the new one in meanwhile, so the service does not even take it
+    let known = [town.id(bob), removed];
+    assert!(!row.encrypted_to.is_empty(), "it was decided");
+    assert!(row.encrypted_to.iter().all(|it| known.contains(it)), "a new device is believed without the record");
+    assert_eq!(row.state, MessageState::Waiting);
     assert!(!town.texts(new, None).contains(&"four".to_owned()));
     // nobody new, by whatever name
     assert_eq!(reasons(&town.wish(alice, contact("carol"))), ["chain.stale"]);
