@@ -319,7 +319,12 @@ impl Turn<'_> {
     pub(crate) fn history_is_granted(&mut self, device: &DeviceId, value: &[u8]) -> Result<(), Error> {
         let is_mine = self.own()?.is_some_and(|own| own.id() == *device);
         if let Some(mut fetch) = self.fetch()?.filter(|_| is_mine && value == [1]) {
+            let is_answered = fetch.granted && fetch.gap.is_none();
             (fetch.granted, fetch.unanswered, fetch.next_ms) = (true, 0, 0);
+            if is_answered {
+                // the word came after what it is about: what is here of a page stays
+                return self.keep_fetch(&fetch);
+            }
             if fetch.gap.take().is_some() {
                 // all of it, in the place of what was missed
                 fetch.begin_again();

@@ -2,7 +2,7 @@
 //! 47 to 49.
 
 use client::query::{self, HistoryRow};
-use client::step::{Call, Command, Event};
+use client::step::{Answer, Call, Command, Event, Request};
 use protocol::api::ENTRIES;
 use protocol::api::delivery::RELAY;
 use scenarios::impostor::Impostor;
@@ -46,6 +46,12 @@ fn let_in(town: &mut Town, laptop: Who) -> Who {
     let device = town.id(desktop);
     town.command(laptop, Command::Confirm { device, code, history: true });
     desktop
+}
+
+/// A request that was taken out of a device's hands is answered.
+fn answer(town: &mut Town, who: Who, request: &Request) {
+    let Some((200, body)) = town.ask(&request.call) else { panic!("{:?}", request.call) };
+    town.answer(who, request.id, Answer::Ok(body));
 }
 
 fn settle_for(town: &mut Town, ms: u64) {
@@ -125,6 +131,31 @@ fn a_transfer_survives_the_kills_of_both_sides() {
         rows.into_iter().map(|row| (row.message, row.sent_at_ms)).collect::<Vec<_>>()
     };
     assert_eq!(ids(desktop), ids(laptop));
+}
+
+/// HIS-2: that somebody agreed may be heard after the first old messages are here. Nothing of their page is lost by that.
+#[test]
+fn a_late_word_that_somebody_agreed_holds_up_nothing() {
+    let (mut town, _, laptop) = with_much(60);
+    let desktop = let_in(&mut town, laptop);
+    // it enters the groups, and so hears what the account's devices share, after the first old messages
+    let (mut held, mut here) = (Vec::new(), 0);
+    while here < 5 {
+        let requests: Vec<_> = std::iter::from_fn(|| town.take_request(desktop)).collect();
+        let is_any = !requests.is_empty();
+        for request in requests {
+            if request.call.path.starts_with("/v1/groups/") {
+                held.push(request);
+            } else {
+                answer(&mut town, desktop, &request);
+            }
+        }
+        assert!(town.exchange() || is_any);
+        here = town.read(desktop, query::history).map_or(0, |row| row.messages);
+    }
+    held.iter().for_each(|request| answer(&mut town, desktop, request));
+    town.settle();
+    assert!(history(&town, desktop).complete, "{:?}", history(&town, desktop));
 }
 
 /// HIS-2, lesson 11: it depends on no particular other device. The one that let it in goes off in the middle.
