@@ -52,7 +52,8 @@ fn whoever_waits_and_has_no_device_left_asks_for_a_fresh_identity() {
     laptop.says(&["account", "veto"]);
     eventually("whoever looks sees that it was stopped", || {
         tower.goes_to("/waiting");
-        tower.browser.run("return document.body.innerText", json!([])).as_str()?.contains("The reset was stopped").then_some(())
+        let page = tower.browser.run("return document.body.innerText", json!([]));
+        page.as_str()?.contains("The reset was stopped").then_some(())
     });
     were_left_in_peace(&[&tower]);
 }
