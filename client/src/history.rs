@@ -11,6 +11,7 @@ mod partial;
 mod serve;
 
 pub(crate) use self::links::fits_history;
+pub use self::serve::handed;
 
 use std::collections::BTreeSet;
 
@@ -143,19 +144,6 @@ pub fn history(store: &Store<'_>) -> Result<Option<HistoryRow>, Error> {
         granted: it.granted,
         from: it.from.map(DeviceId),
     }))
-}
-
-/// How many old messages this device has handed to others of its account.
-///
-/// # Errors
-/// [`Error`].
-pub fn handed(store: &Store<'_>) -> Result<Vec<(DeviceId, u64)>, Error> {
-    let mut rows = Vec::new();
-    for key in store.keys(serve::HANDED)? {
-        let Ok(device) = <[u8; 16]>::try_from(key.as_slice()) else { continue };
-        rows.extend(store.get(serve::HANDED, &key)?.map(|count| (DeviceId(device), count)));
-    }
-    Ok(rows)
 }
 
 impl Asked {

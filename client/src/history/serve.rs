@@ -14,16 +14,30 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::old_messages::HandingOver;
+use crate::store::Store;
 use crate::turn::Turn;
 
 /// When a request was answered last; by its hash.
 const ANSWERED: &str = "history answered";
 /// How many messages each device was handed; by its id.
-pub(super) const HANDED: &str = "history handed";
+const HANDED: &str = "history handed";
 /// The same request is answered again at most this often, milliseconds: whoever relays could repeat it at will.
 const AGAIN_MS: u64 = 10_000;
 /// Messages that are read at once.
 const CHUNK: u32 = 100;
+
+/// How many old messages this device has handed to others of its account.
+///
+/// # Errors
+/// [`Error`].
+pub fn handed(store: &Store<'_>) -> Result<Vec<(DeviceId, u64)>, Error> {
+    let mut rows = Vec::new();
+    for key in store.keys(HANDED)? {
+        let Ok(device) = <[u8; 16]>::try_from(key.as_slice()) else { continue };
+        rows.extend(store.get(HANDED, &key)?.map(|count| (DeviceId(device), count)));
+    }
+    Ok(rows)
+}
 
 /// HIS-2: the newest part first, for whoever waits to read; then the oldest, which says what to ask for next; then the rest.
 fn to_send(parts: &[Plain]) -> impl Iterator<Item = (u32, &Plain)> {

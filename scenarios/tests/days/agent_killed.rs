@@ -95,7 +95,8 @@ fn an_account_is_opened_once_however_often_the_agent_dies() {
     let deaths = dies_again_and_again(&bob, |_| {
         came_through(&bob.run(&line));
     });
-    assert!(deaths >= 8, "only {deaths} deaths");
+    // twice in the command itself and once at a write; whether it dies later too before it answers, nobody can say
+    assert!(deaths >= 3, "only {deaths} deaths");
     // whoever was not told asks again
     let row = bob.says(&line).remove(0);
     assert_eq!(bob.says(&line), std::slice::from_ref(&row));
