@@ -166,3 +166,24 @@ fn a_change_that_is_told_while_an_older_look_is_under_way_is_not_missed() {
     let again = std::iter::from_fn(|| town.take_request(alice)).any(|it| it.call.path.starts_with(&path));
     assert!(again, "the account is looked at once more");
 }
+
+/// CNF-1: what the service says it has sealed is missing under that very block, of an account that is there and of one that is not.
+#[test]
+fn what_is_missing_under_its_block_is_a_lie() {
+    let mut town = Town::new();
+    let laptop = town.sign_up("bob");
+    let desktop = town.add_device("bob", laptop, false);
+    let accepted = |call: &Call| [ENTRIES, SIGNUP].contains(&call.path.split('?').next().unwrap());
+    // of another entry, in a block that everybody can see
+    let told =
+        town.liar.answered.iter().rev().find(|(_, call, answer)| accepted(call) && matches!(answer, Answer::Ok(_)));
+    let told = told.unwrap().2.clone();
+    town.liar.answer_instead(move |_, call| accepted(call).then(|| told.clone()));
+    let device = town.id(desktop);
+    let events = town.wish(laptop, Command::Remove { device });
+    assert_eq!(troubles(&events), ["chain.entry_missing"]);
+    let carol = town.device();
+    let events = town.wish(carol, Command::SignUp(Town::joining("carol")));
+    assert_eq!(troubles(&events), ["chain.entry_missing"]);
+    assert!(!events.iter().any(|event| matches!(event, Event::SignedUp { .. })));
+}

@@ -144,8 +144,8 @@ fn reset(
     }
     // a typo is noticed before anything else is asked for
     let permit = ask_permit(permit_file, joining.password_file.is_some())?;
-    // whoever waits to be let into that very account gives that up
-    if state.phase != Phase::Pending || state.handle.as_deref() != Some(handle.as_str()) {
+    // whether a wait to be let in is given up for it, the agent knows
+    if state.phase != Phase::Pending {
         clear(&mut agent, &state)?;
     }
     let join = joining.join(settings, permit.is_some(), None)?;

@@ -15,7 +15,7 @@ use crate::local::rows::{KeyState, ResetAnnounced, State as Own};
 use crate::secret::check_strength;
 use crate::web::answer::{Answer, Fragment, Wanted};
 use crate::web::server::Shared;
-use crate::words::web_reset as words;
+use crate::words::{web, web_reset as words};
 
 pub(super) const PLACES: &[&str] = &["/reset"];
 
@@ -52,7 +52,7 @@ async fn form(shared: &Shared, waiting: Option<&Own>) -> Result<Markup, Failure>
     Ok(html! {
         form.fields data-do="/do/reset" {
             (handle_field(shared, waiting, false))
-            label for="password" { (words::PASSWORD) }
+            label for="password" { (web::PASSWORD) }
             input id="password" name="password" type="password" required autocomplete="current-password";
             details {
                 summary { (words::NO_PASSWORD) }
@@ -63,7 +63,7 @@ async fn form(shared: &Shared, waiting: Option<&Own>) -> Result<Markup, Failure>
             (name_field(waiting.and_then(|own| own.device_name.clone())))
             @if needs_key { (passphrase_field()) }
             label.check { input type="checkbox" name="lost" value="true" required; " " (words::ALL_LOST) }
-            button.danger type="submit" { (words::ASK) }
+            button.danger type="submit" { (words::LINK) }
             div data-answer role="alert" {}
         }
     })
