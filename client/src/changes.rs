@@ -259,8 +259,7 @@ impl Turn<'_> {
         account: &AccountId,
         block: u64,
     ) -> Result<(), Error> {
-        // the view may be newer than what is known of the account: somebody else was looked at since
-        if self.known(account)?.is_some_and(|known| known.account.block() >= block) {
+        if self.is_proven_with(account, block)? {
             let message = "the service says that it is done, and the public record does not have it";
             return self.changed(subject, changing, Err(Failure::lie(ENTRY_MISSING, message)));
         }

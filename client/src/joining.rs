@@ -301,6 +301,13 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// CNF-1: whether what an account is known to be, or that there is none, was proven under this block or a later one, so that an
+    /// entry of the block that it does not show is missing. The view may be newer: somebody else was looked at since.
+    pub(crate) fn is_proven_with(&mut self, account: &AccountId, block: u64) -> Result<bool, Error> {
+        let is_absent = self.memory.joining.absent.is_some_and(|(absent, at)| absent == *account && at >= block);
+        Ok(self.known(account)?.map_or(is_absent, |known| known.account.block() >= block))
+    }
+
     /// True if an account that must be there was looked for often enough.
     pub(crate) fn has_looked_enough(&self) -> bool {
         self.memory.joining.looks > MAX_LOOKS

@@ -341,7 +341,7 @@ impl Turn<'_> {
             return Ok(());
         };
         let account = set.account();
-        if self.known(&account)?.is_some_and(|known| known.account.block() >= block) {
+        if self.is_proven_with(&account, block)? {
             let message = "the service says that this device is listed, and the public record does not have it";
             return self.attempt_failed(Failure::lie(ENTRY_MISSING, message));
         }

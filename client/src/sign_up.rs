@@ -199,7 +199,7 @@ impl Turn<'_> {
         {
             return self.signed_up(own, sign_up.intent, account, block, entries);
         }
-        if self.memory.joining.absent.is_some_and(|(absent, at)| absent == account && at >= block) {
+        if opened.is_none() && self.is_proven_with(&account, block)? {
             let message = "the service says that the account is open, and the public record does not have it";
             self.hold(sign_up.intent, Failure::lie(ENTRY_MISSING, message));
         } else if self.now_ms.saturating_sub(at_ms) > QUORUM_MS {

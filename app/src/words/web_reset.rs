@@ -15,6 +15,5 @@ pub(crate) const NO_PASSWORD: &str = "I don't have the password either";
 pub(crate) const NO_PASSWORD_HOW: &str = "Ask whoever runs your service for a permit, and type it here. The password above is then a new one that you choose.";
 pub(crate) const PERMIT: &str = "Permit of the service's operator";
 pub(crate) const ALL_LOST: &str = "I no longer have any of my devices";
-pub(crate) const BACK: &str = "Back";
 pub(crate) const NOT_MEANT: &str = "nothing was done: say first that you no longer have any of your devices";
 pub(crate) const LOST_ALL: &str = "All devices lost?";

@@ -42,7 +42,7 @@ async fn page(State(shared): App) -> Answer {
         ul.means { @for line in words::WHAT { li { (line) } } }
         @if waiting.as_ref().is_some_and(|own| own.recovery_key) { p.notice { (words::HAS_KEY) } }
         (form(&shared, waiting.as_ref()).await?)
-        p.other { a href=(back) { (words::BACK) } }
+        p.other { a href=(back) { (web::BACK) } }
     };
     Ok(alone(words::TITLE, &main))
 }
